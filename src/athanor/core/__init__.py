@@ -1,0 +1,1 @@
+"""The ground: records, roles, play, seeds, errors and the store. Imports no model library."""

@@ -1,0 +1,27 @@
+"""Errors a user can meet. Each message says what was found, what was expected, and what to do."""
+
+from __future__ import annotations
+
+
+class AthanorError(Exception):
+    """Base of every error whose message is meant for the user; the command line exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(AthanorError):
+    """The program was asked for something it cannot do as asked; the command line exits with 2."""
+
+    exit_code = 2
+
+
+class DataError(AthanorError):
+    """A file is missing, torn, or does not say what its format requires."""
+
+
+class StoreError(AthanorError):
+    """A run folder could not be created, read or written."""
+
+
+class BackendError(AthanorError):
+    """A model could not be asked this time. `play` records it as the cause of an episode's end."""

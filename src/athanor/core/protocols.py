@@ -1,0 +1,103 @@
+"""The roles of the laboratory: who holds the rules, who judges, who chooses, and who can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from athanor.core.history import History
+from athanor.core.records import Completion, Decision, Message, Sampling, Step, Task, Unreadable, Verdict
+
+S = TypeVar("S")
+O = TypeVar("O")  # noqa: E741 (the design's letter for observations)
+A = TypeVar("A")
+O_contra = TypeVar("O_contra", contravariant=True)
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Environment(Protocol[S, O, A]):
+    """Rules. It keeps no progress: state goes in and comes out, and every method is pure."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def action_type(self) -> type[A]:
+        """The record an action is read back as from a stored turn."""
+        ...
+
+    @property
+    def splits(self) -> tuple[str, ...]: ...
+
+    def tasks(self, split: str, seed: int) -> Iterator[Task]:
+        """The tasks of a split, in an order fixed by the seed; may be endless. UsageError on an unknown split."""
+        ...
+
+    def start(self, task: Task) -> S: ...
+
+    def observe(self, state: S) -> O: ...
+
+    def step(self, state: S, action: A | Unreadable) -> Step[S]: ...
+
+
+class Verifier(Protocol[S, A]):
+    """The judge of one transition."""
+
+    def verify(self, task: Task, before: S, action: A | Unreadable, after: S) -> Verdict: ...
+
+    def gold(self, task: Task) -> A:
+        """An action that passes from the task's start."""
+        ...
+
+
+class Agent(Protocol[O_contra, A_co]):
+    """A chooser. It keeps no progress either: the history of the episode is an argument."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def act(self, observation: O_contra, history: History[Any], rng: np.random.Generator) -> Decision[A_co]: ...
+
+
+class Backend(Protocol):
+    """A model that can be asked."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def slots(self) -> int:
+        """How many requests it can usefully work on at once."""
+        ...
+
+    async def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
+        """Answer once. BackendError if it cannot this time, UsageError if it never will as asked."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Dialogue(Protocol[O, A]):
+    """Text as a skin on a typed environment."""
+
+    def rules(self) -> str:
+        """The system message: what the game is and how to answer."""
+        ...
+
+    def say(self, observation: O, last_verdict: Verdict | None) -> str:
+        """The user message of a turn. Without a verdict it restates everything a newcomer needs."""
+        ...
+
+    def recall(self, observation: O, history: History[A]) -> str:
+        """One user message that states the present and sums the past up."""
+        ...
+
+    def hear(self, reply: str, observation: O) -> A | Unreadable:
+        """Read an action from a reply; never evaluates it and never raises."""
+        ...
+
+    def grammar(self, observation: O) -> str:
+        """GBNF grammar of the answers that are legal now."""
+        ...

@@ -1,0 +1,315 @@
+"""The run folder: a manifest written first, then turns and episodes appended as they happen.
+
+Each turn is one `write` to a file opened for appending, so a killed process loses at most the turn in
+flight. A torn last line (a kill or a full disk half way through) is recognised by its missing newline and dropped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Generic, TypeVar
+
+import msgspec
+
+from athanor.core.errors import DataError, StoreError, UsageError
+from athanor.core.records import Completion, End, Episode, Failure, Record, Task, Turn, Unreadable, Verdict
+
+A = TypeVar("A")
+
+SCHEMA = 1
+
+
+class Manifest(Record, omit_defaults=False):
+    """What a run is: enough to make it again."""
+
+    schema: int = SCHEMA
+    kind: str
+    """What made it, for example `play alchemy`."""
+    config: dict[str, Any]
+    """The resolved configuration; a resumed run must have the same."""
+    build: str
+    versions: dict[str, str]
+    hashes: dict[str, str]
+    """SHA-256 of the tables and data the run reads."""
+    label: str
+    """How reports name this arm."""
+    created: str
+    """UTC, ISO 8601."""
+
+
+class TurnLine(Record):
+    """A turn as it is stored: a `Turn` with its episode and without the observation."""
+
+    episode: str
+    index: int
+    action: Any
+    verdict: Verdict
+    completion: Completion | None = None
+    seconds: float = 0.0
+
+
+class EpisodeLine(Record):
+    """An ended episode as it is stored. The last line of a key counts: a retried error has more than one."""
+
+    episode: str
+    task: Task
+    agent: str
+    seed: int
+    build: str
+    turns: int
+    end: End
+    total: float = msgspec.field(name="return")
+    failure: Failure | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _StoredTurn(Record):
+    episode: str
+    index: int
+    action: msgspec.Raw
+    verdict: Verdict
+    completion: Completion | None = None
+    seconds: float = 0.0
+
+
+class RunFolder(Generic[A]):
+    """A run on disk. `create` and `resume` open it for writing, `read` for reading; it is a `Sink` for `play`."""
+
+    def __init__(self, path: Path, manifest: Manifest, files: tuple[IO[bytes], IO[bytes]] | None) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._files = files
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
+        """A new run folder. UsageError if something is already there."""
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            what = "an existing run" if (path / "manifest.json").exists() else "something else"
+            raise UsageError(
+                f"{path} already holds {what}, an empty or new folder was expected; "
+                "pass --resume to go on with a run, or another --out"
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_atomically(path / "manifest.json", msgspec.json.format(_encode(manifest), indent=2) + b"\n")
+        except OSError as error:
+            raise StoreError(_cannot("create", path, error)) from error
+        return cls(path, manifest, _open_for_writing(path))
+
+    @classmethod
+    def resume(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
+        """An existing run to go on with. UsageError if its configuration or its data differ from `manifest`."""
+        stored = cls.read(path).manifest
+        for what in ("kind", "config", "hashes"):
+            refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
+        files = _open_for_writing(path)
+        for file in files:
+            _drop_torn_line(file)
+        return cls(path, stored, files)
+
+    @classmethod
+    def read(cls, path: Path) -> RunFolder[A]:
+        """A run for reading; it may still be in the writing."""
+        file = path / "manifest.json"
+        if not file.is_file():
+            raise UsageError(f"{path} has no manifest.json, a run folder was expected; pass a folder made by --out")
+        try:
+            manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+        except msgspec.MsgspecError as error:
+            raise DataError(f"{file} is not a manifest of this program ({error}); restore it or play again") from error
+        if manifest.schema != SCHEMA:
+            raise DataError(
+                f"{file} has schema {manifest.schema}, this program reads schema {SCHEMA}; "
+                f"read it with the version that wrote it ({manifest.build})"
+            )
+        return cls(path, manifest, None)
+
+    def turn(self, episode: str, turn: Turn[A]) -> None:
+        """Append one turn, at once."""
+        line = TurnLine(
+            episode=episode,
+            index=turn.index,
+            action=turn.action,
+            verdict=turn.verdict,
+            completion=turn.completion,
+            seconds=round(turn.seconds, 6),
+        )
+        self._append(0, line)
+
+    def episode(self, episode: Episode[A]) -> None:
+        """Append one ended episode, at once."""
+        line = EpisodeLine(
+            episode=episode.key,
+            task=episode.task,
+            agent=episode.agent,
+            seed=episode.seed,
+            build=episode.build,
+            turns=len(episode.turns),
+            end=episode.end,
+            total=episode.total,
+            failure=episode.failure,
+        )
+        self._append(1, line)
+
+    def _append(self, which: int, line: Record) -> None:
+        if self._files is None:
+            raise StoreError(f"{self.path} is open for reading only; open it with RunFolder.create or RunFolder.resume")
+        data = _encode(line) + b"\n"
+        try:
+            written = self._files[which].write(data)
+        except OSError as error:
+            raise StoreError(_cannot("write", self.path, error)) from error
+        if written != len(data):  # a disk that filled up half way through the line; the next resume drops it
+            raise StoreError(f"{self.path} took only {written} of {len(data)} bytes: the disk is full; {_FREE}")
+
+    def close(self) -> None:
+        """Close the files and let another process write."""
+        for file in self._files or ():
+            file.close()
+        self._files = None
+
+    def ended(self) -> dict[str, EpisodeLine]:
+        """The last line of every ended episode, by key, in order of first ending."""
+        found: dict[str, EpisodeLine] = {}
+        decoder = msgspec.json.Decoder(EpisodeLine)
+        for number, raw in _lines(self.path / "episodes.jsonl"):
+            line = _decoded(decoder, raw, self.path / "episodes.jsonl", number)
+            found[line.episode] = line
+        return found
+
+    def turns(self, action_type: type[A]) -> dict[str, list[Turn[A]]]:
+        """The turns of every episode, by key, in order. The observations are left None; replay derives them."""
+        found: dict[str, list[Turn[A]]] = {}
+        decoder = msgspec.json.Decoder(_StoredTurn)
+        readers = msgspec.json.Decoder(action_type), msgspec.json.Decoder(Unreadable)
+        path = self.path / "turns.jsonl"
+        for number, raw in _lines(path):
+            line = _decoded(decoder, raw, path, number)
+            reader = readers[bytes(line.action).startswith(b'{"unreadable"')]
+            episode = found.setdefault(line.episode, [])
+            if line.index != len(episode):
+                raise DataError(
+                    f"{path}:{number} has turn {line.index} of episode {line.episode}, turn {len(episode)} was "
+                    "expected; the file was changed by hand or by two processes: play the run again"
+                )
+            episode.append(
+                Turn(
+                    index=line.index,
+                    observation=None,
+                    action=_decoded(reader, bytes(line.action), path, number),
+                    verdict=line.verdict,
+                    completion=line.completion,
+                    seconds=line.seconds,
+                )
+            )
+        return found
+
+    def episodes(self, action_type: type[A]) -> Iterator[Episode[A]]:
+        """Every ended episode with its turns, sorted by key. The observations are left None."""
+        turns = self.turns(action_type)
+        for key, line in sorted(self.ended().items()):
+            played = turns.get(key, [])[: line.turns]  # more are there while a failed episode is played on
+            if len(played) < line.turns:
+                raise DataError(
+                    f"{self.path}/turns.jsonl has {len(played)} turns of episode {key}, "
+                    f"{line.turns} were expected; the file is not whole: play the run again"
+                )
+            yield Episode(
+                key=key,
+                task=line.task,
+                agent=line.agent,
+                seed=line.seed,
+                build=line.build,
+                turns=tuple(played),
+                end=line.end,
+                failure=line.failure,
+            )
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, replacing what was there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
+    """UsageError naming the first thing in which a stored run and the one asked for differ."""
+    if stored == asked:
+        return
+    keys = [k for k in {**stored, **asked} if stored.get(k) != asked.get(k)] if isinstance(stored, dict) else []
+    detail = "; ".join(f"{k} was {stored.get(k)!r} and is now {asked.get(k)!r}" for k in keys) or f"{stored}, {asked}"
+    raise UsageError(f"{path} was made with another {what}: {detail}; resume it as it was made, or pass another --out")
+
+
+_FREE = "free some space and go on with --resume: every whole turn is kept"
+
+
+def _cannot(do: str, path: Path, error: OSError) -> str:
+    advice = _FREE if do == "write" else "pass an --out that can be written"
+    return f"cannot {do} {path}: {error.strerror or error}; {advice}"
+
+
+def _open_for_writing(path: Path) -> tuple[IO[bytes], IO[bytes]]:
+    try:
+        files = (open(path / "turns.jsonl", "ab", buffering=0), open(path / "episodes.jsonl", "ab", buffering=0))
+    except OSError as error:
+        raise StoreError(_cannot("open", path, error)) from error
+    try:
+        fcntl.flock(files[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        for file in files:
+            file.close()
+        raise UsageError(f"another process is writing to {path}; wait for it, or pass another --out") from error
+    return files
+
+
+def _drop_torn_line(file: IO[bytes]) -> None:
+    """Cut what follows the last newline."""
+    size = os.fstat(file.fileno()).st_size
+    with open(file.name, "rb") as reader:
+        end, block = size, 1 << 16
+        while end:
+            start = max(0, end - block)
+            reader.seek(start)
+            found = reader.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+    if end != size:
+        os.truncate(file.name, end)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The whole lines of a file with their numbers from 1; a torn last one is left out, a missing file is empty."""
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    yield number, line
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(_cannot("read", path, error)) from error
+
+
+D = TypeVar("D")
+
+
+def _decoded(decoder: msgspec.json.Decoder[D], raw: bytes, path: Path, number: int) -> D:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}:{number} is not a line of this program ({error}); restore it or play again") from error

@@ -1,0 +1,155 @@
+"""The rules of combining, as named variants of a few switches."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rpds import HashTrieSet
+
+from athanor.core.records import Record, Unreadable
+from athanor.environments.alchemy.state import Inventory, Pair
+from athanor.environments.alchemy.table import Table, ordered
+
+Cause = Literal["unreadable", "unknown", "unowned", "final"]
+
+
+class Rules(Record, omit_defaults=False):
+    """What may be combined, what it gives, and when gifts come."""
+
+    name: str
+    ownership: bool
+    """Whether both ingredients must be owned."""
+    finals_combine: bool
+    """Whether elements that are in no recipe may be tried and are shown among the combinable ones."""
+    results: Literal["all", "next"]
+    """All results of a pair at once, or the first one not yet owned (ascending element index)."""
+    gifts: Literal["all", "by size", "none"]
+    timing: Literal["at once", "single pass", "next turn"]
+    """When earned gifts are given: at once until no more is earned; in one pass after a turn's results (what a gift
+    earns waits for the next turn); or unseen at the start of the next turn, so that the last turn's are never given."""
+    stops_when_exhausted: bool
+    """Whether the game ends when every combinable pair has been tried."""
+
+    def start(self, table: Table, owned: tuple[str, ...], goal: str = "") -> Inventory:
+        """The inventory a game starts with."""
+        empty = Inventory(owned=(), known=frozenset(), combinable=(), tried=HashTrieSet(), goal=goal)
+        return self._add(table, empty, owned)
+
+    def settle(self, table: Table, state: Inventory) -> Inventory:
+        """The state as a turn begins: gifts that come between turns are there."""
+        return self._give(table, state, state.due) if state.due and self.timing == "next turn" else state
+
+    def refuse(self, table: Table, state: Inventory, action: Pair | Unreadable) -> Cause | None:
+        """Why an action counts as no attempt, or None if it is one."""
+        if isinstance(action, Unreadable):
+            return "unreadable"
+        if not self.ownership:  # a name that does not exist is looked up like any other and fails
+            return None
+        first, second, known = action.first, action.second, state.known
+        if first not in known or second not in known:
+            exist = first in table.index and second in table.index
+            return "unowned" if exist else "unknown"
+        if not self.finals_combine and (first in table.finals or second in table.finals):
+            return "final"
+        return None
+
+    def combine(self, table: Table, state: Inventory, action: Pair | Unreadable) -> Inventory:
+        """The state after a turn."""
+        if state.due and self.timing == "next turn":
+            state = self.settle(table, state)
+        if isinstance(action, Unreadable) or self.refuse(table, state, action):
+            return state
+        pair = ordered(action.first, action.second)
+        if pair not in state.tried:
+            state = _changed(state, tried=state.tried.insert(pair))
+        made = table.results.get(pair)
+        if made is None and not state.due:
+            return state
+        new = tuple(element for element in made or () if element not in state.known)
+        if self.results == "next":
+            new = new[:1]
+        if new or state.due:
+            state = self._after(table, self._add(table, state, new))
+        return state
+
+    def exhausted(self, state: Inventory) -> bool:
+        """Whether nothing is left to try, under rules that end there."""
+        n = len(state.combinable)
+        return self.stops_when_exhausted and len(state.tried) >= n * (n + 1) // 2
+
+    def _after(self, table: Table, state: Inventory) -> Inventory:
+        """Gifts that the inventory has earned, given or noted as due."""
+        earned = self._earned(table, state)
+        match self.timing:
+            case "next turn":
+                return _changed(state, due=earned)
+            case "single pass":
+                state = self._give(table, state, earned)
+                return _changed(state, due=self._earned(table, state))
+            case "at once":
+                while earned:
+                    state = self._give(table, state, earned)
+                    earned = self._earned(table, state)
+                return state
+
+    def _earned(self, table: Table, state: Inventory) -> tuple[str, ...]:
+        if state.goal or self.gifts == "none":
+            return ()
+        return tuple(
+            gift.element
+            for gift in table.gifts
+            if gift.element not in state.known
+            and (
+                (gift.size and len(state.owned) >= gift.size)
+                or (gift.count and self.gifts == "all" and sum(e in state.known for e in gift.of) >= gift.count)
+            )
+        )
+
+    def _give(self, table: Table, state: Inventory, gifts: tuple[str, ...]) -> Inventory:
+        return _changed(self._add(table, state, gifts), gifts=state.gifts + gifts, due=())
+
+    def _add(self, table: Table, state: Inventory, new: tuple[str, ...]) -> Inventory:
+        usable = new if self.finals_combine else tuple(e for e in new if e not in table.finals)
+        return _changed(
+            state, owned=state.owned + new, known=state.known | set(new), combinable=state.combinable + usable
+        )
+
+
+def _changed(
+    state: Inventory,
+    *,
+    owned: tuple[str, ...] | None = None,
+    known: frozenset[str] | None = None,
+    combinable: tuple[str, ...] | None = None,
+    tried: object = None,
+    gifts: tuple[str, ...] | None = None,
+    due: tuple[str, ...] | None = None,
+) -> Inventory:
+    """The state with some fields replaced (`msgspec.structs.replace`, without its cost)."""
+    return Inventory(
+        owned=state.owned if owned is None else owned,
+        known=state.known if known is None else known,
+        combinable=state.combinable if combinable is None else combinable,
+        tried=state.tried if tried is None else tried,
+        gifts=state.gifts if gifts is None else gifts,
+        due=state.due if due is None else due,
+        goal=state.goal,
+    )
+
+
+RULES: dict[str, Rules] = {
+    "strict": Rules(
+        name="strict", ownership=True, finals_combine=False, results="all", gifts="all", timing="at once",
+        stops_when_exhausted=True,
+    ),
+    # Pan et al. 2025: their game loops look any two names up, give one result a turn, and know six size gifts.
+    "pan2025": Rules(
+        name="pan2025", ownership=False, finals_combine=True, results="next", gifts="by size", timing="next turn",
+        stops_when_exhausted=False,
+    ),
+    # Brändle et al. 2023: the replay of human games; all nine gifts, one pass after each turn.
+    "brandle2023": Rules(
+        name="brandle2023", ownership=True, finals_combine=False, results="all", gifts="all", timing="single pass",
+        stops_when_exhausted=False,
+    ),
+}  # fmt: skip

@@ -1,0 +1,44 @@
+"""What a game of alchemy is at a moment, what is seen of it, and what can be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from athanor.core.records import Record
+
+
+class Pair(Record):
+    """Combine two elements; the order does not matter."""
+
+    first: str
+    second: str
+
+    def __str__(self) -> str:
+        return f"{self.first} + {self.second}"
+
+
+class Inventory(Record):
+    """The state of a game."""
+
+    owned: tuple[str, ...]
+    """In discovery order, base and final elements included."""
+    known: frozenset[str]
+    """The same as a set."""
+    combinable: tuple[str, ...]
+    """Those that the rules let a player combine, in discovery order."""
+    tried: Any
+    """`rpds.HashTrieSet` of the alphabetical pairs combined so far: a persistent set, so that adding one is cheap."""
+    gifts: tuple[str, ...] = ()
+    """Elements received as gifts, in order."""
+    due: tuple[str, ...] = ()
+    """Gifts earned and not yet given, under rules that give them later."""
+    goal: str = ""
+    """The element to be made; empty in open-ended play."""
+
+
+class Sight(Record):
+    """What a player sees."""
+
+    owned: tuple[str, ...]
+    combinable: tuple[str, ...]
+    goal: str = ""

@@ -1,0 +1,112 @@
+"""The table of a world: which elements there are and what each pair of them makes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from athanor.core.errors import DataError
+from athanor.core.records import Record
+
+Names = tuple[str, str]
+
+
+def ordered(first: str, second: str) -> Names:
+    """An unordered pair in its one spelling: alphabetical."""
+    return (first, second) if first <= second else (second, first)
+
+
+class Gift(Record):
+    """An element that is given, not made: at an inventory size, or on owning enough of a set."""
+
+    element: str
+    size: int = 0
+    """Total inventory (base and final elements included) from which it is given; 0 for gifts by set."""
+    count: int = 0
+    of: tuple[str, ...] = ()
+    """Given on owning at least `count` of these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A world of elements.
+
+    `results` maps an alphabetical pair to its results, in ascending element index. A table is checked when it
+    is made: DataError names the first thing that does not fit.
+    """
+
+    name: str
+    elements: tuple[str, ...]
+    """Every element once; the position is the element's index."""
+    base: tuple[str, ...]
+    results: dict[Names, tuple[str, ...]]
+    gifts: tuple[Gift, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the loader left out or merged, in words."""
+
+    def __post_init__(self) -> None:
+        known = set(self.elements)
+        if len(known) != len(self.elements):
+            twice = next(e for e in self.elements if self.elements.count(e) > 1)
+            raise DataError(f"table {self.name} lists the element {twice!r} twice; name every element once")
+        if not self.base:
+            raise DataError(f"table {self.name} has no base elements; name at least one to start from")
+        used = [("base", e) for e in self.base]
+        used += [(f"the recipe {a} + {b}", e) for (a, b), made in self.results.items() for e in (a, b, *made)]
+        used += [(f"the gift {gift.element}", e) for gift in self.gifts for e in (gift.element, *gift.of)]
+        for where, element in used:
+            if element not in known:
+                raise DataError(
+                    f"table {self.name}: {where} names the unknown element {element!r}; add it to the elements"
+                )
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of every element."""
+        return {element: position for position, element in enumerate(self.elements)}
+
+    @cached_property
+    def children(self) -> dict[str, frozenset[str]]:
+        """For each element, the distinct results of all pairs it is in."""
+        found: dict[str, set[str]] = {element: set() for element in self.elements}
+        for pair, made in self.results.items():
+            for element in pair:
+                found[element].update(made)
+        return {element: frozenset(made) for element, made in found.items()}
+
+    @cached_property
+    def finals(self) -> frozenset[str]:
+        """Elements in no recipe as an ingredient."""
+        return frozenset(element for element, made in self.children.items() if not made)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the table says, whatever file or format it came from."""
+        content = {
+            "elements": self.elements,
+            "base": self.base,
+            "recipes": sorted([a, b, *made] for (a, b), made in self.results.items()),
+            "gifts": [[g.element, g.size, g.count, sorted(g.of)] for g in self.gifts],
+        }
+        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+def collect(
+    name: str, elements: tuple[str, ...], rows: list[tuple[str, str, str]]
+) -> tuple[dict[Names, tuple[str, ...]], list[str]]:
+    """Rows (ingredient, ingredient, result) as `Table.results`, and the rows that came twice, as text.
+
+    Names that are not elements are kept, for `Table` to complain about.
+    """
+    index = {element: position for position, element in enumerate(elements)}
+    found: dict[Names, set[str]] = {}
+    twice: list[str] = []
+    for first, second, result in rows:
+        made = found.setdefault(ordered(first, second), set())
+        if result in made:
+            twice.append(f"{first} + {second} -> {result}")
+        made.add(result)
+    position = {pair: tuple(sorted(made, key=lambda e: index.get(e, -1))) for pair, made in sorted(found.items())}
+    return position, twice
