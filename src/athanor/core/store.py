@@ -30,6 +30,8 @@ class Manifest(Record, omit_defaults=False):
     """What made it, for example `play alchemy`."""
     config: dict[str, Any]
     """The resolved configuration; a resumed run must have the same."""
+    execution: dict[str, Any] = {}
+    """How it was carried out (threads, timeouts, concurrency); may change from one resumption to the next."""
     build: str
     versions: dict[str, str]
     hashes: dict[str, str]

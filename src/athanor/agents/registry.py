@@ -1,0 +1,84 @@
+"""The agents of alchemy by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from athanor.agents.baselines import Random, RandomNeverRepeat, Uncertainty
+from athanor.agents.human import Human
+from athanor.agents.language import Language, Memory
+from athanor.agents.oracle import Oracle
+from athanor.core.errors import UsageError
+from athanor.core.protocols import Agent, Backend
+from athanor.environments.alchemy.environment import Alchemy
+from athanor.environments.alchemy.text import AlchemyDialogue, Condition
+
+AgentName = Literal["random", "random-never-repeat", "uncertainty", "oracle", "human", "language"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageOptions:
+    """How a language model is told the game and asked. Other agents use none of this but `condition` and `answer`."""
+
+    model: str = ""
+    """llamacpp: smollm2-135m-instruct or the path of a GGUF file; openai: the server's name for it; scripted: a file."""
+    condition: Condition = "base"
+    """The prompt: base, engineered (look back, pick a new pair) or reasoning (think aloud, then answer)."""
+    temperature: float | None = None
+    """Sampling temperature; left out, the backend's own default applies."""
+    top_p: float | None = None
+    """Nucleus sampling; left out, the backend's own default applies."""
+    max_tokens: int | None = None
+    """Bound on an answer's tokens; left out, 24, or 1024 in the reasoning condition."""
+    history: Literal["whole", "window", "tried"] = "whole"
+    """The past shown: all turns, the latest ones (see --window), or a summary of the pairs tried."""
+    window: int = 50
+    """Turns shown at most with --history window; dropped in blocks of half as many, so that the prompt cache holds."""
+    answer: Literal["name", "number"] = "name"
+    """Whether elements are answered by name, or by their number in the order of discovery."""
+    inventory: Literal["announced", "restated"] = "announced"
+    """Whether a turn tells what joined the elements since the last one, or restates them all."""
+    constrained: bool = False
+    """Decode only answers that name combinable elements (a grammar)."""
+    top_logprobs: int = 0
+    """Record the answer's log-probabilities with this many alternatives a token; 0 records none."""
+    reasoning_effort: str | None = None
+    """Passed to servers that know it: low, medium, high."""
+
+
+def make_language(environment: Alchemy, options: LanguageOptions, backend: Backend | None) -> Language[Any, Any]:
+    """A language agent over a backend."""
+    if backend is None:
+        raise UsageError("the agent language needs a model; pass --model (for example --model smollm2-135m-instruct)")
+    if options.window < 1:
+        raise UsageError(f"window {options.window} was given, at least 1 turn was expected; pass --window 1 or more")
+    return Language(
+        backend=backend,
+        dialogue=make_dialogue(environment, options),
+        max_tokens=options.max_tokens or (1024 if options.condition == "reasoning" else 24),
+        memory=Memory(kind=options.history, window=options.window),
+        temperature=options.temperature,
+        top_p=options.top_p,
+        constrained=options.constrained,
+        top_logprobs=options.top_logprobs,
+        reasoning_effort=options.reasoning_effort,
+    )
+
+
+def make_dialogue(environment: Alchemy, options: LanguageOptions) -> AlchemyDialogue:
+    """The text skin that the options ask for."""
+    return AlchemyDialogue(
+        environment=environment, condition=options.condition, answer=options.answer, inventory=options.inventory
+    )
+
+
+AGENTS: dict[AgentName, Callable[[Alchemy, LanguageOptions, Backend | None], Agent[Any, Any]]] = {
+    "random": lambda environment, options, backend: Random(),
+    "random-never-repeat": lambda environment, options, backend: RandomNeverRepeat(),
+    "uncertainty": lambda environment, options, backend: Uncertainty(),
+    "oracle": lambda environment, options, backend: Oracle(environment),
+    "human": lambda environment, options, backend: Human(dialogue=make_dialogue(environment, options)),
+    "language": make_language,
+}

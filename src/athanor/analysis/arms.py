@@ -1,0 +1,179 @@
+"""Arms and worlds: which runs may be compared, and what each is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow.compute as pc
+
+from athanor.analysis.tables import Run
+from athanor.core.records import Record
+
+BASELINES = ("random", "random-never-repeat", "uncertainty", "oracle")
+"""Agents that every other arm is compared with, from the least that must be beaten to the upper bound."""
+
+
+class World(Record):
+    """What two runs must share to be compared: the table, the rules, the split and the number of turns."""
+
+    table: str
+    """Name and digest, as the tasks have it."""
+    rules: str
+    split: str
+    turns: int
+    """Turns an episode may have at most."""
+
+    @property
+    def name(self) -> str:
+        split = "" if self.split == "open" else f", {self.split} tasks"
+        return f"{self.table.partition('@')[0]}, {self.rules} rules{split}, {self.turns} turns"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One run as an arm of a comparison, with its turns as arrays.
+
+    An episode is kept when it ended without an error; everything below is over kept episodes, in order of the key.
+    """
+
+    name: str
+    """Unique among the arms compared."""
+    short: str
+    """Unique in its world: the label, where that is enough."""
+    world: World
+    baseline: str | None
+    """The agent's name if it is one of BASELINES."""
+    run: Run
+
+    @cached_property
+    def _kept(self) -> np.ndarray:
+        end = self.run.episodes["end"].to_pylist()
+        return np.array([e is not None and e != "error" for e in end], dtype=bool)
+
+    @cached_property
+    def _rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which rows of the turn table are of kept episodes, and the position of each one's episode among them."""
+        lengths = np.array(self.run.episodes["turns"].to_pylist(), dtype=int)
+        position = np.where(self._kept, np.cumsum(self._kept) - 1, -1)
+        of_row = np.repeat(position, lengths)  # both tables are in order of the key
+        rows = np.flatnonzero(of_row >= 0)
+        return rows, of_row[rows]
+
+    @property
+    def n(self) -> int:
+        """Episodes kept."""
+        return int(self._kept.sum())
+
+    @property
+    def errors(self) -> int:
+        """Episodes that ended in an error."""
+        return self.run.episodes["end"].to_pylist().count("error")
+
+    @property
+    def unfinished(self) -> int:
+        """Episodes begun and not ended."""
+        return self.run.episodes["end"].null_count
+
+    @property
+    def asked(self) -> bool:
+        """Whether a model was asked in any turn."""
+        return self.run.turns["attempts"].null_count < self.run.turns.num_rows
+
+    @cached_property
+    def episode(self) -> np.ndarray:
+        """Int["turns"]: the position of each turn's episode among those kept."""
+        return self._rows[1]
+
+    def turns(self, column: str) -> np.ndarray:
+        """Float["turns"]: a column of the turn table, NaN where unknown."""
+        values = self.run.turns[column].take(self._rows[0]).cast("float64")
+        return values.to_numpy(zero_copy_only=False)
+
+    def turns_with(self, column: str, *values: str) -> np.ndarray:
+        """Float["turns"]: 1 where a text column has one of these values, else 0."""
+        found = self.run.turns[column].take(self._rows[0]).to_pylist()
+        return np.array([float(value in values) for value in found])
+
+    def episodes(self, column: str) -> np.ndarray:
+        """Float["episodes"]: a column of the episode table, NaN where unknown."""
+        values = np.array(self.run.episodes[column].cast("float64").to_pylist(), dtype=float)
+        return values[self._kept]
+
+    def by_episode(self, values: np.ndarray) -> np.ndarray:
+        """Float["episodes"]: the mean of a column over each episode's turns where it is known; NaN where nowhere."""
+        known = ~np.isnan(values)
+        totals = np.bincount(self.episode[known], weights=values[known], minlength=self.n)
+        counts = np.bincount(self.episode[known], minlength=self.n)
+        return np.divide(totals, counts, out=np.full(self.n, np.nan), where=counts > 0)
+
+
+def arms_of(runs: Sequence[Run]) -> tuple[Arm, ...]:
+    """The runs as arms: worlds told apart, names made unique.
+
+    A name that is not unique is made so by its world, then by the folder's name, then by a number.
+    """
+    tables = _tables(runs)
+    worlds = [_world(run, table) for run, table in zip(runs, tables, strict=True)]
+    labels = [run.manifest.label or str(run.manifest.config.get("agent") or run.path.name) for run in runs]
+    names = _apart(labels, lambda i: worlds[i].name)
+    names = _apart(names, lambda i: runs[i].path.name)
+    names = _apart(names, lambda i: f"run {i + 1}")
+    within = Counter(zip(labels, worlds, strict=True))
+    return tuple(
+        Arm(name=name, short=label if within[label, world] == 1 else name, world=world, baseline=_baseline(r), run=r)
+        for name, label, world, r in zip(names, labels, worlds, runs, strict=True)
+    )
+
+
+def worlds_of(arms: Sequence[Arm]) -> tuple[World, ...]:
+    """The worlds in order of first appearance."""
+    return tuple(dict.fromkeys(arm.world for arm in arms))
+
+
+def world_names(worlds: Sequence[World]) -> dict[World, str]:
+    """What each world is called; the table's digest is added when two would be called the same."""
+    count = Counter(world.name for world in worlds)
+    return {w: w.name if count[w.name] == 1 else f"{w.name} ({w.table})" for w in worlds}
+
+
+def _apart(names: list[str], more: Callable[[int], str]) -> list[str]:
+    """The names with more said in brackets where several are the same and what is said tells some apart."""
+    said: dict[str, set[str]] = {}
+    for position, name in enumerate(names):
+        said.setdefault(name, set()).add(more(position))
+    return [f"{name} ({more(i)})" if len(said[name]) > 1 else name for i, name in enumerate(names)]
+
+
+def _tables(runs: Sequence[Run]) -> list[str]:
+    """The table of each run as its tasks name it; a run without an ended episode takes it from one like it."""
+    found = [run.episodes["table"].drop_null() for run in runs]
+    configured = [str(run.manifest.config.get("table", "unknown table")) for run in runs]
+    known = {asked: str(names[0]) for asked, names in zip(configured, found, strict=True) if len(names)}
+    return [
+        str(names[0]) if len(names) else known.get(asked, asked)
+        for asked, names in zip(configured, found, strict=True)
+    ]
+
+
+def _world(run: Run, table: str) -> World:
+    config = run.manifest.config
+    splits = run.episodes["split"].drop_null()
+    longest = pc.max(run.episodes["turns"]).as_py() or 0
+    return World(
+        table=table,
+        rules=str(config.get("rules", "unknown")),
+        split=str(splits[0]) if len(splits) else "open",
+        turns=int(config.get("turns") or longest),
+    )
+
+
+def _baseline(run: Run) -> str | None:
+    agent = run.manifest.config.get("agent")
+    if not isinstance(agent, str):
+        known = run.episodes["agent"].drop_null()
+        agent = str(known[0]) if len(known) else None
+    return agent if agent in BASELINES else None

@@ -1,0 +1,59 @@
+"""What changes in the course of an episode: inventories turn by turn, and measures binned over turns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from athanor.analysis.arms import Arm
+from athanor.analysis.intervals import Point, band
+
+BINS = 10
+"""Parts that an episode is divided into, at most."""
+
+
+def inventory_matrix(arm: Arm) -> np.ndarray:
+    """Float["episodes turns+1"]: elements owned before the first turn and after each turn.
+
+    An episode that terminated early keeps its last inventory to the end.
+    """
+    turns = arm.turns("turn").astype(int)
+    last = max(arm.world.turns, int(turns.max(initial=-1)) + 1)
+    matrix = np.full((arm.n, last + 1), -np.inf)
+    matrix[:, 0] = arm.episodes("start")
+    matrix[arm.episode, turns + 1] = arm.turns("inventory")
+    return np.maximum.accumulate(matrix, axis=1)
+
+
+def inventory_curve(arm: Arm) -> tuple[Point, ...]:
+    """The mean inventory after each turn with its interval over episodes; empty when no episode is kept."""
+    if not arm.n:
+        return ()
+    matrix = inventory_matrix(arm)
+    return band(matrix, range(matrix.shape[1]))
+
+
+def bin_width(turns: int) -> int:
+    """Turns in one bin: a tenth of an episode, at least one."""
+    return max(1, math.ceil(turns / BINS))
+
+
+def binned(arm: Arm, values: np.ndarray, *, share: bool = False) -> tuple[Point, ...]:
+    """The mean of a turn column in each bin of turns: first over an episode's known turns, then over episodes.
+
+    A point lies at the middle of its bin, counting turns from 1. Episodes that have no known turn in a bin are no
+    part of its mean.
+    """
+    if not arm.n or not len(values):
+        return ()
+    turns = arm.turns("turn").astype(int)
+    width = bin_width(arm.world.turns)
+    bins = int(turns.max()) // width + 1
+    cell = arm.episode * bins + turns // width
+    known = ~np.isnan(values)
+    totals = np.bincount(cell[known], weights=values[known], minlength=arm.n * bins)
+    counts = np.bincount(cell[known], minlength=arm.n * bins)
+    means = np.divide(totals, counts, out=np.full(arm.n * bins, np.nan), where=counts > 0)
+    middles = [width * i + (min(width, max(1, arm.world.turns - width * i)) + 1) / 2 for i in range(bins)]
+    return band(means.reshape(arm.n, bins), middles, share=share)

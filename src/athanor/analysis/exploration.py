@@ -1,0 +1,182 @@
+"""How far and how each arm explored, as estimates over episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from athanor.analysis.arms import BASELINES, Arm, arms_of
+from athanor.analysis.intervals import LEVEL, Interval, difference, mean, wilson
+from athanor.analysis.tables import Run
+from athanor.core.records import Estimate
+from athanor.core.store import write_atomically
+from athanor.environments.alchemy import CATEGORIES
+
+CAUSES = ("unreadable", "unknown", "unowned", "final")
+"""Why an answer was invalid, as the verifier says it."""
+
+FINAL = "final inventory"
+
+LEVEL_TEXT = f"{LEVEL:.0%}"
+
+
+def estimates(runs: Sequence[Run]) -> tuple[Estimate, ...]:
+    """Every estimate of every run, grouped by arm (`arms_of` says how arms are named and worlds told apart).
+
+    `n` counts kept episodes and `excluded` the others that ended: in an error, or without a turn in which the
+    measure is known. Episodes still being played are neither. The value's own unit is in the name; `unit` is what
+    `n` counts.
+    """
+    return estimates_of(arms_of(runs))
+
+
+def estimates_of(arms: Sequence[Arm]) -> tuple[Estimate, ...]:
+    """`estimates`, for arms already named."""
+    return tuple(estimate for arm in arms for estimate in (*_measures(arm), *_differences(arm, arms)))
+
+
+def write_estimates(path: Path, found: Sequence[Estimate]) -> None:
+    """Write estimates to a file, one JSON line each, whole or not at all."""
+    write_atomically(path, b"".join(msgspec.json.encode(estimate) + b"\n" for estimate in found))
+
+
+def _measures(arm: Arm) -> Iterator[Estimate]:
+    """The arm's own estimates. What a model takes is left out where none was asked, differences where none can be."""
+    yield _mean(arm, FINAL, arm.episodes("inventory"))
+    yield _mean(arm, "discoveries", arm.episodes("return"))
+    if arm.world.split != "open":
+        made = int(arm.episodes("passed").sum())
+        yield _estimate(arm, "share of episodes that made the goal", wilson(made, arm.n), arm.errors)
+    for name, values in share_columns(arm).items():
+        yield _mean(arm, name, arm.by_episode(values), share=True)
+    for name, values in spending_columns(arm).items():
+        yield _mean(arm, f"{name} per turn", arm.by_episode(values))
+    if arm.asked:
+        yield _total_cost(arm)
+
+
+def share_columns(arm: Arm) -> dict[str, np.ndarray]:
+    """Each share as Float["turns"]: 1 where a turn is of the kind, 0 where not, NaN where it is out of the question."""
+    category = {name: arm.turns_with("category", name) for name in CATEGORIES}
+    fresh = arm.turns_with("category", "success-new", "failure-new") == 1
+    foreign = np.maximum(arm.turns_with("cause", "unowned"), arm.turns_with("foreign", "unowned"))
+    return {
+        **{f"share {name}": values for name, values in category.items()},
+        **{f"share invalid: {cause}": arm.turns_with("cause", cause) for cause in CAUSES},
+        "share of repeated pairs among read": arm.turns("repeated"),
+        "share of successes among new pairs": np.where(fresh, category["success-new"], np.nan),
+        "share naming an element not owned": foreign,
+    }
+
+
+def spending_columns(arm: Arm) -> dict[str, np.ndarray]:
+    """What a turn took, as Float["turns"], NaN where unknown: seconds, and of a model that was asked tokens and cost."""
+    if not arm.asked:
+        return {"seconds": arm.turns("seconds")}
+    prompt, cached = arm.turns("prompt_tokens"), arm.turns("cached_tokens")
+    return {
+        "prompt tokens": prompt,
+        "cached prompt tokens": cached,
+        "newly evaluated prompt tokens": prompt - cached,
+        "completion tokens": arm.turns("completion_tokens"),
+        "reasoning tokens": arm.turns("reasoning_tokens"),
+        "seconds": arm.turns("seconds"),
+        "cost": arm.turns("cost"),
+    }
+
+
+def _mean(arm: Arm, name: str, by_episode: np.ndarray, *, share: bool = False) -> Estimate:
+    known = by_episode[~np.isnan(by_episode)]
+    interval = mean(known.tolist(), share=share)
+    return _estimate(arm, name, interval, arm.errors + arm.n - len(known))
+
+
+def _estimate(arm: Arm, name: str, interval: Interval, excluded: int) -> Estimate:
+    return Estimate(
+        name=name, value=interval.value, low=interval.low, high=interval.high,
+        level=None if interval.low is None else interval.level, n=interval.n, unit="episodes",
+        method=interval.method, excluded=excluded, group=arm.name,
+    )  # fmt: skip
+
+
+def _total_cost(arm: Arm) -> Estimate:
+    """What the whole run has cost so far, failed and unfinished episodes included; None if a turn's cost is unknown."""
+    cost = arm.run.turns["cost"]
+    asked = len(cost) - arm.run.turns["attempts"].null_count
+    unknown = asked - (len(cost) - cost.null_count)
+    method = "sum over all turns stored, those of failed and unfinished episodes included"
+    value = sum(cost.drop_null().to_pylist()) if asked and not unknown else None
+    if unknown:
+        method = f"the cost of {unknown} of {asked} turns is unknown; no sum is given"
+    return Estimate(
+        name="cost in total", value=value, low=None, high=None, level=None, n=arm.run.episodes.num_rows,
+        unit="episodes", method=method, excluded=0, group=arm.name,
+    )  # fmt: skip
+
+
+def _differences(arm: Arm, arms: Sequence[Arm]) -> Iterator[Estimate]:
+    """Final inventory against every baseline of the same world; baselines are not compared with each other."""
+    if arm.baseline or not arm.n:
+        return
+    ours = arm.episodes("inventory")
+    for other, name in baselines_of(arm, arms):
+        interval = difference(ours.tolist(), other.episodes("inventory").tolist())
+        yield _estimate(arm, f"{FINAL} minus {name}", interval, arm.errors + other.errors)
+
+
+def baselines_of(arm: Arm, arms: Sequence[Arm]) -> list[tuple[Arm, str]]:
+    """The baselines of an arm's world in the order of BASELINES, each with its agent's name (its own if not unique)."""
+    here = [other for other in arms if other.baseline and other.world == arm.world and other.n]
+    here.sort(key=lambda other: BASELINES.index(other.baseline or ""))
+    agents = [other.baseline for other in here]
+    return [(o, o.baseline if o.baseline and agents.count(o.baseline) == 1 else o.name) for o in here]
+
+
+def decimals(name: str, value: float) -> str:
+    """A value as text, as exactly as its name warrants: shares in percent, costs and seconds to three digits."""
+    if name.startswith("share"):
+        return f"{100 * value:.1f}%"
+    if name.startswith(("cost", "seconds")):
+        return f"{value:,.1f}" if abs(value) >= 100 else _three_digits(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
+
+
+def _three_digits(value: float) -> str:
+    return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
+
+
+def interval_text(estimate: Estimate) -> str:
+    """An interval as text, `unknown` when there is none."""
+    if estimate.low is None or estimate.high is None:
+        return "unknown"
+    return f"[{decimals(estimate.name, estimate.low)}, {decimals(estimate.name, estimate.high)}]"
+
+
+def value_text(estimate: Estimate) -> str:
+    """A value as text, `unknown` when there is none."""
+    return "unknown" if estimate.value is None else decimals(estimate.name, estimate.value)
+
+
+def table_text(found: Sequence[Estimate]) -> str:
+    """The estimates as an aligned table in plain text, an arm after the other; lines end without blanks."""
+    head = ("", "value", f"{LEVEL_TEXT} interval", "episodes", "excluded")
+    lines: list[str] = []
+    for group in dict.fromkeys(estimate.group for estimate in found):
+        mine = [e for e in found if e.group == group]
+        if all(e.value is None for e in mine):
+            lines += ["", _printable(group), f"  no episode has ended whole; {mine[0].excluded} ended in an error"]
+            continue
+        rows = [(e.name, value_text(e), interval_text(e), str(e.n), str(e.excluded)) for e in mine]
+        widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+        lines += ["", _printable(group)]
+        for row in (head, *rows):
+            cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+            lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines[1:]) + "\n" if lines else "no run was given\n"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,207 @@
+"""From a run folder to tables: one row a turn, one row an episode. Derived, and made again at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from athanor.core.errors import DataError, UsageError
+from athanor.core.records import Completion, Turn, Unreadable
+from athanor.core.store import EpisodeLine, Manifest, RunFolder, write_atomically
+from athanor.environments.alchemy import Pair
+from athanor.environments.alchemy.table import ordered
+
+TURNS = pa.schema([
+    ("episode", pa.string()),
+    ("turn", pa.int32()),
+    ("first", pa.string()),
+    ("second", pa.string()),
+    ("category", pa.string()),
+    ("cause", pa.string()),
+    ("foreign", pa.string()),
+    ("reward", pa.float64()),
+    ("passed", pa.bool_()),
+    ("new", pa.int32()),
+    ("gifts", pa.int32()),
+    ("inventory", pa.int32()),
+    ("repeated", pa.bool_()),
+    ("prompt_tokens", pa.int64()),
+    ("cached_tokens", pa.int64()),
+    ("completion_tokens", pa.int64()),
+    ("reasoning_tokens", pa.int64()),
+    ("seconds", pa.float64()),
+    ("cost", pa.float64()),
+    ("attempts", pa.int32()),
+])  # fmt: skip
+"""Columns of the turn table. `first` and `second` are null when no pair could be read, `inventory` (elements owned
+after the turn) when the episode has not ended and its start is not stored, and what a completion says when no model
+was asked or it did not say. `repeated`: the same unordered pair was read in an earlier turn of the episode, whatever
+came of it. `seconds` is the whole turn's."""
+
+EPISODES = pa.schema([
+    ("episode", pa.string()),
+    ("agent", pa.string()),
+    ("end", pa.string()),
+    ("failure", pa.string()),
+    ("table", pa.string()),
+    ("split", pa.string()),
+    ("goal", pa.string()),
+    ("turns", pa.int32()),
+    ("start", pa.int32()),
+    ("inventory", pa.int32()),
+    ("return", pa.float64()),
+    ("passed", pa.bool_()),
+])  # fmt: skip
+"""Columns of the episode table, in order of the key. `end` is null while an episode is being played, and so is what
+only its last line tells. `passed`: some turn passed. `inventory` is what was owned at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """The first episode of a run, whole, to be read by people: the first that ended without an error if there is one."""
+
+    episode: str
+    end: str | None
+    turns: tuple[Turn[Pair], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run folder as tables."""
+
+    path: Path
+    manifest: Manifest
+    turns: pa.Table
+    episodes: pa.Table
+    opening: Opening | None
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder, which may still be in the making, and derive its tables; nothing is written.
+
+    UsageError if it is no run folder or not one of alchemy; DataError if turns are missing or cannot be read.
+    """
+    folder: RunFolder[Pair] = RunFolder.read(path)
+    environment = folder.manifest.config.get("environment", "alchemy")
+    if environment != "alchemy":
+        raise UsageError(f"{path} is a run of {environment!r}, a run of 'alchemy' was expected; leave it out")
+    ended = folder.ended()  # before the turns: what a process writes meanwhile can only add turns
+    played = folder.turns(Pair)
+    for key, line in ended.items():
+        if len(played.get(key, ())) < line.turns:
+            raise DataError(
+                f"{path}/turns.jsonl has {len(played.get(key, ()))} turns of episode {key}, {line.turns} were "
+                "expected; the file is not whole: play the run again"
+            )
+    keys = sorted({*played, *ended})
+    return Run(
+        path=path,
+        manifest=folder.manifest,
+        turns=_turn_table((key, played.get(key, []), ended.get(key)) for key in keys),
+        episodes=_episode_table((key, played.get(key, []), ended.get(key)) for key in keys),
+        opening=_opening(keys, played, ended),
+    )
+
+
+def write_tables(run: Run) -> tuple[Path, Path]:
+    """Write RUN/tables/turns.parquet and episodes.parquet, each whole or not at all, and give their paths."""
+    folder = run.path / "tables"
+    folder.mkdir(exist_ok=True)
+    paths = folder / "turns.parquet", folder / "episodes.parquet"
+    for path, table in zip(paths, (run.turns, run.episodes), strict=True):
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer, compression="zstd")
+        write_atomically(path, buffer.getvalue().to_pybytes())
+    return paths
+
+
+_Played = tuple[str, Sequence[Turn[Pair]], EpisodeLine | None]
+
+
+def _turn_table(episodes: Iterator[_Played]) -> pa.Table:
+    columns: dict[str, list[Any]] = {name: [] for name in TURNS.names}
+    add = [columns[name].append for name in TURNS.names]
+    for key, turns, line in episodes:
+        for row in _turn_rows(key, turns, line):
+            for append, value in zip(add, row, strict=True):
+                append(value)
+    return pa.table(columns, schema=TURNS)
+
+
+def _turn_rows(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None) -> Iterator[tuple[Any, ...]]:
+    """The rows of one episode, in the order of TURNS."""
+    owned = _start_of(line)
+    seen: set[tuple[str, str]] = set()
+    for turn in turns:
+        action, verdict, parts = turn.action, turn.verdict, turn.verdict.parts
+        pair = None if isinstance(action, Unreadable) else ordered(action.first, action.second)
+        new, gifts = len(parts.get("new", ())), len(parts.get("gifts", ()))
+        owned = None if owned is None else owned + new + gifts
+        yield (
+            key, turn.index, None if pair is None else action.first, None if pair is None else action.second,
+            parts.get("category"), parts.get("cause"), parts.get("foreign"), verdict.reward, verdict.passed,
+            new, gifts, owned, None if pair is None else pair in seen,
+            *_spent(turn.completion), turn.seconds, *_asked(turn.completion),
+        )  # fmt: skip
+        if pair is not None:
+            seen.add(pair)
+
+
+def _spent(completion: Completion | None) -> tuple[int | None, ...]:
+    if completion is None:
+        return (None, None, None, None)
+    return (
+        completion.prompt_tokens, completion.cached_tokens, completion.completion_tokens, completion.reasoning_tokens
+    )  # fmt: skip
+
+
+def _asked(completion: Completion | None) -> tuple[float | None, int | None]:
+    return (None, None) if completion is None else (completion.cost, completion.attempts)
+
+
+def _start_of(line: EpisodeLine | None) -> int | None:
+    """How many elements an episode starts with; None while it has not ended, for its task is not stored yet."""
+    return None if line is None else len(line.task.content.get("start", ()))
+
+
+def _episode_table(episodes: Iterator[_Played]) -> pa.Table:
+    rows = [_episode_row(key, turns, line) for key, turns, line in episodes]
+    return pa.Table.from_pylist(rows, schema=EPISODES)
+
+
+def _episode_row(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"episode": key, "turns": len(turns)}
+    row["return"] = sum(turn.verdict.reward for turn in turns)
+    row["passed"] = any(turn.verdict.passed for turn in turns)
+    if line is None:
+        return row
+    start = _start_of(line)
+    gained = sum(len(t.verdict.parts.get("new", ())) + len(t.verdict.parts.get("gifts", ())) for t in turns)
+    return row | {
+        "agent": line.agent,
+        "end": line.end,
+        "failure": None if line.failure is None else f"{line.failure.kind}: {line.failure.message}",
+        "table": line.task.content.get("table"),
+        "split": line.task.split,
+        "goal": line.task.content.get("goal") or None,
+        "start": start,
+        "inventory": None if start is None else start + gained,
+    }
+
+
+def _opening(
+    keys: Sequence[str], played: dict[str, list[Turn[Pair]]], ended: dict[str, EpisodeLine]
+) -> Opening | None:
+    def rank(key: str) -> tuple[int, str]:
+        line = ended.get(key)
+        return (1 if line is None else 2 if line.end == "error" else 0, key)
+
+    key = min((key for key in keys if played.get(key)), key=rank, default=None)
+    if key is None:
+        return None
+    return Opening(episode=key, end=ended[key].end if key in ended else None, turns=tuple(played[key]))

@@ -1,0 +1,59 @@
+"""The command line. Each command is a module of `athanor.commands` with a `Config` and a `run`."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from athanor.core.errors import AthanorError
+
+COMMANDS = {
+    "tour": "tour",
+    "play alchemy": "play_alchemy",
+    "analyse": "analyse",
+    "report": "report",
+    "check alchemy": "check_alchemy",
+    "check run": "check_run",
+    "fetch": "fetch",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 failed, 2 misused, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = next((name for name in COMMANDS if arguments[: len(name.split())] == name.split()), None)
+    if name is None:
+        asked = " ".join(arguments)
+        helped = arguments[:1] in ([], ["--help"], ["-h"])
+        if not helped:
+            print(f"{asked!r} is not a command of athanor", file=sys.stderr)
+        print(_overview(), file=sys.stdout if helped and arguments else sys.stderr)
+        sys.exit(0 if helped and arguments else 2)
+    import tyro
+
+    module = import_module(f"athanor.commands.{COMMANDS[name]}")
+    config = tyro.cli(
+        module.Config,
+        prog=f"athanor {name}",
+        args=arguments[len(name.split()) :],
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    try:
+        sys.exit(module.run(config))
+    except AthanorError as error:
+        print(f"athanor {name}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; what was written is kept, go on with --resume", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of standard output has gone
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _overview() -> str:
+    lines = ["usage: athanor COMMAND [OPTIONS]; athanor COMMAND --help says more", ""]
+    for name, module in COMMANDS.items():
+        text = import_module(f"athanor.commands.{module}").Config.__doc__ or ""
+        lines.append(f"  {name:<16}{text.splitlines()[0]}")
+    return "\n".join(lines)

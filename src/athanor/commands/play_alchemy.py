@@ -1,0 +1,190 @@
+"""athanor play alchemy: an agent plays, and every turn is written as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from athanor.agents.registry import AGENTS, AgentName, LanguageOptions
+from athanor.core.build import build_name, versions
+from athanor.core.errors import UsageError
+from athanor.core.play import Planned, play_many
+from athanor.core.progress import progress
+from athanor.core.protocols import Backend
+from athanor.core.records import Episode, Turn
+from athanor.core.store import Manifest, RunFolder
+from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair
+from athanor.environments.alchemy.worlds import table
+from athanor.models.backends import BACKENDS, BackendConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Play episodes of alchemy and write them to a run folder."""
+
+    table: str
+    """The world: atelier, little-alchemy-2, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, or a file."""
+    rules: Literal["strict", "pan2025", "brandle2023"]
+    """strict is exact; the others are the published studies' games, defects included."""
+    agent: AgentName
+    """Who plays. `language` needs --model."""
+    episodes: int
+    """Episodes to play."""
+    turns: int
+    """Turns of an episode, at most."""
+    seed: int
+    """All randomness follows from it."""
+    out: Path
+    """The run folder to make; refused if it exists, unless --resume is given."""
+    split: Literal["open", "train", "test"] = "open"
+    """open: discover as much as possible. train, test: targeted tasks, one after the other."""
+    resume: bool = False
+    """Go on with the run in --out; ended episodes are kept, those that ended in an error are tried again."""
+    concurrency: int = 0
+    """Episodes played at once; 0 is as many as the backend can work on."""
+    label: str = ""
+    """What reports call this run; left out, it is made from the agent and its settings."""
+    language: Annotated[LanguageOptions, tyro.conf.arg(name="")] = field(default_factory=LanguageOptions)
+    backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(default_factory=BackendConfig)
+
+
+def run(config: Config) -> int:
+    """Play, write, and say on standard output where; 1 if any episode ended in an error."""
+    if config.episodes < 1 or config.turns < 1:
+        raise UsageError(
+            f"{config.episodes} episodes of {config.turns} turns were asked for, at least one of each was expected; "
+            "pass --episodes and --turns of 1 or more"
+        )
+    if config.agent == "language" and not config.language.model:
+        raise UsageError("the agent language needs a model; pass --model (for example --model smollm2-135m-instruct)")
+    environment = Alchemy(table=table(config.table), rules=RULES[config.rules])
+    ended = asyncio.run(_whole(config, environment))
+    print(config.out)
+    return _told(config, ended)
+
+
+def _asks(config: Config) -> bool:
+    return config.agent == "language"
+
+
+async def _whole(config: Config, environment: Alchemy) -> list[Episode[Pair]]:
+    """The backend is made first: a model that cannot be had leaves no folder behind."""
+    make = BACKENDS[config.backend.backend]
+    backend = make(config.language.model, config.backend) if _asks(config) else None
+    try:
+        manifest = manifest_of(config, environment)
+        folder = (RunFolder[Pair].resume if config.resume else RunFolder[Pair].create)(config.out, manifest)
+        try:
+            return await _play(config, environment, backend, folder)
+        finally:
+            folder.close()
+    finally:
+        if backend:
+            await backend.close()
+
+
+def manifest_of(config: Config, environment: Alchemy) -> Manifest:
+    """What the run is. Settings that cannot change the science are told apart, and may change on --resume."""
+    science: dict[str, Any] = {
+        name: getattr(config, name) for name in ("table", "rules", "agent", "split", "episodes", "turns", "seed")
+    }
+    execution: dict[str, Any] = {"concurrency": config.concurrency, "command": " ".join(["athanor", *sys.argv[1:]])}
+    if _asks(config):
+        science |= {**asdict(config.language), "backend": config.backend.backend}
+        execution |= {"llama": asdict(config.backend.llama), "http": asdict(config.backend.http)}
+    return Manifest(
+        kind="play alchemy",
+        config=science,
+        execution=execution,
+        build=build_name(),
+        versions=versions(),
+        hashes={"table": environment.table.digest},
+        label=config.label or label_of(config),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def label_of(config: Config) -> str:
+    """The arm's name: the agent, and for a model what was not left at its default."""
+    if not _asks(config):
+        return config.agent
+    options, plain = config.language, LanguageOptions()
+    parts = [Path(options.model).stem if options.model.endswith((".gguf", ".json")) else options.model]
+    parts += [options.condition] if options.condition != plain.condition else []
+    parts += [f"T={options.temperature:g}"] if options.temperature is not None else []
+    parts += ["constrained"] if options.constrained else []
+    parts += [options.history] if options.history != plain.history else []
+    parts += ["by number"] if options.answer == "number" else []
+    parts += [f"effort {options.reasoning_effort}"] if options.reasoning_effort else []
+    return ", ".join(parts)
+
+
+async def _play(
+    config: Config, environment: Alchemy, backend: Backend | None, folder: RunFolder[Pair]
+) -> list[Episode[Pair]]:
+    plan = _plan(config, environment, folder) if config.resume else list(_all(config, environment))
+    agent = AGENTS[config.agent](environment, config.language, backend)
+    slots = 1 if config.agent == "human" else backend.slots if backend else 8
+    ended: list[Episode[Pair]] = []
+    done = sum(len(planned.past) for planned in plan)
+    with progress(len(plan) * config.turns, "turn", folder.manifest.label, done) as bar:
+        episodes = play_many(
+            environment,
+            Discovery(environment=environment),
+            agent,
+            plan,
+            seed=config.seed,
+            turns=config.turns,
+            concurrency=config.concurrency or slots,
+            sink=_Watched(folder, bar),
+        )
+        async for episode in episodes:
+            ended.append(episode)
+    return ended
+
+
+def _all(config: Config, environment: Alchemy) -> list[Planned]:
+    tasks = list(environment.tasks(config.split, config.seed))
+    return [Planned(key=f"{i:04d}", task=tasks[i % len(tasks)]) for i in range(config.episodes)]
+
+
+def _plan(config: Config, environment: Alchemy, folder: RunFolder[Pair]) -> list[Planned]:
+    """What is left to play: episodes not begun, interrupted, or ended in an error."""
+    ended, turns = folder.ended(), folder.turns(Pair)
+    return [
+        Planned(key=planned.key, task=planned.task, past=tuple(turns.get(planned.key, ())))
+        for planned in _all(config, environment)
+        if planned.key not in ended or ended[planned.key].end == "error"
+    ]
+
+
+class _Watched:
+    """The run folder as a sink, with a progress bar that counts the turns."""
+
+    def __init__(self, folder: RunFolder[Pair], bar: Any) -> None:
+        self._folder, self._bar = folder, bar
+
+    def turn(self, episode: str, turn: Turn[Pair]) -> None:
+        self._folder.turn(episode, turn)
+        self._bar.update()
+
+    def episode(self, episode: Episode[Pair]) -> None:
+        self._folder.episode(episode)
+
+
+def _told(config: Config, ended: list[Episode[Pair]]) -> int:
+    failed = [episode for episode in ended if episode.failure]
+    if not failed:
+        return 0
+    causes = {f"{e.failure.kind}: {e.failure.message}": e.key for e in failed if e.failure}
+    print(f"{len(failed)} of {len(ended)} episodes ended in an error:", file=sys.stderr)
+    for cause, key in list(causes.items())[:5]:
+        print(f"  episode {key}: {cause[:500]}", file=sys.stderr)
+    print(f"their turns are kept; try them again with --resume --out {config.out}", file=sys.stderr)
+    return 1

@@ -1,0 +1,220 @@
+"""The game in words: what a model is told, and how its answer is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from athanor.core.history import History
+from athanor.core.records import Turn, Unreadable
+from athanor.environments.alchemy.environment import Alchemy
+from athanor.environments.alchemy.state import Pair, Sight
+from athanor.environments.alchemy.table import ordered
+
+Condition = Literal["base", "engineered", "reasoning"]
+
+_GAME = """You are playing a game of discovery. You own a few elements and combine two of them a turn. If the two \
+make something, it joins your elements and can be combined like any other. An element may be combined with itself, \
+and the order of the two does not matter. {results} Try to discover as many different elements as you can."""
+
+_RESULTS = {
+    "all": "A pair always makes the same, and now and then it makes two or three elements at once.",
+    "next": "A pair makes one element at a time; a few pairs have more than one, and give the next when repeated.",
+}
+
+_CONDITION: dict[Condition, str] = {
+    "base": "",
+    "engineered": """Before you answer, do two things silently. First look back: which kinds of pairs worked so far, \
+and which did not? Then pick a pair that follows from what worked and that you have not tried yet; check that it is \
+not among your past attempts.""",
+    "reasoning": """Think before you answer: say in a few sentences what your past attempts show, which pairs look \
+promising and why, and check that the pair you settle on was not tried before.""",
+}
+
+_ANSWER = {
+    ("name", False): "Answer with the two names and nothing else, like this: first element + second element",
+    ("number", False): "Answer with the two numbers and nothing else, like this: number + number",
+    ("name", True): "End with one line like this: Answer: first element + second element",
+    ("number", True): "End with one line like this: Answer: 1 + 2",
+}
+
+_MARKERS = re.compile(r"(?:final answer|answer|i will choose|i will combine|i choose|my choice|combine)\s*(?:is)?\s*[:\-]?\s")
+_JOINERS = re.compile(r"\s(?:and|with|&)\s|\s*[,;&/|]\s*")
+_ENDS = re.compile(r"=|->|→|⇒|\n|\.\s|\bmakes\b|\bto (?:make|get|create)\b")
+_EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#“”‘’«»-–—|"  # noqa: RUF001 (typographic quotes and dashes do come)
+_LONGEST = 4_000
+"""Characters of an answer that are read at each of its ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlchemyDialogue:
+    """Text skin of `Alchemy`. Messages only ever grow at their end, so that a backend can keep its prompt cache."""
+
+    environment: Alchemy
+    condition: Condition = "base"
+    answer: Literal["name", "number"] = "name"
+    inventory: Literal["announced", "restated"] = "announced"
+    """Whether a turn's message tells what has joined the elements since the last one, or names them all."""
+
+    def rules(self) -> str:
+        parts = (
+            _GAME.format(results=_RESULTS[self.environment.rules.results]),
+            _CONDITION[self.condition],
+            _ANSWER[self.answer, self.condition == "reasoning"],
+        )
+        return "\n\n".join(part for part in parts if part)
+
+    def say(self, observation: Sight, last: Turn[Pair] | None) -> str:
+        lines = [] if last is None else [self._feedback(last)]
+        if last is None or self.inventory == "restated":
+            lines.append(self._inventory(observation))
+        else:
+            lines += self._news(observation, last.observation)
+        return "\n".join([*lines, self._question()])
+
+    def recall(self, observation: Sight, history: History[Pair]) -> str:
+        made: list[str] = []
+        nothing: dict[str, list[str]] = {}
+        seen: set[tuple[str, str]] = set()
+        for turn in history:
+            if isinstance(turn.action, Unreadable) or turn.verdict.parts["category"] == "invalid":
+                continue
+            first, second = ordered(turn.action.first, turn.action.second)
+            new = turn.verdict.parts.get("new")
+            if (first, second) in seen and not new:
+                continue
+            seen.add((first, second))
+            if turn.verdict.parts["category"].startswith("success"):
+                made.append(f"{first} + {second} -> {', '.join(new) if new else 'nothing new'}")
+            else:
+                nothing.setdefault(first, []).append(second)
+        lines = [self._inventory(observation)]
+        if made:
+            lines.append(f"Pairs that made something: {'; '.join(made)}.")
+        if nothing:
+            pairs = "; ".join(f"{first} with {', '.join(seconds)}" for first, seconds in nothing.items())
+            lines.append(f"Pairs that made nothing: {pairs}.")
+        if history:
+            lines.append(self._feedback(history[-1]))
+        return "\n".join([*lines, self._question()])
+
+    def echo(self, turn: Turn[Pair]) -> str:
+        if isinstance(turn.action, Unreadable):
+            text = turn.completion.text if turn.completion else ""
+            return re.sub(r"<\|?[^<>]{0,40}\|?>", " ", text)[:200].strip() or "(no answer)"
+        names = (turn.action.first, turn.action.second)
+        if self.answer == "number":
+            owned = turn.observation.owned
+            names = tuple(str(owned.index(name) + 1) if name in owned else name for name in names)
+        return ("Answer: " if self.condition == "reasoning" else "") + " + ".join(names)
+
+    def hear(self, reply: str, observation: Sight) -> Pair | Unreadable:
+        text = reply if len(reply) <= 2 * _LONGEST else f"{reply[:_LONGEST]}\n{reply[-_LONGEST:]}"
+        text = text.casefold()
+        if not text.strip():
+            return Unreadable(unreadable="the answer is empty")
+        marked = list(_MARKERS.finditer(text))
+        for marker in reversed(marked):
+            pair = self._pair(text[marker.end() :], observation, last=False)
+            if pair:
+                return pair
+        pair = self._pair(text, observation, last=self.condition == "reasoning")
+        return pair or Unreadable(unreadable="no two elements joined by + were found")
+
+    def grammar(self, observation: Sight) -> str:
+        names = observation.combinable
+        if self.answer == "number":
+            index = {name: number for number, name in enumerate(observation.owned, 1)}
+            names = tuple(str(index[name]) for name in names)
+        element = " | ".join(json.dumps(name, ensure_ascii=False) for name in names)
+        root = 'element " + " element'
+        if self.condition == "reasoning":
+            root = f'[^\\n+]{{1,800}} "\\nAnswer: " {root}'
+        return f"root ::= {root}\nelement ::= {element}\n"
+
+    def _question(self) -> str:
+        return "Which two elements do you combine?"
+
+    def _shown(self, names: tuple[str, ...], first: int) -> str:
+        if self.answer == "name":
+            return ", ".join(names)
+        return ", ".join(f"{number} {name}" for number, name in enumerate(names, first))
+
+    def _inventory(self, observation: Sight) -> str:
+        lines = [f"Your elements, in the order of their discovery: {self._shown(observation.owned, 1)}."]
+        finals = [name for name in observation.owned if name not in set(observation.combinable)]
+        if finals:
+            lines.append(f"Final, and not to be combined any more: {', '.join(finals)}.")
+        if observation.goal:
+            lines.append(f"This time, make one element in one turn: {observation.goal}.")
+        return "\n".join(lines)
+
+    def _news(self, now: Sight, before: Sight) -> list[str]:
+        new = now.owned[len(before.owned) :]
+        if not new:
+            return []
+        finals = [name for name in new if name not in set(now.combinable)]
+        tail = f" Final, and not to be combined: {', '.join(finals)}." if finals else ""
+        return [f"New among your elements: {self._shown(new, len(before.owned) + 1)}.{tail}"]
+
+    def _feedback(self, last: Turn[Pair]) -> str:
+        reason = last.verdict.reason[:200]
+        match last.verdict.parts["category"]:
+            case "invalid":
+                return f"That was not a valid turn: {reason}."
+            case "success-new" | "success-existing":
+                return f"Success: {reason}."
+            case _:
+                again = " You had tried that before." if last.verdict.parts["category"] == "failure-existing" else ""
+                return f"No success: {reason}.{again}"
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Every element under its cleaned spelling."""
+        return {name.casefold().strip(_EDGES): name for name in self.environment.table.elements}
+
+    @cached_property
+    def _most_words(self) -> int:
+        return max(len(name.split()) for name in self._names)
+
+    def _pair(self, text: str, observation: Sight, *, last: bool) -> Pair | None:
+        """The first (or last) two names joined by a plus sign in a text; by another joiner if it has no plus."""
+        found: Pair | None = None
+        for line in text.split("\n"):
+            if "+" not in line:
+                continue
+            left, right = line.split("+", 1)
+            first, second = self._name(left, observation, end=True), self._name(right, observation, end=False)
+            if first and second:
+                found = Pair(first=first, second=second)
+                if not last:
+                    return found
+        if found or "+" in text:
+            return found
+        line = next((line for line in text.split("\n") if line.strip(_EDGES)), "")
+        parts = [part.strip(_EDGES) for part in _JOINERS.split(_ENDS.split(line)[0]) if part.strip(_EDGES)]
+        if len(parts) != 2:
+            return None
+        pair = [self._known(part, observation) for part in parts]
+        return Pair(first=pair[0], second=pair[1]) if pair[0] and pair[1] else None
+
+    def _name(self, part: str, observation: Sight, *, end: bool) -> str:
+        """The element named at the end (or start) of a part, or the part itself, cleaned and cut, if there is none."""
+        if not end:
+            part = _ENDS.split(part.split("+")[0])[0]
+        words = part.strip(_EDGES).split()
+        for count in range(min(len(words), self._most_words), 0, -1):
+            chosen = words[-count:] if end else words[:count]
+            name = self._known(" ".join(chosen).strip(_EDGES), observation)
+            if name:
+                return name
+        return " ".join(words)[:60].strip(_EDGES)
+
+    def _known(self, name: str, observation: Sight) -> str:
+        if self.answer == "number" and name.isascii() and name.isdigit() and len(name) < 6:
+            owned, number = observation.owned, int(name)
+            return owned[number - 1] if 0 < number <= len(owned) else f"number {number}"
+        return self._names.get(name, "")

@@ -1,0 +1,230 @@
+"""The figures of the report, each one file, drawn for every world that has something to show."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import numpy as np
+
+from athanor.analysis.arms import Arm, World, world_names, worlds_of
+from athanor.analysis.curves import bin_width, binned, inventory_curve
+from athanor.analysis.exploration import LEVEL_TEXT, share_columns, spending_columns
+from athanor.analysis.intervals import Point, mean
+from athanor.environments.alchemy import CATEGORIES
+from athanor.reports.drawing import LABEL, WIDTH, Line, Style, data, legend, panel, styles_of, to_png, to_svg
+from athanor.reports.text import listed, one_line
+
+CATEGORY_COLOURS = ("#01665E", "#80CDC1", "#BF812D", "#DFC27D", "#6B6B6B")
+"""ColorBrewer's BrBG, read with and without colour vision: success green, failure brown, pale where not new; grey."""
+
+POINTS = 240
+"""Points of an inventory curve that are drawn, at most."""
+
+SPENDING = (
+    ("prompt tokens", "tokens"),
+    ("newly evaluated prompt tokens", "tokens"),
+    ("completion tokens", "tokens"),
+    ("seconds", "seconds"),
+    ("cost", "configured currency"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A picture and what stands under it."""
+
+    name: str
+    title: str
+    svg: str
+    png: bytes
+    caption: str
+
+
+def figures_of(arms: Sequence[Arm]) -> tuple[Figure, ...]:
+    """The figures for which the arms have data, in the order of the page."""
+    kept = [arm for arm in arms if arm.n]
+    styles = styles_of(arms)
+    makers: tuple[Callable[[Sequence[Arm], Mapping[str, Style]], Figure | None], ...] = (
+        inventories, categories, repeats, spending
+    )  # fmt: skip
+    found = [make(kept, styles) for make in makers] if kept else []
+    return tuple(figure for figure in found if figure is not None)
+
+
+def _figure(name: str, title: str, charts: Sequence[alt.VConcatChart | alt.HConcatChart | alt.LayerChart], caption: str) -> Figure:
+    svg = to_svg(alt.vconcat(*charts))
+    return Figure(name=name, title=title, svg=svg, png=to_png(svg), caption=caption)
+
+
+def _by_world(arms: Sequence[Arm]) -> list[tuple[World, str, list[Arm]]]:
+    worlds = worlds_of(arms)
+    names = world_names(worlds)
+    return [(w, one_line(names[w], 90), [arm for arm in arms if arm.world == w]) for w in worlds]
+
+
+def inventories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
+    """Elements owned, turn by turn; the oracle is cut where it would press the others flat."""
+    charts, cut = [], False
+    for world, name, here in _by_world(arms):
+        curves = {arm.name: inventory_curve(arm) for arm in here}
+        top = _top([curves[arm.name] for arm in here if arm.baseline != "oracle"] or list(curves.values()))
+        lines = [_cut(styles[arm.name], curves[arm.name], top, arm.baseline == "oracle") for arm in here]
+        cut = cut or any(line.left_at is not None for line in lines)
+        room = max(len(line.style.label) + (32 if line.left_at is not None else 6) for line in lines) * 6.6
+        charts.append(panel(
+            lines, title=name, y_title="elements owned", turns=max(1, world.turns), top=top,
+            width=int(max(300, WIDTH - 80 - room)), height=max(320, 16 * len(lines)), labels=True,
+        ))  # fmt: skip
+    caption = (
+        f"Elements owned after each turn, base elements and gifts included: mean over episodes with its {LEVEL_TEXT} "
+        "interval (Student t at each turn). Numbers at the right are means at the end. An episode that ended early "
+        f"keeps its last inventory. {_bandless(arms)}"
+    )
+    if cut:
+        caption += " The oracle knows the table and leaves the panel at the top, so that the others can be told apart."
+    return _figure("inventory", "Inventory", charts, caption)
+
+
+def _top(curves: Sequence[Sequence[Point]]) -> float:
+    """The end of an axis from 0: a little above the highest value or interval end."""
+    return 1.06 * max((p.high if p.high is not None else p.value) for curve in curves for p in curve)
+
+
+def _cut(style: Style, points: tuple[Point, ...], top: float, cuttable: bool) -> Line:
+    """A curve thinned to what can be seen; one that leaves through the top ends there and keeps its last value."""
+    step = max(1, len(points) // POINTS)
+    shown = (*points[:-1:step], points[-1])
+    above = next((i for i, p in enumerate(points) if p.value > top), None) if cuttable else None
+    if above is None or above == 0 or points[-1].value < 1.25 * top:
+        return Line(style=style, points=shown, last=points[-1].value)
+    a, b = points[above - 1], points[above]
+    at = a.at + (top - a.value) / (b.value - a.value) * (b.at - a.at)
+    edge = Point(at=at, value=top, low=None, high=None, n=b.n)
+    return Line(style=style, points=(*points[:above], edge), left_at=b.at, last=points[-1].value)
+
+
+def _bandless(arms: Sequence[Arm]) -> str:
+    alone = [one_line(arm.name, LABEL) for arm in arms if arm.n == 1]
+    if not alone:
+        return ""
+    return f"No band: one episode only, interval unknown ({listed(alone)})."
+
+
+def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
+    """What became of the turns: stacked shares of the five categories."""
+    keys = [
+        Style(label=c.replace("-", ", "), colour=colour, dash=(1, 0), muted=False)
+        for c, colour in zip(CATEGORIES, CATEGORY_COLOURS, strict=True)
+    ]
+    charts: list[alt.LayerChart] = [legend(keys, boxes=True)]
+    for _, name, here in _by_world(arms):
+        rows = [row for arm in here for row in _category_rows(arm, styles[arm.name].label)]
+        order = alt.Y("arm:N", title=None, sort=list(dict.fromkeys(r["arm"] for r in rows)), axis=alt.Axis(
+            labelLimit=300, labelFontSize=12, ticks=False, domain=False, labelPadding=8))  # fmt: skip
+        x = alt.X("low:Q", title="share of turns", scale=alt.Scale(domain=[0, 1], nice=False), axis=alt.Axis(format="%"))
+        colour = alt.Color("category:N", scale=alt.Scale(domain=list(CATEGORIES), range=list(CATEGORY_COLOURS)), legend=None)
+        bars = alt.Chart(data(rows)).mark_bar(height=17, stroke="white", strokeWidth=0.6)
+        words = alt.Chart(data([r for r in rows if r["high"] - r["low"] >= 0.05])).mark_text(fontSize=11)
+        ink = alt.Color("ink:N", scale=None)
+        charts.append(alt.layer(
+            bars.encode(y=order, x=x, x2="high:Q", color=colour), words.encode(y=order, x="middle:Q", text="said:N", color=ink)
+        ).properties(width=WIDTH - 260, height=25 * len(here), title=name))  # fmt: skip
+    caption = (
+        "Share of turns in each behaviour category, mean over episodes; the table gives the intervals. Success: the "
+        "pair makes something. New: it was not combined before in the episode. Invalid: no attempt could be made of "
+        "the answer. Shares from 5% are written out."
+    )
+    return _figure("categories", "What became of the turns", charts, caption)
+
+
+def _category_rows(arm: Arm, label: str) -> list[dict[str, object]]:
+    rows, low = [], 0.0
+    for position, category in enumerate(CATEGORIES):
+        by_episode = arm.by_episode(arm.turns_with("category", category))
+        share = mean(by_episode[~np.isnan(by_episode)].tolist(), share=True).value or 0.0
+        ink = "#222222" if position in (1, 3) else "white"
+        rows.append({
+            "arm": label, "category": category, "low": low, "high": low + share, "middle": low + share / 2,
+            "said": f"{share:.0%}", "ink": ink,
+        })  # fmt: skip
+        low += share
+    return rows
+
+
+def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
+    """Repeated pairs and invalid answers in the course of the episode."""
+    charts: list[alt.LayerChart | alt.HConcatChart] = []
+    for world, name, here in _by_world(arms):
+        columns = {arm.name: share_columns(arm) for arm in here}
+        pair = [
+            _share_panel(title, world, {styles[arm.name]: binned(arm, columns[arm.name][key], share=True) for arm in here})
+            for title, key in (
+                ("Repeated pairs", "share of repeated pairs among read"),
+                ("Invalid answers", "share invalid"),
+            )
+        ]
+        charts += [_heading(name, world), legend([styles[arm.name] for arm in here]), alt.hconcat(*pair, spacing=34)]
+    caption = (
+        "Left: of the answers in which a pair was read, how many named a pair read earlier in the episode. Right: of "
+        f"all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with its {LEVEL_TEXT} "
+        "interval (Student t, clipped to between 0 and 1). Arms that have none at any turn are not drawn but named. "
+        f"{_bandless(arms)}"
+    )
+    return _figure("repeats", "Repeats and invalid answers over time", charts, caption)
+
+
+def _share_panel(title: str, world: World, curves: Mapping[Style, tuple[Point, ...]]) -> alt.LayerChart:
+    """Shares over turns; curves that are zero throughout are named and not drawn."""
+    drawn = {style: points for style, points in curves.items() if any(p.value for p in points)}
+    none = [style.label for style, points in curves.items() if style not in drawn and points]
+    note = textwrap.wrap(f"None by {listed(none)}." if none else "", 56)
+    top = min(1.0, max(0.05, _top(list(drawn.values())))) if drawn else 1.0
+    return _small(title, note, "share", world, drawn, top, percent=True)
+
+
+def _small(
+    title: str, note: list[str], y_title: str, world: World, curves: Mapping[Style, tuple[Point, ...]], top: float,
+    *, percent: bool = False,
+) -> alt.LayerChart:  # fmt: skip
+    """One of two panels side by side."""
+    lines = [Line(style=style, points=points, last=points[-1].value) for style, points in curves.items()]
+    return panel(
+        lines, title=title, note=note, y_title=y_title, turns=max(1, world.turns), top=top, width=WIDTH // 2 - 80,
+        height=190, percent=percent, marks=True,
+    )  # fmt: skip
+
+
+def _heading(name: str, world: World) -> alt.LayerChart:
+    """The name of a world above its panels, and the width of the bins."""
+    width = bin_width(world.turns)
+    said = f"{name}; in steps of {width} {'turn' if width == 1 else 'turns'}"
+    mark = alt.Chart(data([{}])).mark_text(text=said, fontSize=13, fontWeight="bold", color="#222222", align="left")
+    return alt.layer(mark.encode(x=alt.value(0), y=alt.value(8))).properties(width=WIDTH - 70, height=12)
+
+
+def spending(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure | None:
+    """Tokens, seconds and cost a turn over time, for the arms in which a model was asked; None when there are none."""
+    charts: list[alt.LayerChart | alt.VConcatChart | alt.HConcatChart] = []
+    for world, name, here in _by_world([arm for arm in arms if arm.asked]):
+        columns = {arm.name: spending_columns(arm) for arm in here}
+        panels: list[alt.LayerChart] = []
+        for measure, unit in SPENDING:
+            curves = {styles[arm.name]: binned(arm, columns[arm.name][measure]) for arm in here}
+            curves = {style: points for style, points in curves.items() if points}
+            if curves:
+                top = _top(list(curves.values())) or 1.0
+                panels.append(_small(measure.capitalize(), [], f"{unit} a turn", world, curves, top))
+        if panels:
+            grid = [alt.hconcat(*panels[i : i + 2], spacing=34) for i in range(0, len(panels), 2)]
+            charts += [_heading(name, world), legend([styles[arm.name] for arm in here]), *grid]
+    if not charts:
+        return None
+    caption = (
+        "What a turn took: mean over the turns of a tenth of an episode in which it is known, then over episodes, with "
+        f"the {LEVEL_TEXT} interval (Student t). Newly evaluated: prompt tokens that did not come from a cache. "
+        f"Baselines ask no model. A measure that no turn tells is not drawn. {_bandless([a for a in arms if a.asked])}"
+    )
+    return _figure("spending", "Tokens, seconds and cost over time", charts, caption)

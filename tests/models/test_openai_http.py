@@ -1,0 +1,498 @@
+import asyncio
+import json
+import logging
+import math
+import subprocess
+import sys
+from base64 import b64decode
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from fake_server import (
+    Behaviour,
+    FakeServer,
+    content,
+    drop,
+    fails,
+    good,
+    half,
+    half_but_whole,
+    hang,
+    no_choices,
+    run,
+    says,
+)
+
+from athanor.core.errors import BackendError, UsageError
+from athanor.core.records import Completion, Message, Sampling, TokenLogprob
+from athanor.models.backends import openai_http
+from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp
+
+ASKED = (Message(role="system", text="a game"), Message(role="user", text="what now?"))
+PLAIN = Sampling(max_tokens=16)
+KEY = "sk-very-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "http_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def quick(url: str | None, **settings: Any) -> HttpConfig:
+    given = {"model": "m", "base_url": url, "timeout": 0.3, "attempts": 3, "first_delay": 0.001, **settings}
+    return HttpConfig(**given)
+
+
+def ask(
+    *script: Behaviour, sampling: Sampling = PLAIN, messages: tuple[Message, ...] = ASKED, **settings: Any
+) -> tuple[Completion, FakeServer]:
+    """One completion from a server that follows the script."""
+
+    async def main() -> tuple[Completion, FakeServer]:
+        async with FakeServer(*script) as server:
+            backend = OpenAIHttp(quick(server.url, **settings))
+            try:
+                return await backend.complete(messages, sampling), server
+            finally:
+                await backend.close()
+                await asyncio.sleep(0.01)
+                assert server.connected == 0, "close left a connection open"
+
+    return run(main())
+
+
+def failure(*script: Behaviour, kind: type[Exception] = BackendError, **settings: Any) -> str:
+    with pytest.raises(kind) as caught:
+        ask(*script, **settings)
+    return str(caught.value)
+
+
+def test_a_good_answer_is_read_whole() -> None:
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "prompt_tokens_details": {"cached_tokens": 60},
+        "completion_tokens_details": {"reasoning_tokens": 8},
+    }
+    completion, _ = ask(good("fire + water", usage=usage, reasoning_content="hm"))
+    assert completion.seconds > 0
+    assert completion == Completion(
+        text="fire + water",
+        model="fake-1",
+        reasoning="hm",
+        finish="stop",
+        prompt_tokens=100,
+        cached_tokens=60,
+        completion_tokens=20,
+        reasoning_tokens=8,
+        seconds=completion.seconds,
+        attempts=1,
+    )
+
+
+def test_what_a_server_does_not_say_is_unknown() -> None:
+    completion, _ = ask(says({"choices": [{"message": {"content": "a"}}]}), price_prompt=1.0, price_completion=1.0)
+    unknown = completion.prompt_tokens, completion.cached_tokens, completion.completion_tokens, completion.cost
+    assert unknown == (None, None, None, None)
+    assert (completion.finish, completion.model, completion.logprobs) == ("unknown", "m", ())
+
+
+@pytest.mark.parametrize(
+    ("message", "reasoning"),
+    [
+        ({"reasoning": "a"}, "a"),
+        ({"reasoning_content": "b"}, "b"),
+        ({"reasoning": {"effort": 1}}, ""),
+        ({"reasoning": None, "reasoning_content": None}, ""),
+    ],
+)
+def test_reasoning_is_kept_apart_under_either_name(message: dict[str, Any], reasoning: str) -> None:
+    completion, _ = ask(good("x", **message))
+    assert (completion.text, completion.reasoning) == ("x", reasoning)
+
+
+def test_deepseek_reports_cached_tokens_in_its_own_field() -> None:
+    completion, _ = ask(good("x", usage={"prompt_tokens": 5, "completion_tokens": 1, "prompt_cache_hit_tokens": 4}))
+    assert completion.cached_tokens == 4
+
+
+def test_log_probabilities_come_with_their_alternatives() -> None:
+    tokens = [
+        {"token": "fi", "logprob": -0.5, "bytes": None, "top_logprobs": [{"token": "wa", "logprob": -1.5}]},
+        {"token": "re", "logprob": 0, "top_logprobs": None},
+    ]
+    completion, server = ask(good("fire", logprobs=tokens), sampling=Sampling(max_tokens=16, top_logprobs=2))
+    assert completion.logprobs == (
+        TokenLogprob(token="fi", logprob=-0.5, top=(("wa", -1.5),)),
+        TokenLogprob(token="re", logprob=0.0),
+    )
+    assert (server.requests[0].body["logprobs"], server.requests[0].body["top_logprobs"]) == (True, 2)
+
+
+def test_only_what_is_set_is_asked_for() -> None:
+    _, server = ask(good("x"))
+    request = server.requests[0]
+    assert request.path == "/v1/chat/completions"
+    assert request.body == {
+        "model": "m",
+        "max_tokens": 16,
+        "messages": [{"role": "system", "content": "a game"}, {"role": "user", "content": "what now?"}],
+    }
+
+
+def test_what_is_set_is_asked_for() -> None:
+    sampling = Sampling(
+        max_tokens=16, temperature=0.0, top_p=0.5, seed=0, grammar='root ::= "a"', reasoning_effort="low"
+    )
+    _, server = ask(good("x"), sampling=sampling, grammar_parameter="grammar", token_parameter="max_completion_tokens")
+    body = server.requests[0].body
+    del body["messages"], body["model"]
+    assert body == {
+        "max_completion_tokens": 16, "temperature": 0.0, "top_p": 0.5, "seed": 0, "grammar": 'root ::= "a"',
+        "reasoning_effort": "low",
+    }  # fmt: skip
+
+
+def test_openais_own_server_is_asked_with_its_newer_token_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> dict[str, Any]:
+        async with FakeServer(good("x")) as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            monkeypatch.setenv("OPENAI_API_KEY", KEY)
+            backend = OpenAIHttp(quick(None))
+            await backend.complete(ASKED, PLAIN)
+            await backend.close()
+            return server.requests[0].body
+
+    body = run(main())
+    assert body["max_completion_tokens"] == 16
+    assert "max_tokens" not in body
+
+
+def test_a_grammar_is_refused_where_the_server_takes_none() -> None:
+    said = failure(good("x"), kind=UsageError, sampling=Sampling(max_tokens=1, grammar="root ::= [a]"))
+    assert "grammar_parameter" in said
+
+
+def test_images_are_sent_as_data_urls_before_the_text() -> None:
+    png, jpeg = b"\x89PNG\r\n\x1a\n123", b"\xff\xd8\xff\xe0456"
+    _, server = ask(good("x"), messages=(Message(role="user", text="which?", images=(png, jpeg)),))
+    first, second, text = server.requests[0].body["messages"][0]["content"]
+    for part, kind, image in ((first, "png", png), (second, "jpeg", jpeg)):
+        head, _, data = part["image_url"]["url"].partition(",")
+        assert head == f"data:image/{kind};base64"
+        assert b64decode(data) == image
+    assert text == {"type": "text", "text": "which?"}
+
+
+def test_an_image_of_another_kind_is_refused() -> None:
+    said = failure(good("x"), kind=UsageError, messages=(Message(role="user", text="?", images=(b"GIF89a..",)),))
+    assert "GIF89a" in said
+    assert "PNG or JPEG" in said
+
+
+SERVER_FAULTS = {
+    "a rate limit": fails(429, "slow down", Retry_After="0"),
+    "an error": fails(500, "oops"),
+    "an overload": fails(503, "later"),
+    "a timeout of its own": fails(408),
+    "a conflict": fails(409),
+    "a page": says(b"<html>bad gateway</html>", status=502),
+    "a hang": hang,
+    "a dropped connection": drop,
+    "half a body": half,
+    "half a JSON": half_but_whole,
+    "no choices": no_choices,
+    "an error under 200": says({"error": {"message": "upstream", "code": 502}}),
+    "an error as finish": good("", finish="error"),
+    "another JSON": says([1, 2]),
+    "no JSON": says(b"hello"),
+    "no UTF-8": says(b'{"choices": [{"message": {"content": "\xff"}}]}'),
+    "nothing at all": good(None, finish=None),
+}
+
+
+@pytest.mark.parametrize("what", SERVER_FAULTS)
+def test_a_fault_of_the_server_is_asked_again(what: str) -> None:
+    completion, server = ask(SERVER_FAULTS[what], good("fire + water"))
+    assert (completion.text, completion.attempts, len(server.requests)) == ("fire + water", 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("what", "cause"),
+    [
+        ("a rate limit", "HTTP 429: slow down"),
+        ("an error", "HTTP 500: oops"),
+        ("a page", "HTTP 502: <html>"),
+        ("a hang", "no whole answer in 0.1 seconds"),
+        ("a dropped connection", "the connection failed"),
+        ("half a body", "the connection failed"),
+        ("half a JSON", "not a chat completion in JSON"),
+        ("no choices", "no choices"),
+        ("an error under 200", "no choices: upstream"),
+    ],
+)
+def test_after_the_last_attempt_the_cause_the_count_and_advice_are_told(what: str, cause: str) -> None:
+    said = failure(SERVER_FAULTS[what], timeout=0.1, attempts=2)
+    assert cause in said
+    assert "no answer in 2 attempts" in said
+    assert "--resume" in said
+
+
+def test_no_more_requests_are_made_than_allowed() -> None:
+    async def main() -> int:
+        async with FakeServer(fails(500)) as server:
+            backend = OpenAIHttp(quick(server.url, attempts=4))
+            with pytest.raises(BackendError):
+                await backend.complete(ASKED, PLAIN)
+            await backend.close()
+            return len(server.requests)
+
+    assert run(main()) == 4
+
+
+def test_a_server_that_is_not_there_is_a_failure_with_its_cause() -> None:
+    async def main() -> str:
+        async with FakeServer(good("x")) as server:
+            url = server.url
+        backend = OpenAIHttp(quick(url, attempts=2))
+        with pytest.raises(BackendError) as caught:
+            await backend.complete(ASKED, PLAIN)
+        await backend.close()
+        return str(caught.value)
+
+    assert "the connection failed (ConnectError" in run(main())
+
+
+def test_retry_after_is_waited_for_and_counted_in_the_seconds() -> None:
+    completion, server = ask(fails(429, Retry_After="0.2"), good("x"))
+    assert server.requests[1].moment - server.requests[0].moment >= 0.2
+    assert completion.seconds >= 0.2
+
+
+def test_the_backoff_grows_from_its_first_delay() -> None:
+    _, server = ask(fails(500), fails(500), good("x"), first_delay=0.1)
+    one, two, three = (request.moment for request in server.requests)
+    assert 0.05 <= two - one <= 0.16
+    assert 0.1 <= three - two <= 0.3
+
+
+def test_a_server_that_asks_for_an_hour_is_given_up_at_once() -> None:
+    said = failure(fails(503, "maintenance", Retry_After="3600"), attempts=5)
+    assert "asks to wait 3600 seconds after 1 attempts" in said
+    assert "maintenance" in said
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_what_will_never_work_is_asked_once_and_stops_the_run(status: int) -> None:
+    async def main() -> tuple[str, int]:
+        async with FakeServer(fails(status, "no such thing " + "x" * 5000)) as server:
+            backend = OpenAIHttp(quick(server.url))
+            with pytest.raises(UsageError) as caught:
+                await backend.complete(ASKED, PLAIN)
+            await backend.close()
+            return str(caught.value), len(server.requests)
+
+    said, requests = run(main())
+    assert requests == 1
+    assert f"HTTP {status}: no such thing" in said
+    assert len(said) < 600
+
+
+def test_a_prompt_too_long_is_asked_once_and_ends_the_episode_only() -> None:
+    said = failure(fails(400, "too long", code="context_length_exceeded"), good("never asked"))
+    assert "--history window" in said
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "text", "finish"),
+    [
+        (good(None, finish="content_filter"), "", "content_filter"),
+        (good("", finish="content_filter"), "", "content_filter"),
+        (good(None, finish="length", reasoning_content="so long"), "", "length"),
+        (good(None, finish=None, reasoning="so long"), "", "unknown"),
+        (good("", finish="stop"), "", "stop"),
+        (good(None, finish="stop", refusal="I will not"), "I will not", "stop"),
+    ],
+)
+def test_an_answer_without_words_is_the_models_own(behaviour: Behaviour, text: str, finish: str) -> None:
+    completion, server = ask(behaviour)
+    assert (completion.text, completion.finish, completion.attempts) == (text, finish, 1)
+
+
+def test_a_huge_answer_is_cut_and_marked() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 500_000}
+    tokens = [{"token": "fire + water", "logprob": -1.0}, {"token": "x" * 100_000, "logprob": -2.0}]
+    text = "fire + water" + "x" * 2_000_000
+    completion, _ = ask(good(text, usage=usage, reasoning="y" * 2_000_000, logprobs=tokens))
+    assert completion.text == text[:65536]
+    assert completion.reasoning == "y" * 65536
+    assert (completion.finish, completion.completion_tokens, completion.attempts) == ("cut", 500_000, 1)
+    assert [token.token for token in completion.logprobs] == ["fire + water"]
+
+
+def test_a_cut_leaves_whole_characters() -> None:
+    completion, _ = ask(good("ééé"), max_answer_bytes=5)
+    assert (completion.text, completion.finish) == ("éé", "cut")
+    completion, _ = ask(good("ééé"), max_answer_bytes=6)
+    assert (completion.text, completion.finish) == ("ééé", "stop")
+
+
+def test_a_body_without_end_is_a_fault_not_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_http, "LARGEST_BODY", 10_000)
+    completion, _ = ask(good("x" * 20_000), good("short"))
+    assert (completion.text, completion.attempts) == ("short", 2)
+
+
+@pytest.mark.parametrize(
+    ("prices", "cached", "expected"),
+    [
+        ((2.0, 0.5, 10.0), 40, (60 * 2.0 + 40 * 0.5 + 20 * 10.0) / 1e6),
+        ((2.0, 0.5, 10.0), 0, (100 * 2.0 + 20 * 10.0) / 1e6),
+        ((2.0, None, 10.0), 0, (100 * 2.0 + 20 * 10.0) / 1e6),
+        ((2.0, None, 10.0), None, (100 * 2.0 + 20 * 10.0) / 1e6),
+        ((2.0, None, 10.0), 40, None),
+        ((2.0, 0.5, 10.0), None, None),
+        ((None, 0.5, 10.0), 40, None),
+        ((2.0, 0.5, None), 40, None),
+        ((0.0, 0.0, 0.0), 40, 0.0),
+    ],
+)
+def test_the_cost_follows_from_the_prices_or_is_unknown(
+    prices: tuple[float | None, ...], cached: int | None, expected: float | None
+) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": cached}}
+    prompt, reused, completed = prices
+    completion, _ = ask(good("x", usage=usage), price_prompt=prompt, price_cached=reused, price_completion=completed)
+    if expected is None:
+        assert completion.cost is None
+    else:
+        assert completion.cost is not None
+        assert math.isclose(completion.cost, expected)
+
+
+def many(count: int, behaviour: Behaviour, **settings: Any) -> FakeServer:
+    """Completions asked for all at once."""
+
+    async def main() -> FakeServer:
+        async with FakeServer(behaviour) as server:
+            backend = OpenAIHttp(quick(server.url, timeout=2.0, **settings))
+            await asyncio.gather(*(backend.complete((Message(role="user", text=str(n)),), PLAIN) for n in range(count)))
+            await backend.close()
+            return server
+
+    return run(main())
+
+
+async def slow(*request: Any) -> None:
+    await asyncio.sleep(0.03)
+    await good("x")(*request)
+
+
+def test_requests_in_flight_are_bounded_and_slots_says_so() -> None:
+    assert many(9, slow, concurrency=3).most_at_once == 3
+    assert OpenAIHttp(quick("http://127.0.0.1:1/v1", concurrency=3)).slots == 3
+
+
+def test_requests_are_evenly_spaced_and_served_in_their_order() -> None:
+    requests = many(6, good("x"), requests_per_minute=60 / 0.05).requests
+    assert [request.body["messages"][0]["content"] for request in requests] == list("012345")
+    moments = [request.moment for request in requests]
+    assert moments[-1] - moments[0] >= 5 * 0.05 - 0.02
+    assert min(after - before for before, after in zip(moments, moments[1:], strict=False)) > 0.02
+
+
+def test_retries_count_as_requests_for_the_rate() -> None:
+    _, server = ask(fails(500), good("x"), requests_per_minute=60 / 0.15)
+    assert server.requests[1].moment - server.requests[0].moment >= 0.13
+
+
+def test_a_cancelled_request_leaves_nothing_and_frees_its_slot() -> None:
+    async def main() -> str:
+        async with FakeServer(hang, good("x")) as server:
+            backend = OpenAIHttp(quick(server.url, timeout=5.0, concurrency=1))
+            task = asyncio.create_task(backend.complete(ASKED, PLAIN))
+            await asyncio.sleep(0.2)
+            assert len(server.requests) == 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            completion = await backend.complete(ASKED, PLAIN)
+            await backend.close()
+            return completion.text
+
+    assert run(main()) == "x"
+
+
+def test_the_key_is_sent_and_appears_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MY_KEY", f"{KEY}\n")
+    caplog.set_level(logging.DEBUG)
+    _, server = ask(good("x"), api_key_env="MY_KEY")
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    refused = failure(fails(401, "x" * 290 + f"bad key {KEY} given"), kind=UsageError, api_key_env="MY_KEY")
+    broken = failure(fails(500, f"bad key {KEY} given"), api_key_env="MY_KEY")
+    gateway = failure(says({"error": {"message": f"bad key {KEY}"}}), api_key_env="MY_KEY")
+    assert "[key]" in broken
+    for text in (refused, broken, gateway, caplog.text, repr(quick(None, api_key_env="MY_KEY"))):
+        assert KEY not in text
+        assert KEY[:8] not in text
+
+
+def test_a_server_of_ones_own_needs_no_key() -> None:
+    _, server = ask(good("x"))
+    assert server.requests[0].headers["authorization"] == "Bearer no-key"
+
+
+def test_openais_server_is_not_asked_without_a_key() -> None:
+    with pytest.raises(UsageError, match="MY_KEY is not set"):
+        OpenAIHttp(quick(None, api_key_env="MY_KEY"))
+
+
+def test_a_key_with_a_line_break_is_refused_without_being_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-one\nsk-two")
+    with pytest.raises(UsageError, match="MY_KEY") as caught:
+        OpenAIHttp(quick("http://127.0.0.1:1/v1", api_key_env="MY_KEY"))
+    assert "sk-" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("attempts", 0),
+        ("concurrency", 0),
+        ("timeout", 0.0),
+        ("timeout", float("nan")),
+        ("first_delay", -1.0),
+        ("longest_delay", -1.0),
+        ("requests_per_minute", -1.0),
+        ("max_answer_bytes", 0),
+        ("base_url", "localhost:8080/v1"),
+        ("base_url", "http://localhost:port/v1"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(setting: str, value: Any) -> None:
+    with pytest.raises(UsageError, match="expected") as caught:
+        OpenAIHttp(
+            quick(**{"url": "http://127.0.0.1:1/v1", setting: value} if setting != "base_url" else {"url": value})
+        )
+    assert setting in str(caught.value)
+
+
+def test_a_missing_package_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(UsageError, match=r"pip install 'athanor-lab\[http\]'"):
+        OpenAIHttp(quick("http://127.0.0.1:1/v1"))
+
+
+def test_importing_the_module_does_not_import_the_package() -> None:
+    code = "import sys, athanor.models.backends.openai_http; print('openai' in sys.modules, 'httpx2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_config_is_small_and_json() -> None:
+    assert len(fields(HttpConfig)) <= 15
+    assert json.loads(json.dumps(content("x")))["choices"]
