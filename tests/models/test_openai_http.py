@@ -6,12 +6,19 @@ import subprocess
 import sys
 from base64 import b64decode
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from fake_server import (
+
+from athanor.core.errors import BackendError, UsageError
+from athanor.core.records import Completion, Message, Sampling, TokenLogprob
+from athanor.models.backends import openai_http
+from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp
+from tests.models.fake_server import (
     Behaviour,
     FakeServer,
+    apart,  # noqa: F401
     content,
     drop,
     fails,
@@ -24,24 +31,15 @@ from fake_server import (
     says,
 )
 
-from athanor.core.errors import BackendError, UsageError
-from athanor.core.records import Completion, Message, Sampling, TokenLogprob
-from athanor.models.backends import openai_http
-from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp
-
 ASKED = (Message(role="system", text="a game"), Message(role="user", text="what now?"))
 PLAIN = Sampling(max_tokens=16)
 KEY = "sk-very-secret-0123456789"
 
-
-@pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "http_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 def quick(url: str | None, **settings: Any) -> HttpConfig:
-    given = {"model": "m", "base_url": url, "timeout": 0.3, "attempts": 3, "first_delay": 0.001, **settings}
+    given = {"base_url": url, "timeout": 0.3, "attempts": 3, "first_delay": 0.001, **settings}
     return HttpConfig(**given)
 
 
@@ -52,7 +50,7 @@ def ask(
 
     async def main() -> tuple[Completion, FakeServer]:
         async with FakeServer(*script) as server:
-            backend = OpenAIHttp(quick(server.url, **settings))
+            backend = OpenAIHttp("m", quick(server.url, **settings))
             try:
                 return await backend.complete(messages, sampling), server
             finally:
@@ -160,7 +158,7 @@ def test_openais_own_server_is_asked_with_its_newer_token_field(monkeypatch: pyt
         async with FakeServer(good("x")) as server:
             monkeypatch.setenv("OPENAI_BASE_URL", server.url)
             monkeypatch.setenv("OPENAI_API_KEY", KEY)
-            backend = OpenAIHttp(quick(None))
+            backend = OpenAIHttp("m", quick(None))
             await backend.complete(ASKED, PLAIN)
             await backend.close()
             return server.requests[0].body
@@ -243,7 +241,7 @@ def test_after_the_last_attempt_the_cause_the_count_and_advice_are_told(what: st
 def test_no_more_requests_are_made_than_allowed() -> None:
     async def main() -> int:
         async with FakeServer(fails(500)) as server:
-            backend = OpenAIHttp(quick(server.url, attempts=4))
+            backend = OpenAIHttp("m", quick(server.url, attempts=4))
             with pytest.raises(BackendError):
                 await backend.complete(ASKED, PLAIN)
             await backend.close()
@@ -256,7 +254,7 @@ def test_a_server_that_is_not_there_is_a_failure_with_its_cause() -> None:
     async def main() -> str:
         async with FakeServer(good("x")) as server:
             url = server.url
-        backend = OpenAIHttp(quick(url, attempts=2))
+        backend = OpenAIHttp("m", quick(url, attempts=2))
         with pytest.raises(BackendError) as caught:
             await backend.complete(ASKED, PLAIN)
         await backend.close()
@@ -288,7 +286,7 @@ def test_a_server_that_asks_for_an_hour_is_given_up_at_once() -> None:
 def test_what_will_never_work_is_asked_once_and_stops_the_run(status: int) -> None:
     async def main() -> tuple[str, int]:
         async with FakeServer(fails(status, "no such thing " + "x" * 5000)) as server:
-            backend = OpenAIHttp(quick(server.url))
+            backend = OpenAIHttp("m", quick(server.url))
             with pytest.raises(UsageError) as caught:
                 await backend.complete(ASKED, PLAIN)
             await backend.close()
@@ -317,7 +315,7 @@ def test_a_prompt_too_long_is_asked_once_and_ends_the_episode_only() -> None:
     ],
 )
 def test_an_answer_without_words_is_the_models_own(behaviour: Behaviour, text: str, finish: str) -> None:
-    completion, server = ask(behaviour)
+    completion, _ = ask(behaviour)
     assert (completion.text, completion.finish, completion.attempts) == (text, finish, 1)
 
 
@@ -377,7 +375,7 @@ def many(count: int, behaviour: Behaviour, **settings: Any) -> FakeServer:
 
     async def main() -> FakeServer:
         async with FakeServer(behaviour) as server:
-            backend = OpenAIHttp(quick(server.url, timeout=2.0, **settings))
+            backend = OpenAIHttp("m", quick(server.url, timeout=2.0, **settings))
             await asyncio.gather(*(backend.complete((Message(role="user", text=str(n)),), PLAIN) for n in range(count)))
             await backend.close()
             return server
@@ -392,7 +390,7 @@ async def slow(*request: Any) -> None:
 
 def test_requests_in_flight_are_bounded_and_slots_says_so() -> None:
     assert many(9, slow, concurrency=3).most_at_once == 3
-    assert OpenAIHttp(quick("http://127.0.0.1:1/v1", concurrency=3)).slots == 3
+    assert OpenAIHttp("m", quick("http://127.0.0.1:1/v1", concurrency=3)).slots == 3
 
 
 def test_requests_are_evenly_spaced_and_served_in_their_order() -> None:
@@ -400,7 +398,7 @@ def test_requests_are_evenly_spaced_and_served_in_their_order() -> None:
     assert [request.body["messages"][0]["content"] for request in requests] == list("012345")
     moments = [request.moment for request in requests]
     assert moments[-1] - moments[0] >= 5 * 0.05 - 0.02
-    assert min(after - before for before, after in zip(moments, moments[1:], strict=False)) > 0.02
+    assert min(after - before for before, after in pairwise(moments)) > 0.02
 
 
 def test_retries_count_as_requests_for_the_rate() -> None:
@@ -411,7 +409,7 @@ def test_retries_count_as_requests_for_the_rate() -> None:
 def test_a_cancelled_request_leaves_nothing_and_frees_its_slot() -> None:
     async def main() -> str:
         async with FakeServer(hang, good("x")) as server:
-            backend = OpenAIHttp(quick(server.url, timeout=5.0, concurrency=1))
+            backend = OpenAIHttp("m", quick(server.url, timeout=5.0, concurrency=1))
             task = asyncio.create_task(backend.complete(ASKED, PLAIN))
             await asyncio.sleep(0.2)
             assert len(server.requests) == 1
@@ -448,13 +446,13 @@ def test_a_server_of_ones_own_needs_no_key() -> None:
 
 def test_openais_server_is_not_asked_without_a_key() -> None:
     with pytest.raises(UsageError, match="MY_KEY is not set"):
-        OpenAIHttp(quick(None, api_key_env="MY_KEY"))
+        OpenAIHttp("m", quick(None, api_key_env="MY_KEY"))
 
 
 def test_a_key_with_a_line_break_is_refused_without_being_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "sk-one\nsk-two")
     with pytest.raises(UsageError, match="MY_KEY") as caught:
-        OpenAIHttp(quick("http://127.0.0.1:1/v1", api_key_env="MY_KEY"))
+        OpenAIHttp("m", quick("http://127.0.0.1:1/v1", api_key_env="MY_KEY"))
     assert "sk-" not in str(caught.value)
 
 
@@ -469,22 +467,20 @@ def test_a_key_with_a_line_break_is_refused_without_being_told(monkeypatch: pyte
         ("longest_delay", -1.0),
         ("requests_per_minute", -1.0),
         ("max_answer_bytes", 0),
-        ("base_url", "localhost:8080/v1"),
-        ("base_url", "http://localhost:port/v1"),
+        ("url", "localhost:8080/v1"),
+        ("url", "http://localhost:port/v1"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused_by_name(setting: str, value: Any) -> None:
     with pytest.raises(UsageError, match="expected") as caught:
-        OpenAIHttp(
-            quick(**{"url": "http://127.0.0.1:1/v1", setting: value} if setting != "base_url" else {"url": value})
-        )
+        OpenAIHttp("m", quick(**{"url": "http://127.0.0.1:1/v1", setting: value}))
     assert setting in str(caught.value)
 
 
 def test_a_missing_package_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(UsageError, match=r"pip install 'athanor-lab\[http\]'"):
-        OpenAIHttp(quick("http://127.0.0.1:1/v1"))
+        OpenAIHttp("m", quick("http://127.0.0.1:1/v1"))
 
 
 def test_importing_the_module_does_not_import_the_package() -> None:

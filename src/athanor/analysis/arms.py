@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pyarrow.compute as pc
 
 from athanor.analysis.tables import Run
 from athanor.core.records import Record
@@ -154,15 +153,14 @@ def _tables(runs: Sequence[Run]) -> list[str]:
     configured = [str(run.manifest.config.get("table", "unknown table")) for run in runs]
     known = {asked: str(names[0]) for asked, names in zip(configured, found, strict=True) if len(names)}
     return [
-        str(names[0]) if len(names) else known.get(asked, asked)
-        for asked, names in zip(configured, found, strict=True)
+        str(names[0]) if len(names) else known.get(asked, asked) for asked, names in zip(configured, found, strict=True)
     ]
 
 
 def _world(run: Run, table: str) -> World:
     config = run.manifest.config
     splits = run.episodes["split"].drop_null()
-    longest = pc.max(run.episodes["turns"]).as_py() or 0
+    longest = max(run.episodes["turns"].to_pylist(), default=0)
     return World(
         table=table,
         rules=str(config.get("rules", "unknown")),

@@ -73,7 +73,7 @@ def share_columns(arm: Arm) -> dict[str, np.ndarray]:
 
 
 def spending_columns(arm: Arm) -> dict[str, np.ndarray]:
-    """What a turn took, as Float["turns"], NaN where unknown: seconds, and of a model that was asked tokens and cost."""
+    """What a turn took, as Float["turns"], NaN where unknown: seconds, and what a model that was asked says."""
     if not arm.asked:
         return {"seconds": arm.turns("seconds")}
     prompt, cached = arm.turns("prompt_tokens"), arm.turns("cached_tokens")
@@ -136,16 +136,18 @@ def baselines_of(arm: Arm, arms: Sequence[Arm]) -> list[tuple[Arm, str]]:
 
 
 def decimals(name: str, value: float) -> str:
-    """A value as text, as exactly as its name warrants: shares in percent, costs and seconds to three digits."""
+    """A value as text, as exactly as its name warrants: shares in percent, seconds to the millisecond."""
     if name.startswith("share"):
         return f"{100 * value:.1f}%"
-    if name.startswith(("cost", "seconds")):
-        return f"{value:,.1f}" if abs(value) >= 100 else _three_digits(value)
+    if name.startswith("seconds"):
+        return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
+    if name.startswith("cost"):
+        return f"{value:,.2f}" if value >= 1 else _three_digits(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
 
 
 def _three_digits(value: float) -> str:
-    return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
+    return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="k") if value else "0"
 
 
 def interval_text(estimate: Estimate) -> str:

@@ -50,12 +50,13 @@ def mean(values: Sequence[float], *, share: bool = False, level: float = LEVEL, 
     2.0
     """
     n = len(values)
-    method = f"mean over {unit}, Student t" + (", clipped to [0, 1]" if share else "")
+    method = f"mean, Student t over {unit}" + (", clipped to [0, 1]" if share else "")
     if n < 2:
-        why = f"mean over {unit}; no interval from {'one' if n else 'none'}"
+        why = f"mean over {unit}, no interval from {'one' if n else 'none'}"
         return Interval(value=float(values[0]) if n else None, low=None, high=None, level=level, n=n, method=why)
     if all(value == values[0] for value in values):
         same = float(values[0])
+        method += "; the same in all, so without width"
         return Interval(value=same, low=same, high=same, level=level, n=n, method=method)
     array = np.asarray(values, dtype=float)
     centre = float(array.mean())
@@ -73,12 +74,14 @@ def difference(ours: Sequence[float], theirs: Sequence[float], *, level: float =
     """
     n = len(ours) + len(theirs)
     if not len(ours) or not len(theirs):
-        return Interval(value=None, low=None, high=None, level=level, n=n, method="difference of means; a side is empty")
+        return Interval(
+            value=None, low=None, high=None, level=level, n=n, method="difference of means, a side is empty"
+        )
     centre = float(np.mean(ours) - np.mean(theirs))
     if min(len(ours), len(theirs)) < 2:
-        why = "difference of means over episodes; no interval from one episode on a side"
+        why = "difference of means, no interval from one episode on a side"
         return Interval(value=centre, low=None, high=None, level=level, n=n, method=why)
-    method = "difference of means over episodes, Welch t"
+    method = "difference of means, Welch t over episodes"
     a, b = (float(np.var(side, ddof=1)) / len(side) for side in (ours, theirs))
     if a + b == 0:
         return Interval(value=centre, low=centre, high=centre, level=level, n=n, method=method)

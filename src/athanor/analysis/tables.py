@@ -63,7 +63,7 @@ only its last line tells. `passed`: some turn passed. `inventory` is what was ow
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """The first episode of a run, whole, to be read by people: the first that ended without an error if there is one."""
+    """The first episode of a run, to be read by people: the first that ended without an error, if there is one."""
 
     episode: str
     end: str | None
@@ -139,11 +139,12 @@ def _turn_rows(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None) 
     seen: set[tuple[str, str]] = set()
     for turn in turns:
         action, verdict, parts = turn.action, turn.verdict, turn.verdict.parts
+        named = (None, None) if isinstance(action, Unreadable) else (action.first, action.second)
         pair = None if isinstance(action, Unreadable) else ordered(action.first, action.second)
         new, gifts = len(parts.get("new", ())), len(parts.get("gifts", ()))
         owned = None if owned is None else owned + new + gifts
         yield (
-            key, turn.index, None if pair is None else action.first, None if pair is None else action.second,
+            key, turn.index, *named,
             parts.get("category"), parts.get("cause"), parts.get("foreign"), verdict.reward, verdict.passed,
             new, gifts, owned, None if pair is None else pair in seen,
             *_spent(turn.completion), turn.seconds, *_asked(turn.completion),
@@ -194,9 +195,7 @@ def _episode_row(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None
     }
 
 
-def _opening(
-    keys: Sequence[str], played: dict[str, list[Turn[Pair]]], ended: dict[str, EpisodeLine]
-) -> Opening | None:
+def _opening(keys: Sequence[str], played: dict[str, list[Turn[Pair]]], ended: dict[str, EpisodeLine]) -> Opening | None:
     def rank(key: str) -> tuple[int, str]:
         line = ended.get(key)
         return (1 if line is None else 2 if line.end == "error" else 0, key)

@@ -45,7 +45,7 @@ class Config:
     split: Literal["open", "train", "test"] = "open"
     """open: discover as much as possible. train, test: targeted tasks, one after the other."""
     resume: bool = False
-    """Go on with the run in --out; ended episodes are kept, those that ended in an error are tried again."""
+    """Go on with the run in --out, if there is one; ended episodes are kept, those that ended in an error retried."""
     concurrency: int = 0
     """Episodes played at once; 0 is as many as the backend can work on."""
     label: str = ""
@@ -56,17 +56,27 @@ class Config:
 
 def run(config: Config) -> int:
     """Play, write, and say on standard output where; 1 if any episode ended in an error."""
+    ended = play(config)
+    print(config.out)
+    return told(config, ended)
+
+
+def play(config: Config) -> list[Episode[Pair]]:
+    """Play what is not yet played, and give the episodes that ended now."""
     if config.episodes < 1 or config.turns < 1:
         raise UsageError(
             f"{config.episodes} episodes of {config.turns} turns were asked for, at least one of each was expected; "
             "pass --episodes and --turns of 1 or more"
         )
+    if config.concurrency < 0:
+        raise UsageError(
+            f"concurrency {config.concurrency} was given, at least 1 was expected (or 0 for as many as the backend "
+            "works on); pass --concurrency 1 or more"
+        )
     if config.agent == "language" and not config.language.model:
         raise UsageError("the agent language needs a model; pass --model (for example --model smollm2-135m-instruct)")
     environment = Alchemy(table=table(config.table), rules=RULES[config.rules])
-    ended = asyncio.run(_whole(config, environment))
-    print(config.out)
-    return _told(config, ended)
+    return asyncio.run(_whole(config, environment))
 
 
 def _asks(config: Config) -> bool:
@@ -79,7 +89,8 @@ async def _whole(config: Config, environment: Alchemy) -> list[Episode[Pair]]:
     backend = make(config.language.model, config.backend) if _asks(config) else None
     try:
         manifest = manifest_of(config, environment)
-        folder = (RunFolder[Pair].resume if config.resume else RunFolder[Pair].create)(config.out, manifest)
+        begun = config.resume and (config.out / "manifest.json").exists()
+        folder = (RunFolder[Pair].resume if begun else RunFolder[Pair].create)(config.out, manifest)
         try:
             return await _play(config, environment, backend, folder)
         finally:
@@ -128,7 +139,7 @@ def label_of(config: Config) -> str:
 async def _play(
     config: Config, environment: Alchemy, backend: Backend | None, folder: RunFolder[Pair]
 ) -> list[Episode[Pair]]:
-    plan = _plan(config, environment, folder) if config.resume else list(_all(config, environment))
+    plan = _plan(config, environment, folder)
     agent = AGENTS[config.agent](environment, config.language, backend)
     slots = 1 if config.agent == "human" else backend.slots if backend else 8
     ended: list[Episode[Pair]] = []
@@ -178,7 +189,8 @@ class _Watched:
         self._folder.episode(episode)
 
 
-def _told(config: Config, ended: list[Episode[Pair]]) -> int:
+def told(config: Config, ended: list[Episode[Pair]]) -> int:
+    """Say on standard error which episodes ended in an error, and why; 1 if any did."""
     failed = [episode for episode in ended if episode.failure]
     if not failed:
         return 0

@@ -41,8 +41,11 @@ class TurnStreams:
     def __init__(self, seed: int, *names: str | int) -> None:
         self._bits = np.random.Philox(key=digest(seed, *names))
         self._generator = np.random.Generator(self._bits)
-        self._state = cast("dict[str, Any]", self._bits.state)
-        self._counter = self._state["state"]["counter"]
+        self._counter = [0, 0, 0, 0]
+        fresh = cast("dict[str, Any]", self._bits.state)
+        # Lists, because numpy reads the state back item by item: less than half the time of its own arrays.
+        key, buffer = fresh["state"]["key"].tolist(), fresh["buffer"].tolist()
+        self._state = {**fresh, "state": {"counter": self._counter, "key": key}, "buffer": buffer}
 
     def at(self, turn: int) -> np.random.Generator:
         """The generator of a turn, at its beginning. The object is reused: the last one handed out is void."""

@@ -90,7 +90,7 @@ class RunFolder(Generic[A]):
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
         """A new run folder. UsageError if something is already there."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or any(not _unfinished(file) for file in path.iterdir())):
             what = "an existing run" if (path / "manifest.json").exists() else "something else"
             raise UsageError(
                 f"{path} already holds {what}, an empty or new folder was expected; "
@@ -231,6 +231,11 @@ class RunFolder(Generic[A]):
                 end=line.end,
                 failure=line.failure,
             )
+
+
+def _unfinished(file: Path) -> bool:
+    """Whether a file is what a process killed while writing the manifest leaves behind."""
+    return file.name.startswith(".manifest.json.")
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -1,4 +1,8 @@
-"""The look of the figures: colours that do not depend on colour vision, and panels of curves with bands."""
+"""The look of the figures: colours that do not depend on colour vision, and panels of curves with bands.
+
+Figures are Vega-Lite specifications as plain dictionaries, drawn by vl-convert without a browser or a network; a test
+checks them with Altair's schema. (Composing them through Altair's classes takes ten times as long as drawing them.)
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
+import msgspec
 import vl_convert
 
-from athanor.analysis.arms import Arm
+from athanor.analysis.arms import Arm, World
 from athanor.analysis.intervals import Point
 from athanor.reports.text import one_line
 
+Spec = dict[str, Any]
+"""A Vega-Lite specification or a part of one."""
+
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-WIDTH = 780
+WIDTH = 900
 """Pixels of a figure, labels included."""
 LABEL = 38
 """Characters of an arm's name in a figure, at most."""
@@ -34,7 +41,10 @@ BASELINE_STYLES = {
 class Style:
     """How an arm is drawn, in every figure the same."""
 
+    name: str
+    """The arm's name, unique."""
     label: str
+    """The name as it is written in a figure."""
     colour: str
     dash: tuple[int, ...]
     muted: bool
@@ -53,81 +63,112 @@ class Line:
 
 
 def styles_of(arms: Sequence[Arm]) -> dict[str, Style]:
-    """A style for each arm's name: colours for those compared (then dashes too), greys for the baselines."""
+    """A style for each arm's name: colours for those compared (then dashes too), greys for the baselines.
+
+    Arms of the same label in different worlds have the same colour.
+    """
     found: dict[str, Style] = {}
-    compared = 0
+    places: dict[str, int] = {}
+    labels: set[tuple[World, str]] = set()
     for arm in arms:
         label = one_line(arm.short, LABEL)
+        if (arm.world, label) in labels:  # names that differ only where they were cut
+            label = f"{one_line(arm.short, LABEL - 5)} #{len(labels) + 1}"
+        labels.add((arm.world, label))
         if arm.baseline:
             colour, dash = BASELINE_STYLES[arm.baseline]
         else:
-            colour, dash = COLOURS[compared % len(COLOURS)], DASHES[compared // len(COLOURS) % len(DASHES)]
-            compared += 1
-        found[arm.name] = Style(label=label, colour=colour, dash=dash, muted=arm.baseline is not None)
+            place = places.setdefault(arm.short, len(places))
+            colour, dash = COLOURS[place % len(COLOURS)], DASHES[place // len(COLOURS) % len(DASHES)]
+        found[arm.name] = Style(name=arm.name, label=label, colour=colour, dash=dash, muted=arm.baseline is not None)
     return found
 
 
-def data(rows: Sequence[dict[str, Any]]) -> alt.InlineData:
-    return alt.InlineData(values=list(rows))
-
-
 def panel(
-    lines: Sequence[Line], *, title: str, note: Sequence[str] = (), y_title: str, turns: int, top: float, width: int, height: int,
-    percent: bool = False, marks: bool = False, labels: bool = False,
-) -> alt.LayerChart:  # fmt: skip
+    lines: Sequence[Line], *, title: str, note: Sequence[str] = (), y_title: str, turns: int, top: float, width: int,
+    height: int, percent: bool = False, marks: bool = False, labels: bool = False,
+) -> Spec:  # fmt: skip
     """Curves over turns with their bands, those compared above the muted ones; with `labels` each is named at its end.
 
     `top` is the end of the y axis; `marks` sets a dot at every point, for curves of few points.
     """
-    x = alt.X("at:Q", title="turn", scale=alt.Scale(domain=[0, turns], nice=False), axis=alt.Axis(tickCount=6))
-    form = ".0%" if percent else ("~s" if top >= 10_000 or top < 0.001 else ",~r")
-    y = alt.Y(
-        "value:Q", title=y_title, scale=alt.Scale(domain=[0, top], nice=False), axis=alt.Axis(tickCount=5, format=form)
-    )
+    form = ".0%" if percent else "~s" if top >= 10_000 else ",~r"
+    x = {
+        "field": "at", "type": "quantitative", "title": "turn", "axis": {"tickCount": 6},
+        "scale": {"domain": [0, turns], "nice": False},
+    }  # fmt: skip
+    y = {
+        "field": "value", "type": "quantitative", "title": y_title, "axis": {"tickCount": 5, "format": form},
+        "scale": {"domain": [0, top], "nice": False},
+    }  # fmt: skip
     ordered = sorted(lines, key=lambda line: not line.style.muted)
-    layers = [_band(line, x, y) for line in ordered] + [_curve(line, x, y, marks) for line in ordered]
+    layers: list[Spec] = [{"data": {"values": []}, "mark": "line", "encoding": {"x": x, "y": y}}]  # axes without lines
+    crowd = sum(not line.style.muted for line in lines)
+    layers += [_band(line, x, y, fade=min(1.0, 4 / max(1, crowd))) for line in ordered] + [
+        _curve(line, x, y, marks) for line in ordered
+    ]
     if labels:
-        layers += _end_labels(ordered, top, width, height)
-    head = alt.TitleParams(text=title, subtitle=list(note)) if note else alt.TitleParams(text=title)
-    return alt.layer(*layers).properties(width=width, height=height, title=head)
+        layers += _end_labels([line for line in ordered if line.left_at is None], top, width, height)
+        layers += [_exit_label(line, turns, width) for line in ordered if line.left_at is not None]
+    head: Spec = {"text": title, **({"subtitle": list(note)} if note else {})}
+    return {"layer": layers, "width": width, "height": height, "title": head}
 
 
-def _band(line: Line, x: alt.X, y: alt.Y) -> alt.Chart:
+def _band(line: Line, x: Spec, y: Spec, *, fade: float) -> Spec:
+    """The interval of a curve as an area, the fainter the more curves there are."""
     rows = [{"at": p.at, "value": p.low, "high": p.high} for p in line.points if p.low is not None]
-    mark = alt.Chart(data(rows)).mark_area(color=line.style.colour, opacity=0.12 if line.style.muted else 0.22, clip=True)
-    return mark.encode(x=x, y=y, y2="high:Q")
+    mark = {"type": "area", "color": line.style.colour, "opacity": fade * (0.12 if line.style.muted else 0.22)}
+    return {"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}
 
 
-def _curve(line: Line, x: alt.X, y: alt.Y, marks: bool) -> alt.Chart:
-    rows = [{"at": p.at, "value": p.value} for p in line.points]
+def _curve(line: Line, x: Spec, y: Spec, marks: bool) -> Spec:
     style = line.style
-    dot = alt.OverlayMarkDef(size=22 if style.muted else 34, filled=True, color=style.colour) if marks else False
-    width = 1.4 if style.muted else 2.4
-    mark = alt.Chart(data(rows)).mark_line(
-        color=style.colour, strokeWidth=width, strokeDash=list(style.dash), point=dot, strokeCap="butt"
-    )
-    return mark.encode(x=x, y=y)
+    dot = {"size": 22 if style.muted else 34, "filled": True, "color": style.colour}
+    mark = {
+        "type": "line", "color": style.colour, "strokeWidth": 1.4 if style.muted else 2.4,
+        "strokeDash": list(style.dash), "strokeCap": "butt", "point": dot if marks else False,
+    }  # fmt: skip
+    rows = [{"at": p.at, "value": p.value} for p in line.points]
+    return {"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y}}
 
 
-def _end_labels(lines: Sequence[Line], top: float, width: int, height: int) -> list[alt.Chart]:
-    """Each curve's name and last value to the right of the panel, with a hair line where it had to be moved."""
-    ends = [height * (1 - min(line.points[-1].value, top) / top) for line in lines]
-    places = dodge(ends, gap=15, length=height)
-    layers: list[alt.Chart] = []
-    for line, end, place in zip(lines, ends, places, strict=True):
-        said = f"{line.last:.1f}" if line.left_at is None else f"{line.last:.0f}, above the panel from turn {line.left_at:.0f}"
-        one = alt.Chart(data([{}]))
-        if line.left_at is None:
-            hair = one.mark_rule(color=line.style.colour, strokeWidth=0.8, clip=False)
-            layers.append(
-                hair.encode(x=alt.value(width + 2), x2=alt.value(width + 14), y=alt.value(end), y2=alt.value(place))
-            )
-        weight = "normal" if line.style.muted else "bold"
-        name = one.mark_text(
-            text=f"{line.style.label}  {said}", color=line.style.colour, align="left", fontWeight=weight, clip=False
-        )
-        layers.append(name.encode(x=alt.value(width + 18), y=alt.value(place)))
+def _end_labels(lines: Sequence[Line], top: float, width: int, height: int) -> list[Spec]:
+    """Each curve's name and last value to the right of the panel, with a hair line from the curve's end."""
+    ends = [height * (1 - min(line.last, top) / top) for line in lines]
+    layers: list[Spec] = []
+    for line, end, place in zip(lines, ends, dodge(ends, gap=15, length=height), strict=True):
+        layers.append(stroke((width + 2, width + 14), (end, place), line.style.colour, 0.8))
+        said = f"{line.style.label}: {line.last:.1f}"
+        layers.append(writing(said, width + 18, place, line.style.colour, bold=not line.style.muted))
     return layers
+
+
+def _exit_label(line: Line, turns: int, width: int) -> Spec:
+    """The name of a curve that left through the top, beside where it did: to the right if there is room."""
+    said = f"{line.style.label}: {line.last:.0f} at the end"
+    x = line.points[-1].at / turns * width
+    left = x > width / 2
+    return writing(said, x - 8 if left else x + 8, 7, line.style.colour, align="right" if left else "left")
+
+
+def stroke(
+    x: tuple[float, float], y: tuple[float, float], colour: str, width: float, dash: Sequence[int] = (1, 0)
+) -> Spec:
+    """A straight line between two points given in pixels."""
+    places = {"x": {"value": x[0]}, "x2": {"value": x[1]}, "y": {"value": y[0]}, "y2": {"value": y[1]}}
+    mark = {"type": "rule", "color": colour, "strokeWidth": width, "strokeDash": list(dash)}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": places}
+
+
+def writing(
+    text: str, x: float, y: float, colour: str = "#222222", *, bold: bool = False, size: int = 12, align: str = "left"
+) -> Spec:
+    """Words at a point given in pixels."""
+    mark = {
+        "type": "text", "text": text, "color": colour, "align": align, "baseline": "middle", "fontSize": size,
+        "fontWeight": "bold" if bold else "normal",
+    }  # fmt: skip
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": x}, "y": {"value": y}}}
 
 
 def dodge(places: Sequence[float], *, gap: float, length: float) -> list[float]:
@@ -155,38 +196,40 @@ def dodge(places: Sequence[float], *, gap: float, length: float) -> list[float]:
     return found
 
 
-def legend(items: Sequence[Style], *, boxes: bool = False, width: int = WIDTH - 70) -> alt.LayerChart:
+def legend(items: Sequence[Style], *, boxes: bool = False, width: int = WIDTH - 70) -> Spec:
     """Names with a piece of their line (or a box of their colour), in as many rows as they need."""
-    rows: list[dict[str, Any]] = []
+    layers: list[Spec] = []
     x, y = 0.0, 9
     for style in items:
-        room = 42 + 6.4 * len(style.label)
+        length, thick = (13, 11.0) if boxes else (26, 1.4 if style.muted else 2.4)
+        room = length + 27 + 5.8 * len(style.label)
         if x and x + room > width:
             x, y = 0.0, y + 19
-        rows.append({"x": x, "to": x + (13 if boxes else 26), "text": x + (18 if boxes else 31), "y": y})
+        layers.append(stroke((x, x + length), (y, y), style.colour, thick, style.dash))
+        layers.append(writing(style.label, x + length + 5, y))
         x += room
-    layers: list[alt.Chart] = []
-    for style, row in zip(items, rows, strict=True):
-        one = alt.Chart(data([{}]))
-        rule = one.mark_rule(
-            color=style.colour, strokeWidth=11 if boxes else 1.4 if style.muted else 2.4, strokeDash=list(style.dash)
-        )
-        layers.append(rule.encode(x=alt.value(row["x"]), x2=alt.value(row["to"]), y=alt.value(row["y"])))
-        name = one.mark_text(text=style.label, color="#222222", align="left")
-        layers.append(name.encode(x=alt.value(row["text"]), y=alt.value(row["y"])))
-    return alt.layer(*layers).properties(width=width, height=y + 9)
+    return {"layer": layers, "width": width, "height": y + 9}
 
 
-def to_svg(chart: alt.VConcatChart) -> str:
-    """A chart as SVG text in the look of the house. Names in it must have gone through `one_line`."""
-    looked = chart.configure(font=FONT, background="white").configure_view(stroke=None).configure_axis(
-        labelFontSize=11, titleFontSize=12, titleFontWeight="normal", labelColor="#333333", titleColor="#333333",
-        gridColor="#E9E9E9", domainColor="#999999", tickColor="#999999",
-    ).configure_title(
-        fontSize=13, fontWeight="bold", anchor="start", color="#222222", offset=10, subtitleFontSize=11,
-        subtitleColor="#666666",
-    ).configure_text(fontSize=12).configure_concat(spacing=26)  # fmt: skip
-    return vl_convert.vegalite_to_svg(looked.to_json())
+CONFIG: Spec = {
+    "font": FONT,
+    "background": "white",
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "labelColor": "#333333",
+        "titleColor": "#333333", "gridColor": "#E9E9E9", "domainColor": "#999999", "tickColor": "#999999",
+    },
+    "title": {
+        "fontSize": 13, "fontWeight": "bold", "anchor": "start", "frame": "group", "color": "#222222", "offset": 10,
+        "subtitleFontSize": 11, "subtitleColor": "#666666",
+    },
+    "concat": {"spacing": 24},
+}  # fmt: skip
+
+
+def to_svg(charts: Sequence[Spec]) -> str:
+    """Charts below each other as SVG text in the look of the house. Names in it must have gone through `one_line`."""
+    return vl_convert.vegalite_to_svg(msgspec.json.encode({"vconcat": list(charts), "config": CONFIG}).decode())
 
 
 def to_png(svg: str) -> bytes:

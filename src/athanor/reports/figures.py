@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import altair as alt
 import numpy as np
 
 from athanor.analysis.arms import Arm, World, world_names, worlds_of
@@ -14,7 +13,7 @@ from athanor.analysis.curves import bin_width, binned, inventory_curve
 from athanor.analysis.exploration import LEVEL_TEXT, share_columns, spending_columns
 from athanor.analysis.intervals import Point, mean
 from athanor.environments.alchemy import CATEGORIES
-from athanor.reports.drawing import LABEL, WIDTH, Line, Style, data, legend, panel, styles_of, to_png, to_svg
+from athanor.reports.drawing import LABEL, WIDTH, Line, Spec, Style, legend, panel, styles_of, to_png, to_svg, writing
 from athanor.reports.text import listed, one_line
 
 CATEGORY_COLOURS = ("#01665E", "#80CDC1", "#BF812D", "#DFC27D", "#6B6B6B")
@@ -28,7 +27,13 @@ SPENDING = (
     ("newly evaluated prompt tokens", "tokens"),
     ("completion tokens", "tokens"),
     ("seconds", "seconds"),
-    ("cost", "configured currency"),
+    ("cost", "cost"),
+)
+
+
+REPEATS = (
+    ("Repeated pairs", "share of repeated pairs among read"),
+    ("Invalid answers", "share invalid"),
 )
 
 
@@ -54,9 +59,9 @@ def figures_of(arms: Sequence[Arm]) -> tuple[Figure, ...]:
     return tuple(figure for figure in found if figure is not None)
 
 
-def _figure(name: str, title: str, charts: Sequence[alt.VConcatChart | alt.HConcatChart | alt.LayerChart], caption: str) -> Figure:
-    svg = to_svg(alt.vconcat(*charts))
-    return Figure(name=name, title=title, svg=svg, png=to_png(svg), caption=caption)
+def _figure(name: str, title: str, charts: Sequence[Spec], caption: str) -> Figure:
+    svg = to_svg(charts)
+    return Figure(name=name, title=title, svg=svg, png=to_png(svg), caption=caption.strip())
 
 
 def _by_world(arms: Sequence[Arm]) -> list[tuple[World, str, list[Arm]]]:
@@ -67,13 +72,14 @@ def _by_world(arms: Sequence[Arm]) -> list[tuple[World, str, list[Arm]]]:
 
 def inventories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     """Elements owned, turn by turn; the oracle is cut where it would press the others flat."""
-    charts, cut = [], False
+    charts: list[Spec] = []
+    cut = False
     for world, name, here in _by_world(arms):
         curves = {arm.name: inventory_curve(arm) for arm in here}
         top = _top([curves[arm.name] for arm in here if arm.baseline != "oracle"] or list(curves.values()))
         lines = [_cut(styles[arm.name], curves[arm.name], top, arm.baseline == "oracle") for arm in here]
         cut = cut or any(line.left_at is not None for line in lines)
-        room = max(len(line.style.label) + (32 if line.left_at is not None else 6) for line in lines) * 6.6
+        room = max(len(line.style.label) + 6 for line in lines) * 6.2
         charts.append(panel(
             lines, title=name, y_title="elements owned", turns=max(1, world.turns), top=top,
             width=int(max(300, WIDTH - 80 - room)), height=max(320, 16 * len(lines)), labels=True,
@@ -116,22 +122,12 @@ def _bandless(arms: Sequence[Arm]) -> str:
 def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     """What became of the turns: stacked shares of the five categories."""
     keys = [
-        Style(label=c.replace("-", ", "), colour=colour, dash=(1, 0), muted=False)
+        Style(name=c, label=c.replace("-", ", "), colour=colour, dash=(1, 0), muted=False)
         for c, colour in zip(CATEGORIES, CATEGORY_COLOURS, strict=True)
     ]
-    charts: list[alt.LayerChart] = [legend(keys, boxes=True)]
+    charts = [legend(keys, boxes=True, width=WIDTH - 260)]
     for _, name, here in _by_world(arms):
-        rows = [row for arm in here for row in _category_rows(arm, styles[arm.name].label)]
-        order = alt.Y("arm:N", title=None, sort=list(dict.fromkeys(r["arm"] for r in rows)), axis=alt.Axis(
-            labelLimit=300, labelFontSize=12, ticks=False, domain=False, labelPadding=8))  # fmt: skip
-        x = alt.X("low:Q", title="share of turns", scale=alt.Scale(domain=[0, 1], nice=False), axis=alt.Axis(format="%"))
-        colour = alt.Color("category:N", scale=alt.Scale(domain=list(CATEGORIES), range=list(CATEGORY_COLOURS)), legend=None)
-        bars = alt.Chart(data(rows)).mark_bar(height=17, stroke="white", strokeWidth=0.6)
-        words = alt.Chart(data([r for r in rows if r["high"] - r["low"] >= 0.05])).mark_text(fontSize=11)
-        ink = alt.Color("ink:N", scale=None)
-        charts.append(alt.layer(
-            bars.encode(y=order, x=x, x2="high:Q", color=colour), words.encode(y=order, x="middle:Q", text="said:N", color=ink)
-        ).properties(width=WIDTH - 260, height=25 * len(here), title=name))  # fmt: skip
+        charts.append(_stacked([row for arm in here for row in _category_rows(arm, styles[arm.name].label)], name))
     caption = (
         "Share of turns in each behaviour category, mean over episodes; the table gives the intervals. Success: the "
         "pair makes something. New: it was not combined before in the episode. Invalid: no attempt could be made of "
@@ -140,8 +136,38 @@ def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     return _figure("categories", "What became of the turns", charts, caption)
 
 
-def _category_rows(arm: Arm, label: str) -> list[dict[str, object]]:
-    rows, low = [], 0.0
+def _stacked(rows: Sequence[Spec], title: str) -> Spec:
+    """Bars from 0 to 1, an arm each, with the wider pieces' shares written on them."""
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    axis = {"labelLimit": 300, "labelFontSize": 12, "ticks": False, "domain": False, "labelPadding": 8}
+    y = {"field": "arm", "type": "nominal", "title": None, "sort": arms, "axis": axis}
+    x = {
+        "field": "low", "type": "quantitative", "title": "share of turns", "axis": {"format": ".0%"},
+        "scale": {"domain": [0, 1], "nice": False},
+    }  # fmt: skip
+    colour = {
+        "field": "category", "type": "nominal", "legend": None,
+        "scale": {"domain": list(CATEGORIES), "range": list(CATEGORY_COLOURS)},
+    }  # fmt: skip
+    bars = {
+        "data": {"values": list(rows)},
+        "mark": {"type": "bar", "height": 17, "stroke": "white", "strokeWidth": 0.6},
+        "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "color": colour},
+    }
+    words = {
+        "data": {"values": [row for row in rows if row["high"] - row["low"] >= 0.05]},
+        "mark": {"type": "text", "fontSize": 11},
+        "encoding": {
+            "x": {"field": "middle", "type": "quantitative"}, "y": y, "text": {"field": "said", "type": "nominal"},
+            "color": {"field": "ink", "type": "nominal", "scale": None},
+        },
+    }  # fmt: skip
+    return {"layer": [bars, words], "width": WIDTH - 260, "height": 25 * len(arms), "title": title}
+
+
+def _category_rows(arm: Arm, label: str) -> list[Spec]:
+    rows: list[Spec] = []
+    low = 0.0
     for position, category in enumerate(CATEGORIES):
         by_episode = arm.by_episode(arm.turns_with("category", category))
         share = mean(by_episode[~np.isnan(by_episode)].tolist(), share=True).value or 0.0
@@ -156,17 +182,17 @@ def _category_rows(arm: Arm, label: str) -> list[dict[str, object]]:
 
 def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     """Repeated pairs and invalid answers in the course of the episode."""
-    charts: list[alt.LayerChart | alt.HConcatChart] = []
+    charts: list[Spec] = []
     for world, name, here in _by_world(arms):
         columns = {arm.name: share_columns(arm) for arm in here}
         pair = [
-            _share_panel(title, world, {styles[arm.name]: binned(arm, columns[arm.name][key], share=True) for arm in here})
-            for title, key in (
-                ("Repeated pairs", "share of repeated pairs among read"),
-                ("Invalid answers", "share invalid"),
-            )
+            _share_panel(title, world, [(styles[a.name], binned(a, columns[a.name][key], share=True)) for a in here])
+            for title, key in REPEATS
         ]
-        charts += [_heading(name, world), legend([styles[arm.name] for arm in here]), alt.hconcat(*pair, spacing=34)]
+        lines = max(len(one["title"]["subtitle"]) for one in pair)
+        for one in pair:
+            one["title"]["subtitle"] += [" "] * (lines - len(one["title"]["subtitle"]))
+        charts += [_heading(name, world), legend([styles[arm.name] for arm in here]), _beside(pair)]
     caption = (
         "Left: of the answers in which a pair was read, how many named a pair read earlier in the episode. Right: of "
         f"all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with its {LEVEL_TEXT} "
@@ -176,49 +202,56 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     return _figure("repeats", "Repeats and invalid answers over time", charts, caption)
 
 
-def _share_panel(title: str, world: World, curves: Mapping[Style, tuple[Point, ...]]) -> alt.LayerChart:
+Curves = Sequence[tuple[Style, tuple[Point, ...]]]
+
+
+def _share_panel(title: str, world: World, curves: Curves) -> Spec:
     """Shares over turns; curves that are zero throughout are named and not drawn."""
-    drawn = {style: points for style, points in curves.items() if any(p.value for p in points)}
-    none = [style.label for style, points in curves.items() if style not in drawn and points]
-    note = textwrap.wrap(f"None by {listed(none)}." if none else "", 56)
-    top = min(1.0, max(0.05, _top(list(drawn.values())))) if drawn else 1.0
+    drawn = [(style, points) for style, points in curves if any(p.value for p in points)]
+    none = [style.label for style, points in curves if points and not any(p.value for p in points)]
+    note = textwrap.wrap(f"None by {listed(none)}.", 64) if none else [" "]
+    if len(note) > 2:
+        note = [f"None by {len(none)} arms; the table says by which."]
+    top = min(1.0, max(0.05, _top([points for _, points in drawn]))) if drawn else 1.0
     return _small(title, note, "share", world, drawn, top, percent=True)
 
 
 def _small(
-    title: str, note: list[str], y_title: str, world: World, curves: Mapping[Style, tuple[Point, ...]], top: float,
-    *, percent: bool = False,
-) -> alt.LayerChart:  # fmt: skip
+    title: str, note: list[str], y_title: str, world: World, curves: Curves, top: float, *, percent: bool = False
+) -> Spec:
     """One of two panels side by side."""
-    lines = [Line(style=style, points=points, last=points[-1].value) for style, points in curves.items()]
+    lines = [Line(style=style, points=points, last=points[-1].value) for style, points in curves]
     return panel(
         lines, title=title, note=note, y_title=y_title, turns=max(1, world.turns), top=top, width=WIDTH // 2 - 80,
         height=190, percent=percent, marks=True,
     )  # fmt: skip
 
 
-def _heading(name: str, world: World) -> alt.LayerChart:
+def _heading(name: str, world: World) -> Spec:
     """The name of a world above its panels, and the width of the bins."""
     width = bin_width(world.turns)
     said = f"{name}; in steps of {width} {'turn' if width == 1 else 'turns'}"
-    mark = alt.Chart(data([{}])).mark_text(text=said, fontSize=13, fontWeight="bold", color="#222222", align="left")
-    return alt.layer(mark.encode(x=alt.value(0), y=alt.value(8))).properties(width=WIDTH - 70, height=12)
+    return {"layer": [writing(said, 0, 6, bold=True, size=13)], "width": WIDTH - 70, "height": 12}
+
+
+def _beside(panels: Sequence[Spec]) -> Spec:
+    return {"hconcat": list(panels), "spacing": 34}
 
 
 def spending(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure | None:
     """Tokens, seconds and cost a turn over time, for the arms in which a model was asked; None when there are none."""
-    charts: list[alt.LayerChart | alt.VConcatChart | alt.HConcatChart] = []
+    charts: list[Spec] = []
     for world, name, here in _by_world([arm for arm in arms if arm.asked]):
         columns = {arm.name: spending_columns(arm) for arm in here}
-        panels: list[alt.LayerChart] = []
+        panels: list[Spec] = []
         for measure, unit in SPENDING:
-            curves = {styles[arm.name]: binned(arm, columns[arm.name][measure]) for arm in here}
-            curves = {style: points for style, points in curves.items() if points}
+            curves = [(styles[arm.name], binned(arm, columns[arm.name][measure])) for arm in here]
+            curves = [(style, points) for style, points in curves if points]
             if curves:
-                top = _top(list(curves.values())) or 1.0
+                top = _top([points for _, points in curves]) or 1.0
                 panels.append(_small(measure.capitalize(), [], f"{unit} a turn", world, curves, top))
         if panels:
-            grid = [alt.hconcat(*panels[i : i + 2], spacing=34) for i in range(0, len(panels), 2)]
+            grid = [_beside(panels[i : i + 2]) for i in range(0, len(panels), 2)]
             charts += [_heading(name, world), legend([styles[arm.name] for arm in here]), *grid]
     if not charts:
         return None

@@ -60,7 +60,8 @@ class Alchemy:
         return self.rules.start(self.table, content.start, content.goal)
 
     def observe(self, state: Inventory) -> Sight:
-        state = self.rules.settle(self.table, state)
+        if state.due:
+            state = self.rules.settle(self.table, state)
         return Sight(owned=state.owned, combinable=state.combinable, goal=state.goal)
 
     def step(self, state: Inventory, action: Pair | Unreadable) -> Step[Inventory]:

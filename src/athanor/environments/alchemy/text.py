@@ -38,7 +38,7 @@ _ANSWER = {
     ("name", False): "Answer with the two names and nothing else, like this: first element + second element",
     ("number", False): "Answer with the two numbers and nothing else, like this: number + number",
     ("name", True): "End with one line like this: Answer: first element + second element",
-    ("number", True): "End with one line like this: Answer: 1 + 2",
+    ("number", True): "End with one line like this: Answer: number + number",
 }
 
 _MARKERS = re.compile(r"(?:final answer|answer|i will choose|i will combine|i choose|my choice|combine)\s*(?:is)?\s*[:\-]?\s")

@@ -22,12 +22,6 @@ _REFUSED: dict[Cause, str] = {
     "final": "it names a final element, which cannot be combined",
 }
 
-_CATEGORY = {
-    (success, tried): f"{'success' if success else 'failure'}-{'existing' if tried else 'new'}"
-    for success in (True, False)
-    for tried in (True, False)
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Discovery:
@@ -46,24 +40,24 @@ class Discovery:
         rules, table = self.environment.rules, self.environment.table
         settled = rules.settle(table, before) if before.due else before
         cause = rules.refuse(table, settled, action)
-        gifts = after.gifts[len(before.gifts) :]
-        if isinstance(action, Unreadable) or cause:
-            why = f": {action.unreadable}" if isinstance(action, Unreadable) else f" ({action})"
-            parts: dict[str, Any] = {"category": "invalid", "cause": cause}
-            if gifts:
-                parts["gifts"] = list(gifts)
-            return Verdict(reward=0.0, passed=False, reason=_REFUSED[cause or "unreadable"] + why, parts=parts)
-        pair = ordered(action.first, action.second)
+        gifts = after.gifts[len(before.gifts) :] if after.gifts else ()
+        if cause or not isinstance(action, Pair):
+            return _invalid(action, cause or "unreadable", gifts)
+        first, second = pair = ordered(action.first, action.second)
         made = table.results.get(pair)
-        new = [e for e in after.owned[len(before.owned) :] if e not in gifts] if made else []
-        parts = {"category": _CATEGORY[made is not None, pair in before.tried]}
-        if new:
-            parts["new"] = new
+        repeated = pair in before.tried
+        if made is None:
+            new = []
+            parts: dict[str, Any] = {"category": "failure-existing" if repeated else "failure-new"}
+        else:
+            new = [e for e in after.owned[len(before.owned) :] if e not in gifts]
+            parts = {"category": "success-existing" if repeated else "success-new"}
+            if new:
+                parts["new"] = new
         if gifts:
             parts["gifts"] = list(gifts)
-        if not rules.ownership and not (action.first in settled.known and action.second in settled.known):
-            exist = action.first in table.index and action.second in table.index
-            parts["foreign"] = "unowned" if exist else "unknown"
+        if not rules.ownership and not (first in settled.known and second in settled.known):
+            parts["foreign"] = "unowned" if first in table.index and second in table.index else "unknown"
         passed = after.goal in new if after.goal else bool(new)
         return Verdict(reward=float(len(new)), passed=passed, reason=_reason(action, made, new), parts=parts)
 
@@ -82,6 +76,14 @@ class Discovery:
         if best is None:
             raise DataError(f"task {task.key} has no pair that passes; the table or the task is broken")
         return best[1]
+
+
+def _invalid(action: Pair | Unreadable, cause: Cause, gifts: tuple[str, ...]) -> Verdict:
+    why = f": {action.unreadable}" if isinstance(action, Unreadable) else f" ({action})"
+    parts: dict[str, Any] = {"category": "invalid", "cause": cause}
+    if gifts:
+        parts["gifts"] = list(gifts)
+    return Verdict(reward=0.0, passed=False, reason=_REFUSED[cause] + why, parts=parts)
 
 
 def _reason(action: Pair, made: tuple[str, ...] | None, new: list[str]) -> str:

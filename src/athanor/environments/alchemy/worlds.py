@@ -60,7 +60,8 @@ def table(name: str) -> Table:
         seed, _, inner = rest.partition(":")
         if not inner:
             raise UsageError(f"table {name!r} does not say which table to rename; pass for example renamed:7:atelier")
-        return rename(table(inner), _seed(name, seed))
+        number = _seed(name, seed)
+        return rename(table(inner), number)
     if name == "atelier":
         return load(DATA / "atelier.json")
     if name in DOWNLOADS:

@@ -27,10 +27,8 @@ LARGEST_BODY = 64 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class HttpConfig:
-    """Which server is asked for which model, and how patiently."""
+    """Which server is asked, and how patiently."""
 
-    model: str
-    """The model's name as the server knows it."""
     base_url: str | None = None
     """Address of the server, usually ending in /v1; None is OpenAI's own, or what OPENAI_BASE_URL says."""
     api_key_env: str = "OPENAI_API_KEY"
@@ -68,7 +66,8 @@ class OpenAIHttp:
     successful request, as servers do not say what they charge for failed ones.
     """
 
-    def __init__(self, config: HttpConfig) -> None:
+    def __init__(self, model: str, config: HttpConfig) -> None:
+        """`model` is its name as the server knows it."""
         _check(config)
         self._config = config
         self._key = _key(config)
@@ -78,7 +77,7 @@ class OpenAIHttp:
         self._turnstile = asyncio.Semaphore(config.concurrency)
         self._pace = Pace(config.requests_per_minute)
         self._asked = 0
-        self.name = config.model
+        self.name = model
         self.slots = config.concurrency
 
     async def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
@@ -112,7 +111,10 @@ class OpenAIHttp:
         async with self._turnstile:  # the pace is kept inside: moments taken while still in the queue would bunch up
             await self._pace.turn()
             data = await self._ask(messages, body)
-        return read_answer(data, self._config.model, self._config.max_answer_bytes)
+        try:
+            return read_answer(data, self.name, self._config.max_answer_bytes)
+        except Fault as fault:
+            raise Fault(self._clean(str(fault))) from None
 
     async def _ask(self, messages: list[Any], body: dict[str, Any]) -> bytes:
         """The body of the answer to one request."""
@@ -123,13 +125,13 @@ class OpenAIHttp:
         try:
             async with (
                 asyncio.timeout(self._config.timeout),
-                create(model=self._config.model, messages=messages, extra_body=body) as response,
+                create(model=self.name, messages=messages, extra_body=body) as response,
             ):
                 return await _whole(response.iter_bytes())
         except TimeoutError as error:
             raise Fault(f"the server gave no whole answer in {self._config.timeout:g} seconds") from error
         except openai.APIStatusError as error:
-            raise self._judged(error) from error
+            raise self._judged(error) from None  # its text is the server's whole body
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error  # the SDK says only "Connection error."
             raise Fault(f"the connection failed ({type(cause).__name__}: {self._clean(str(cause))})") from error

@@ -1,0 +1,74 @@
+"""athanor tour: the main job on what is bundled, ending with a report that opens in a browser."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from athanor.agents.registry import AgentName, LanguageOptions
+from athanor.commands import play_alchemy
+from athanor.models.backends import BackendConfig
+from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
+from athanor.reports.page import report
+
+WORLDS = {"atelier": "atelier", "opaque": "generated:opaque:1"}
+BASELINES: tuple[AgentName, ...] = ("random", "random-never-repeat", "uncertainty", "oracle")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A small language model and all baselines explore two worlds; then the report."""
+
+    out: Path
+    """The folder for the runs and the report."""
+    resume: bool = False
+    """Go on with a tour that was interrupted; what is played is kept."""
+    seed: int = 1
+    """All randomness follows from it."""
+    episodes: int = 4
+    """Episodes of each language arm."""
+    baseline_episodes: int = 50
+    """Episodes of each baseline; the oracle plays a tenth."""
+    turns: int = 30
+    """Turns of an episode."""
+
+
+def run(config: Config) -> int:
+    """Play every arm, write the report, and print its path."""
+    started = perf_counter()
+    runs: list[Path] = []
+    for world, table in WORLDS.items():
+        for agent in BASELINES:
+            episodes = max(2, config.baseline_episodes // 10) if agent == "oracle" else config.baseline_episodes
+            runs.append(_play(config, f"{world}-{agent}", table, agent, episodes, LanguageOptions()))
+        for constrained in (False, True):
+            options = LanguageOptions(model=SMOLLM2, temperature=1.0, constrained=constrained)
+            name = f"{world}-{SMOLLM2}{'-constrained' if constrained else ''}"
+            runs.append(_play(config, name, table, "language", config.episodes, options))
+    page = report(runs, config.out)
+    print(f"the tour took {perf_counter() - started:.0f} seconds; open the report in a browser:", file=sys.stderr)
+    print(page.resolve())
+    return 0
+
+
+def _play(
+    config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions
+) -> Path:
+    """One arm, in a folder of its own."""
+    print(f"{name}: {episodes} episodes of {config.turns} turns", file=sys.stderr)
+    play = play_alchemy.Config(
+        table=table,
+        rules="strict",
+        agent=agent,
+        episodes=episodes,
+        turns=config.turns,
+        seed=config.seed,
+        out=config.out / "runs" / name,
+        resume=config.resume,
+        language=options,
+        backend=BackendConfig(llama=LlamaConfig(slots=config.episodes, context=4096)),
+    )
+    play_alchemy.told(play, play_alchemy.play(play))
+    return play.out

@@ -1,0 +1,95 @@
+"""The tables under the figures: arms as rows, estimates as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from athanor.analysis.arms import Arm, world_names, worlds_of
+from athanor.analysis.exploration import CAUSES, FINAL, interval_text, value_text
+from athanor.core.records import Estimate
+from athanor.environments.alchemy import CATEGORIES
+from athanor.reports.text import one_line
+from athanor.reports.words import Found
+
+COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
+    "inventory": (("final inventory", FINAL), ("discoveries", "discoveries")),
+    "categories": tuple((category.replace("-", ", "), f"share {category}") for category in CATEGORIES),
+    "repeats": (
+        ("repeated among read", "share of repeated pairs among read"),
+        ("successes among new", "share of successes among new pairs"),
+        ("names one not owned", "share naming an element not owned"),
+        *((f"invalid: {cause}", f"share invalid: {cause}") for cause in CAUSES),
+    ),
+    "spending": (
+        ("prompt tokens", "prompt tokens per turn"),
+        ("cached", "cached prompt tokens per turn"),
+        ("newly evaluated", "newly evaluated prompt tokens per turn"),
+        ("completion tokens", "completion tokens per turn"),
+        ("reasoning tokens", "reasoning tokens per turn"),
+        ("seconds", "seconds per turn"),
+        ("cost", "cost per turn"),
+        ("cost in total", "cost in total"),
+    ),
+}
+"""For the table under each figure: heading and name of the estimate. Under the inventory the differences follow."""
+
+NOTES = {
+    "inventory": "Differences of the final inventory are between means over episodes, with Welch's t interval; they "
+    "are not adjusted for their number. A dash: not compared.",
+    "categories": "Shares of turns, Student t over episodes, clipped to between 0 and 1.",
+    "repeats": "Repeated: among the answers in which a pair was read. Successes: among pairs not combined before. The "
+    "rest are shares of all turns; an element not owned counts whether the rules refuse it or look it up. Invalid "
+    "because nothing could be read, there is no such element, it is not owned, or it is final and cannot be combined.",
+    "spending": "Means a turn, Student t over episodes; the total is a sum over everything played and has no interval. "
+    "Cost is in the currency of the configured prices. A dash: no model was asked.",
+}
+
+
+def matrices(section: str, arms: Sequence[Arm], found: Found) -> list[dict[str, Any]]:
+    """For every world a table; columns of which no arm of the world knows anything are left out."""
+    worlds = worlds_of(arms)
+    names = world_names(worlds)
+    tables = []
+    for world in worlds:
+        here = [arm for arm in arms if arm.world == world and arm.n]
+        columns = [*COLUMNS[section], *(_differences(here, found) if section == "inventory" else ())]
+        kept = [(title, name) for title, name in columns if any(_known(found, arm, name) for arm in here)]
+        rows = [_row(arm, [found.get((arm.name, name)) for _, name in kept]) for arm in here]
+        if rows and kept:
+            tables.append({"world": one_line(names[world], 90), "titles": [t for t, _ in kept], "rows": rows})
+    return tables
+
+
+def _differences(arms: Sequence[Arm], found: Found) -> list[tuple[str, str]]:
+    ours = {arm.name for arm in arms}
+    names = dict.fromkeys(name for group, name in found if group in ours and name.startswith(f"{FINAL} minus "))
+    return [(one_line(name.removeprefix(f"{FINAL} "), 60), name) for name in names]
+
+
+def _known(found: Found, arm: Arm, name: str) -> bool:
+    estimate = found.get((arm.name, name))
+    return estimate is not None and estimate.value is not None
+
+
+def _row(arm: Arm, estimates: Sequence[Estimate | None]) -> dict[str, Any]:
+    return {
+        "arm": one_line(arm.short, 80),
+        "baseline": arm.baseline is not None,
+        "cells": [cell(estimate) for estimate in estimates],
+        "n": arm.n,
+        "excluded": arm.errors + arm.unfinished,
+    }
+
+
+def cell(estimate: Estimate | None) -> dict[str, str]:
+    """A number with its interval; a dash where the question does not arise."""
+    if estimate is None:
+        return {"value": "–", "interval": ""}
+    if estimate.value is None:
+        return {"value": "unknown", "interval": ""}
+    if estimate.low is None:
+        interval = "" if estimate.method.startswith("sum") else "[unknown]"
+    else:
+        interval = interval_text(estimate).replace("%", "")
+    return {"value": value_text(estimate).replace("-", "−"), "interval": interval.replace("-", "−")}

@@ -1,0 +1,141 @@
+"""The report: from run folders to one page, with its figures and estimates beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from athanor.analysis.arms import Arm, arms_of
+from athanor.analysis.exploration import (
+    LEVEL_TEXT,
+    estimates_of,
+    write_estimates,
+)  # fmt: skip
+from athanor.analysis.tables import read_run
+from athanor.core.build import build_name
+from athanor.core.errors import StoreError, UsageError
+from athanor.core.records import Estimate
+from athanor.core.store import write_atomically
+from athanor.reports.figures import Figure, figures_of
+from athanor.reports.matrices import NOTES, cell, matrices
+from athanor.reports.text import block, one_line
+from athanor.reports.transcript import transcript_of
+from athanor.reports.words import Found, findings, left_out
+
+
+def report(runs: list[Path], out: Path) -> Path:
+    """Compare run folders on one page: out/report.html, out/figures/*.svg and *.png, out/estimates.jsonl.
+
+    Nothing is written into the runs, and nothing on the page needs a network. The same runs give the same files.
+    UsageError when there is no run or one is no run folder; DataError when one cannot be read.
+    """
+    if not runs:
+        raise UsageError("no run folder was given, at least one was expected; pass the folders that --out made")
+    arms = sorted(arms_of([read_run(path) for path in runs]), key=lambda arm: arm.baseline is not None)
+    found = estimates_of(arms)
+    figures = figures_of(arms)
+    page = page_of(arms, found, figures)
+    try:
+        (out / "figures").mkdir(parents=True, exist_ok=True)
+        for figure in figures:
+            write_atomically(out / "figures" / f"{figure.name}.svg", figure.svg.encode())
+            write_atomically(out / "figures" / f"{figure.name}.png", figure.png)
+        write_estimates(out / "estimates.jsonl", found)
+        write_atomically(out / "report.html", page.encode("utf-8", "replace"))
+    except OSError as error:
+        raise StoreError(f"cannot write {out}: {error.strerror or error}; pass an --out that can be written") from error
+    return out / "report.html"
+
+
+def page_of(arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequence[Figure]) -> str:
+    """The page as HTML. Every text in it is escaped but the figures' own SVG, whose text its maker escapes."""
+    found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("athanor.reports", "."), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html").render(
+        title=_title(arms),
+        findings=findings(arms, found),
+        left_out=left_out(arms),
+        sections=[_section(figure, arms, found) for figure in figures],
+        excluded=_excluded(arms),
+        estimates=_estimate_groups(arms, estimates),
+        transcripts=[transcript for arm in arms if (transcript := transcript_of(arm))],
+        runs=[_made(arm) for arm in arms],
+        level=LEVEL_TEXT,
+        build=build_name(),
+    )
+
+
+def _title(arms: Sequence[Arm]) -> str:
+    compared = sum(arm.baseline is None for arm in arms)
+    baselines = len(arms) - compared
+    parts = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((compared, "arm"), (baselines, "baseline")) if n]
+    return f"Exploration in Little Alchemy: {' against '.join(parts)}"
+
+
+def _section(figure: Figure, arms: Sequence[Arm], found: Found) -> dict[str, Any]:
+    """A figure with the tables of its numbers, one a world."""
+    svg = figure.svg.replace("<svg ", f'<svg role="img" aria-label="{figure.title}" ', 1)
+    return {
+        "name": figure.name,
+        "title": figure.title,
+        "svg": Markup(svg),  # made by us; the drawing library escapes the text in it, as a test tries
+        "caption": figure.caption,
+        "note": NOTES[figure.name],
+        "tables": matrices(figure.name, arms, found),
+    }
+
+
+def _excluded(arms: Sequence[Arm]) -> str:
+    errors, unfinished = sum(arm.errors for arm in arms), sum(arm.unfinished for arm in arms)
+    if not errors + unfinished:
+        return "No episode was left out."
+    return f"Left out everywhere: {errors} that ended in an error, {unfinished} not finished."
+
+
+def _estimate_groups(arms: Sequence[Arm], estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
+    return [
+        {
+            "arm": one_line(arm.name, 120),
+            "rows": [
+                {"name": one_line(e.name, 120), **cell(e), "n": e.n, "excluded": e.excluded, "method": e.method}
+                for e in estimates if e.group == arm.name
+            ],
+        }
+        for arm in arms
+    ]  # fmt: skip
+
+
+def _made(arm: Arm) -> dict[str, Any]:
+    """How a run was made, from its manifest."""
+    manifest = arm.run.manifest
+    config = {key: value for key, value in manifest.config.items() if key != "command"}
+    return {
+        "arm": one_line(arm.name, 120),
+        "command": block(_plain(manifest.config["command"]), 2000) if manifest.config.get("command") else "",
+        "facts": [
+            ("run folder", one_line(str(arm.run.path), 300)),
+            ("made by", one_line(f"{manifest.kind}, {manifest.build}", 300)),
+            ("created", one_line(manifest.created or "not stated", 60)),
+            ("table", one_line(arm.world.table, 120)),
+            ("episodes", f"{arm.n} kept, {arm.errors} ended in an error, {arm.unfinished} not finished"),
+        ],
+        "failures": sorted({one_line(f, 300) for f in arm.run.episodes["failure"].drop_null().to_pylist()})[:10],
+        "groups": [
+            (title, [(one_line(str(key), 80), block(_plain(value), 2000)) for key, value in sorted(items.items())])
+            for title, items in (
+                ("configuration", config), ("versions", manifest.versions), ("SHA-256", manifest.hashes)
+            ) if items
+        ],
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

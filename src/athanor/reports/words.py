@@ -1,0 +1,144 @@
+"""The findings in plain words, made from the estimates and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from athanor.analysis.arms import Arm, world_names, worlds_of
+from athanor.analysis.exploration import FINAL, LEVEL_TEXT, baselines_of
+from athanor.core.records import Estimate
+from athanor.reports.text import one_line
+
+Found = dict[tuple[str, str], Estimate]
+"""Estimates by arm and name."""
+
+CALLED = {
+    "random": "the memoryless random player",
+    "random-never-repeat": "the random player that never repeats",
+    "uncertainty": "the player that follows uncertainty",
+    "oracle": "the oracle, which knows the table,",
+}
+RANDOM = ("random", "random-never-repeat")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What was found in one world: who discovered most, then each compared arm beside the random players."""
+
+    world: str
+    lead: str
+    arms: tuple[tuple[str, str], ...]
+    """Name of the arm, and what is said of it."""
+
+
+def findings(arms: Sequence[Arm], found: Found) -> list[Finding]:
+    """The findings, world by world."""
+    worlds = worlds_of(arms)
+    names = world_names(worlds)
+    said = []
+    for world in worlds:
+        here = [arm for arm in arms if arm.world == world]
+        kept = [arm for arm in here if arm.n]
+        compared = tuple((_label(arm), _against(arm, kept, found)) for arm in here if not arm.baseline)
+        said.append(Finding(world=one_line(names[world], 90), lead=" ".join(_leader(kept, found)), arms=compared))
+    return said
+
+
+def left_out(arms: Sequence[Arm]) -> str:
+    """The episodes that no number counts, arm by arm, as sentences; empty if there are none."""
+    said = []
+    for arm in arms:
+        if arm.errors:
+            said.append(f"{_label(arm)}: {_episodes(arm.errors)} ended in an error and {_is(arm.errors)} left out.")
+        if arm.unfinished:
+            said.append(f"{_label(arm)}: {_episodes(arm.unfinished)} {_is(arm.unfinished)} not finished and left out.")
+    return " ".join(said)
+
+
+def _leader(kept: Sequence[Arm], found: Found) -> list[str]:
+    """Who discovered most among those that do not know the table, and the oracle's figure beside it."""
+    if not kept:
+        return ["No episode has ended without an error yet, so there is nothing to compare."]
+    players = sorted(
+        (arm for arm in kept if arm.baseline != "oracle"), key=lambda arm: -(found[arm.name, FINAL].value or 0.0)
+    )
+    said = []
+    if players:
+        most = " discovered most: it" if len(players) > 1 else ""
+        first = found[players[0].name, FINAL]
+        said.append(f"{_capital(_called(players[0]))}{most} ended with {_mean(first)}.")
+    for oracle in (arm for arm in kept if arm.baseline == "oracle"):
+        said.append(f"{_capital(_called(oracle))} reached {found[oracle.name, FINAL].value:.1f}.")
+    return said
+
+
+def _against(arm: Arm, kept: Sequence[Arm], found: Found) -> str:
+    """Whether an arm beats the two random players."""
+    if not arm.n:
+        begun = arm.run.episodes.num_rows
+        return "has no episode that ended without an error yet." if begun else "has not begun."
+    head = f"ended with {_mean(found[arm.name, FINAL])}."
+    random = [(other, name) for other, name in baselines_of(arm, kept) if other.baseline in RANDOM]
+    if not random:
+        return f"{head} No random player was played in the same world, so whether that is good is unknown."
+    beside = [
+        (
+            found[arm.name, f"{FINAL} minus {name}"],
+            CALLED[other.baseline or ""] + ("" if name == other.baseline else f" ({one_line(name, 60)})"),
+        )
+        for other, name in random
+    ]
+    said = "; it ".join(_verdict(difference, who) for difference, who in beside)
+    if any(difference.low is None for difference, _ in beside):
+        said += "; with one episode on a side, whether that is more than chance is unknown"
+    missing = [CALLED[agent] for agent in RANDOM if agent not in [other.baseline for other, _ in random]]
+    return f"{head} It {said}." + "".join(f" {_capital(who)} was not played." for who in missing)
+
+
+def _verdict(difference: Estimate, who: str) -> str:
+    value, low, high = difference.value, difference.low, difference.high
+    if value is None:
+        return f"cannot be compared with {who}"
+    if low is None or high is None:
+        return f"has {abs(value):.1f} {'more' if value >= 0 else 'fewer'} than {who} (interval unknown)"
+    said = f"({_signed(value)}, {_signed(low)} to {_signed(high)})"
+    if low > 0:
+        return f"beats {who} {said}"
+    if high < 0:
+        return f"falls short of {who} {said}"
+    return f"cannot be told apart from {who} {said}"
+
+
+def _label(arm: Arm) -> str:
+    return one_line(arm.short, 80)
+
+
+def _called(arm: Arm) -> str:
+    return CALLED[arm.baseline] if arm.baseline else _label(arm)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _mean(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "an unknown number of elements"
+    head = f"{estimate.value:.1f} elements"
+    if estimate.low is None or estimate.high is None:
+        return f"{head} (one episode: the interval is unknown)"
+    interval = f"{LEVEL_TEXT} interval {estimate.low:.1f} to {estimate.high:.1f}"
+    return f"{head} on average ({interval}, {_episodes(estimate.n)})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def _episodes(n: int) -> str:
+    return f"{n} episode" if n == 1 else f"{n} episodes"
+
+
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"

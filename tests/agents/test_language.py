@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from athanor.agents.language import Language, Memory
+from athanor.core.play import Planned, play
+from athanor.core.records import Completion, Unreadable
+from athanor.environments.alchemy import Discovery
+from athanor.environments.alchemy.text import AlchemyDialogue
+
+
+class Remembers:
+    """A backend that answers from a list by the turn, and keeps what it was asked."""
+
+    name, slots = "fake", 1
+
+    def __init__(self, *replies: str, finish: str = "stop") -> None:
+        self.replies, self.finish = replies, finish
+        self.asked: list = []
+        self.samplings: list = []
+
+    async def complete(self, messages, sampling):
+        self.asked.append(messages)
+        self.samplings.append(sampling)
+        text = self.replies[(len(self.asked) - 1) % len(self.replies)]
+        return Completion(text=text, model="fake", finish=self.finish)
+
+    async def close(self) -> None: ...
+
+
+def played(environment, backend, turns=4, past=(), **options):
+    agent = Language(backend=backend, dialogue=AlchemyDialogue(environment=environment), max_tokens=8, **options)
+    planned = Planned(key="0000", task=next(environment.tasks("open", 0)), past=past)
+    return asyncio.run(play(environment, Discovery(environment=environment), agent, planned, seed=0, turns=turns))
+
+
+def test_a_reply_becomes_a_turn_with_its_completion(strict):
+    episode = played(strict, Remembers("ink + pen", "nonsense"), turns=2)
+    assert [turn.verdict.parts["category"] for turn in episode.turns] == ["success-new", "invalid"]
+    assert [turn.completion.text for turn in episode.turns] == ["ink + pen", "nonsense"]
+
+
+def test_each_prompt_with_the_whole_past_begins_with_the_one_before(strict):
+    backend = Remembers("ink + pen", "ink + ink", "what?", "line + line", "dot + line")
+    played(strict, backend, turns=12)
+    for shorter, longer in zip(backend.asked, backend.asked[1:], strict=False):
+        assert longer[: len(shorter)] == shorter
+        assert len(longer) == len(shorter) + 2
+
+
+def test_a_window_drops_old_turns_in_blocks(strict):
+    backend = Remembers("ink + pen", "ink + ink", "pen + pen")
+    played(strict, backend, turns=40, memory=Memory(kind="window", window=10))
+    shown = [(len(messages) - 2) // 2 for messages in backend.asked]
+    assert max(shown) == 10
+    assert min(shown[10:]) >= 5
+    kept = [longer[: len(shorter)] == shorter for shorter, longer in zip(backend.asked, backend.asked[1:], strict=False)]
+    assert kept.count(False) == 6  # a drop every five turns from the tenth on: 11, 16, ... 36
+    for messages in backend.asked:
+        assert "Your elements, in the order of their discovery" in messages[1].text
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 50])
+def test_a_window_of_any_size_shows_no_more_than_it_says(window):
+    memory = Memory(kind="window", window=window)
+    for turns in range(200):
+        assert 0 <= turns - memory.first(turns) <= window
+        assert memory.first(turns) <= memory.first(turns + 1)
+
+
+def test_a_summary_of_the_past_is_one_message(strict):
+    backend = Remembers("ink + pen", "ink + ink")
+    played(strict, backend, turns=4, memory=Memory(kind="tried"))
+    assert [len(messages) for messages in backend.asked] == [2, 2, 2, 2]
+    assert "ink + pen -> line, dot" in backend.asked[-1][1].text
+
+
+def test_an_answer_cut_at_the_token_bound_says_so(strict):
+    episode = played(strict, Remembers("I think that", finish="length"), turns=1)
+    action = episode.turns[0].action
+    assert isinstance(action, Unreadable)
+    assert "cut at 8 tokens" in action.unreadable
+
+
+def test_a_resumed_episode_asks_exactly_what_it_would_have_asked(strict):
+    replies = ("ink + pen", "what?", "line + line", "dot + line", "ink + ink", "pen + pen")
+    whole = Remembers(*replies)
+    episode = played(strict, whole, turns=6)
+    rest = Remembers(*replies[3:])
+    played(strict, rest, turns=6, past=episode.turns[:3])
+    assert rest.asked == whole.asked[3:]
+    assert rest.samplings == whole.samplings[3:]
+
+
+def test_turns_are_sampled_with_different_seeds_and_one_conversation(strict):
+    backend = Remembers("ink + pen")
+    played(strict, backend, turns=5, temperature=0.7)
+    assert len({sampling.seed for sampling in backend.samplings}) == 5
+    assert {sampling.conversation for sampling in backend.samplings} == {"0000"}
+    assert {sampling.temperature for sampling in backend.samplings} == {0.7}
+
+
+def test_constrained_decoding_passes_the_grammar_of_what_is_combinable_now(strict):
+    backend = Remembers("ink + pen")
+    played(strict, backend, turns=2, constrained=True)
+    assert '"line"' not in backend.samplings[0].grammar
+    assert '"line"' in backend.samplings[1].grammar

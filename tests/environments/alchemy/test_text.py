@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from athanor.core.history import History
+from athanor.core.records import Completion, Turn, Unreadable
+from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Table
+from athanor.environments.alchemy.text import AlchemyDialogue
+
+WORLD = Table(
+    name="w",
+    elements=("ink", "old pen", "pen", "line", "dot!", "jack-o-lantern", "book"),
+    base=("ink", "old pen", "pen"),
+    results={("ink", "pen"): ("line", "dot!"), ("line", "line"): ("book",), ("dot!", "line"): ("jack-o-lantern",)},
+)
+STRICT = Alchemy(table=WORLD, rules=RULES["strict"])
+START = STRICT.start(next(STRICT.tasks("open", 0)))
+SIGHT = STRICT.observe(START)
+
+
+def dialogue(**options) -> AlchemyDialogue:
+    return AlchemyDialogue(environment=STRICT, **options)
+
+
+@pytest.mark.parametrize(
+    ("reply", "first", "second"),
+    [
+        ("ink + pen", "ink", "pen"),
+        ("Ink+PEN", "ink", "pen"),
+        ("  **ink** + `pen`.\n", "ink", "pen"),
+        ("I combine ink + pen to see what happens", "ink", "pen"),
+        ("I would try old pen + ink.", "old pen", "ink"),
+        ("ink + pen = line", "ink", "pen"),
+        ("ink + pen -> line\nline + line -> book", "ink", "pen"),
+        ("Answer: ink + old pen", "ink", "old pen"),
+        ("ink + ink is boring.\nFinal answer: old pen + pen", "old pen", "pen"),
+        ("ink and pen", "ink", "pen"),
+        ("ink, pen", "ink", "pen"),
+        ("I will combine ink with old pen.", "ink", "old pen"),
+        ("dot + line", "dot!", "line"),
+        ("jack-o-lantern + Jack-O-Lantern!", "jack-o-lantern", "jack-o-lantern"),
+        ("“ink” + ‘pen’", "ink", "pen"),
+        ("ink + gold", "ink", "gold"),
+        ("a very long and winding name + pen", "a very long and winding name", "pen"),
+    ],
+)
+def test_a_name_answer_is_read_leniently(reply, first, second):
+    assert dialogue().hear(reply, SIGHT) == Pair(first=first, second=second)
+
+
+@pytest.mark.parametrize("reply", ["", "  \n ", "ink", "I do not know.", "+", "ink +", "+ pen", "?? + !!", "ink pen line, dot, pen"])
+def test_an_answer_without_two_elements_is_unreadable_with_its_reason(reply):
+    heard = dialogue().hear(reply, SIGHT)
+    assert isinstance(heard, Unreadable)
+    assert heard.unreadable
+
+
+def test_a_thoughtful_answer_is_read_at_its_end():
+    reply = "ink + ink was tried before. Pens write with ink, so:\nold pen + ink looks good\nAnswer: pen + ink"
+    assert dialogue(condition="reasoning").hear(reply, SIGHT) == Pair(first="pen", second="ink")
+    assert dialogue(condition="reasoning").hear("not ink + ink\nbut ink + pen", SIGHT) == Pair(first="ink", second="pen")
+    assert dialogue().hear("ink + ink\nink + pen", SIGHT) == Pair(first="ink", second="ink")
+
+
+@pytest.mark.parametrize(
+    ("reply", "heard"),
+    [
+        ("1 + 3", Pair(first="ink", second="pen")),
+        ("Answer: 2 + 2", Pair(first="old pen", second="old pen")),
+        ("ink + 3", Pair(first="ink", second="pen")),
+        ("1 + 99", Pair(first="ink", second="number 99")),
+        ("0 + 1", Pair(first="number 0", second="ink")),
+    ],
+)
+def test_a_number_answer_counts_in_the_order_of_discovery(reply, heard):
+    assert dialogue(answer="number").hear(reply, SIGHT) == heard
+
+
+def test_a_huge_answer_is_read_at_its_ends_and_kept_short():
+    huge = "x" * 2_000_000
+    assert dialogue().hear(f"ink + pen\n{huge}", SIGHT) == Pair(first="ink", second="pen")
+    assert dialogue().hear(f"{huge}\nAnswer: ink + pen", SIGHT) == Pair(first="ink", second="pen")
+    heard = dialogue().hear(f"{huge} + {huge}", SIGHT)
+    assert isinstance(heard, Unreadable) or max(len(heard.first), len(heard.second)) <= 60
+
+
+PIECES = st.sampled_from(
+    ["ink", "pen", "old pen", "line", " + ", "+", "\n", "Answer:", "=", " and ", "1", "99", "{", "<|im_end|>", "\x00", "->", "__import__('os')", " "]
+)
+ANSWERS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=12).map("".join))
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(replies=st.lists(ANSWERS, min_size=20, max_size=20), rules=st.sampled_from(["strict", "brandle2023"]))
+def test_ten_thousand_answers_never_crash_and_change_the_inventory_only_when_legal(replies, rules):
+    environment = Alchemy(table=WORLD, rules=RULES[rules])
+    task = next(environment.tasks("open", 0))
+    before = environment.start(task)
+    for number, reply in enumerate(replies):
+        said = AlchemyDialogue(environment=environment, answer="number" if number % 2 else "name")
+        heard = said.hear(reply, environment.observe(before))
+        after = environment.step(before, heard).state
+        verdict = Discovery(environment=environment).verify(task, before, heard, after)
+        legal = isinstance(heard, Pair) and {heard.first, heard.second} <= set(before.combinable)
+        assert (verdict.parts["category"] != "invalid") == legal
+        if after.owned != before.owned:
+            assert isinstance(heard, Pair)
+            assert tuple(sorted((heard.first, heard.second))) in WORLD.results
+        assert verdict.reward == len(after.owned) - len(before.owned)
+
+
+def conversation(said: AlchemyDialogue, *actions: Pair | Unreadable) -> tuple[History[Pair], object]:
+    history: History[Pair] = History("0")
+    state, task = START, next(STRICT.tasks("open", 0))
+    for index, action in enumerate(actions):
+        after = STRICT.step(state, action).state
+        history.append(
+            Turn(
+                index=index,
+                observation=STRICT.observe(state),
+                action=action,
+                verdict=Discovery(environment=STRICT).verify(task, state, action, after),
+                completion=Completion(text="raw <|im_start|> words", model="m"),
+            )
+        )
+        state = after
+    return history, STRICT.observe(state)
+
+
+MADE = Pair(first="ink", second="pen")
+
+
+def test_the_first_message_tells_all_and_the_next_ones_what_is_new():
+    said = dialogue()
+    history, now = conversation(said, MADE)
+    assert "ink, old pen, pen." in said.say(SIGHT, None)
+    news = said.say(now, history[0])
+    assert "ink + pen makes line, dot!" in news
+    assert "New among your elements: line, dot!." in news
+    assert "old pen" not in news
+    assert "old pen" in dialogue(inventory="restated").say(now, history[0])
+
+
+def test_finals_are_told_apart_where_they_cannot_be_combined():
+    said = dialogue()
+    history, now = conversation(said, MADE, Pair(first="line", second="line"))
+    assert "Final, and not to be combined: book." in said.say(now, history[1])
+    assert "Final, and not to be combined any more: old pen, book." in said.say(now, None)
+
+
+def test_a_failed_an_invalid_and_a_repeated_turn_are_told_apart():
+    said = dialogue()
+    actions = [Pair(first="ink", second="ink"), Pair(first="ink", second="ink"), Pair(first="book", second="ink")]
+    history, _ = conversation(said, *actions, Unreadable(unreadable="no pair"))
+    told = [said.say(SIGHT, turn) for turn in history]
+    assert told[0].startswith("No success: ink + ink makes nothing.\n")
+    assert "You had tried that before." in told[1]
+    assert told[2].startswith("That was not a valid turn: it names an element that is not owned (book + ink).")
+    assert told[3].startswith("That was not a valid turn: no pair could be read: no pair.")
+
+
+def test_a_past_turn_is_remembered_by_its_answer_without_control_words():
+    said = dialogue()
+    history, _ = conversation(said, MADE, Unreadable(unreadable="?"))
+    assert said.echo(history[0]) == "ink + pen"
+    assert dialogue(answer="number").echo(history[0]) == "1 + 3"
+    assert dialogue(condition="reasoning").echo(history[0]) == "Answer: ink + pen"
+    assert "<|" not in said.echo(history[1])
+
+
+def test_the_summary_names_every_tried_pair_once():
+    said = dialogue()
+    nothing = Pair(first="pen", second="pen")
+    history, now = conversation(said, MADE, nothing, nothing, MADE, Unreadable(unreadable="?"))
+    text = said.recall(now, history)
+    assert "Pairs that made something: ink + pen -> line, dot!." in text
+    assert "Pairs that made nothing: pen with pen." in text
+
+
+def test_the_rules_make_no_false_claim_about_pairs_with_several_results():
+    assert "two or three elements at once" in dialogue().rules()
+    published = Alchemy(table=WORLD, rules=RULES["pan2025"])
+    text = AlchemyDialogue(environment=published).rules()
+    assert "give the next when repeated" in text
+    for condition in ("base", "engineered", "reasoning"):
+        assert "only one" not in dialogue(condition=condition).rules()
+    assert len({dialogue(condition=c).rules() for c in ("base", "engineered", "reasoning")}) == 3
+
+
+def test_the_prompts_own_words_are_never_heard_as_a_legal_answer():
+    for answer in ("name", "number"):
+        for condition in ("base", "engineered", "reasoning"):
+            said = dialogue(answer=answer, condition=condition)
+            heard = said.hear(f"{said.rules()}\n{said.say(SIGHT, None)}", SIGHT)
+            assert isinstance(heard, Unreadable) or not {heard.first, heard.second} <= set(SIGHT.owned)
+
+
+def test_the_grammar_names_the_combinable_elements_alone():
+    _, now = conversation(dialogue(), MADE, Pair(first="line", second="line"))
+    grammar = dialogue().grammar(now)
+    assert 'element ::= "ink" | "pen" | "line" | "dot!"\n' in grammar
+    assert 'element ::= "1" | "3" | "4" | "5"\n' in dialogue(answer="number").grammar(now)

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from athanor.cli import main
+from athanor.environments.alchemy import worlds
+from athanor.environments.alchemy.loaders import to_own
+from tests.conftest import shared
+
+
+@pytest.fixture
+def world(tmp_path: Path, small) -> str:
+    (tmp_path / "small.json").write_bytes(to_own(small))
+    return str(tmp_path / "small.json")
+
+
+def athanor(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return int(stopped.value.code or 0), said.out, said.err
+
+
+def play(world: str, out: Path, *more: str, agent: str = "random", turns: int = 6) -> list[str]:
+    return [
+        "play", "alchemy", "--table", world, "--rules", "strict", "--agent", agent, "--episodes", "3",
+        "--turns", str(turns), "--seed", "1", "--out", str(out), *more,
+    ]  # fmt: skip
+
+
+def test_a_run_is_played_replayed_and_analysed(capsys, tmp_path, world):
+    out = tmp_path / "run"
+    code, told, _ = athanor(capsys, *play(world, out))
+    assert (code, told.strip()) == (0, str(out))
+    assert len((out / "turns.jsonl").read_text().splitlines()) <= 18
+    code, told, _ = athanor(capsys, "check", "run", str(out))
+    assert code == 0
+    assert "0 differences" in told
+    code, told, _ = athanor(capsys, "analyse", str(out), "--json")
+    assert code == 0
+    estimates = json.loads(told)
+    wanted = {"name", "value", "low", "high", "level", "n", "unit", "method", "excluded"}
+    assert all(wanted <= set(estimate) for estimate in estimates)
+    assert {estimate["n"] for estimate in estimates if estimate["name"] == "final inventory"} == {3}
+
+
+def test_a_run_is_the_same_whatever_its_concurrency_and_differs_by_seed(capsys, tmp_path, world):
+    runs = {}
+    for name, more in {"a": [], "b": ["--concurrency", "1"], "c": ["--seed", "2"]}.items():
+        arguments = play(world, tmp_path / name)
+        if more[:1] == ["--seed"]:
+            arguments[arguments.index("--seed") + 1] = more[1]
+        else:
+            arguments += more
+        assert athanor(capsys, *arguments)[0] == 0
+        lines = (tmp_path / name / "turns.jsonl").read_text().splitlines()
+        runs[name] = sorted(json.dumps({**json.loads(line), "seconds": 0}) for line in lines)
+    assert runs["a"] == runs["b"] != runs["c"]
+
+
+def test_an_existing_run_is_refused_and_resumed(capsys, tmp_path, world):
+    assert athanor(capsys, *play(world, tmp_path / "run"))[0] == 0
+    before = (tmp_path / "run" / "turns.jsonl").read_bytes()
+    code, _, err = athanor(capsys, *play(world, tmp_path / "run"))
+    assert code == 2
+    assert "already holds an existing run" in err
+    assert athanor(capsys, *play(world, tmp_path / "run", "--resume"))[0] == 0
+    assert (tmp_path / "run" / "turns.jsonl").read_bytes() == before
+    code, _, err = athanor(capsys, *play(world, tmp_path / "run", "--resume", turns=7))
+    assert code == 2
+    assert "turns was 6 and is now 7" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "code"),
+    [
+        ({"--table": "nope"}, "table 'nope' is not known; pass atelier", 2),
+        ({"--table": "missing.json"}, "does not exist", 1),
+        ({"--rules": "lenient"}, "lenient", 2),
+        ({"--agent": "genius"}, "genius", 2),
+        ({"--episodes": "0"}, "at least one of each was expected", 2),
+        ({"--turns": "-1"}, "at least one of each was expected", 2),
+        ({"--seed": "x"}, "x", 2),
+        ({"--agent": "language"}, "pass --model", 2),
+        ({"--concurrency": "-1"}, "at least 1 was expected", 2),
+    ],
+)
+def test_wrong_arguments_are_misuse_and_leave_nothing_behind(capsys, tmp_path, world, change, says, code):
+    arguments = play(world, tmp_path / "run")
+    for option, value in change.items():
+        if option in arguments:
+            arguments[arguments.index(option) + 1] = value
+        else:
+            arguments += [option, value]
+    stopped, _, err = athanor(capsys, *arguments)
+    assert stopped == code
+    assert says in " ".join(err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_is_not_there_leaves_nothing_behind(capsys, tmp_path, world):
+    for model, says in (("nope", "is neither smollm2-135m-instruct nor a file"), (world, "is not a GGUF file")):
+        code, _, err = athanor(capsys, *play(world, tmp_path / "run", "--model", model, agent="language"))
+        assert code in (1, 2)
+        assert says in err
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_language_agent_plays_from_a_script(capsys, tmp_path, world):
+    (tmp_path / "script.json").write_text(json.dumps({"replies": ["ink + pen", "line + line", "hm"]}))
+    more = ["--backend", "scripted", "--model", str(tmp_path / "script.json"), "--condition", "engineered"]
+    assert athanor(capsys, *play(world, tmp_path / "run", *more, agent="language"))[0] == 0
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["label"] == "script, engineered"
+    assert manifest["config"]["condition"] == "engineered"
+    assert manifest["hashes"]["table"]
+
+
+def test_a_person_plays_at_the_terminal_stops_and_goes_on(capsys, tmp_path, world, monkeypatch):
+    arguments = play(world, tmp_path / "run", agent="human", turns=2)
+    arguments[arguments.index("--episodes") + 1] = "1"
+    monkeypatch.setattr("sys.stdin", io.StringIO("what\nink + pen\nquit\n"))
+    code, _, err = athanor(capsys, *arguments)
+    assert code == 130
+    assert "type two elements" in err
+    monkeypatch.setattr("sys.stdin", io.StringIO("line + line\n"))
+    code, _, err = athanor(capsys, *arguments, "--resume")
+    assert code == 0
+    assert "ink + pen makes line, dot" in err
+    assert len((tmp_path / "run" / "turns.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_changed_run_or_table_is_noticed_on_replay(capsys, tmp_path, world, small):
+    out = tmp_path / "run"
+    athanor(capsys, *play(world, out))
+    turns = (out / "turns.jsonl").read_text()
+    (out / "turns.jsonl").write_text(turns.replace('"reward":0.0', '"reward":1.0', 1))
+    code, told, err = athanor(capsys, "check", "run", str(out))
+    assert code == 1
+    assert "1 differences" in told
+    Path(world).write_bytes(to_own(small).replace(b'["ink", "pen", "dot"],\n', b""))
+    code, _, err = athanor(capsys, "check", "run", str(out))
+    assert code == 1
+    assert "is not the one that" in err
+
+
+def test_check_alchemy_prints_statistics_and_tries_the_verifier(capsys, world):
+    code, told, _ = athanor(capsys, "check", "alchemy", "--table", "atelier", "--json")
+    assert code == 0
+    found = json.loads(told)
+    assert found["elements"] >= 300
+    assert found["rows"] >= 1000
+    assert found["generations"]["none"] >= 12
+    assert found["pairs_by_results"]["2"] >= 1
+    assert found["pairs_by_results"]["3"] >= 1
+    assert found["finals"] > 0
+    assert found["validate"]["complaints"] == []
+    code, told, _ = athanor(capsys, "check", "alchemy", "--table", world)
+    assert code == 0
+    assert "0 complaints" in told
+
+
+def test_the_bundled_world_shares_next_to_nothing_with_the_game():
+    ours = worlds.table("atelier")
+    game = worlds.load(shared("little-alchemy-2-official.json"))
+    assert len(set(ours.elements) & set(game.elements)) <= 0.08 * len(ours.elements)
+    assert not set(ours.base) & set(game.elements)
+    rows = {(pair, result) for pair, made in ours.results.items() for result in made}
+    assert not rows & {(pair, result) for pair, made in game.results.items() for result in made}
+
+
+def test_fetch_checks_what_it_is_given(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(worlds, "data_folder", lambda: tmp_path / "data")
+    (tmp_path / "fake.json").write_text("{}")
+    code, _, err = athanor(capsys, "fetch", "little-alchemy-2", "--from", str(tmp_path / "fake.json"))
+    assert code == 1
+    assert "was expected" in err
+    assert not (tmp_path / "data").exists()
+    code, _, err = athanor(capsys, "fetch", "little-alchemy-2", "--from", str(tmp_path / "none.json"))
+    assert code == 1
+    assert "cannot be read" in err
+    source = shared("little-alchemy-2-official.json")
+    shutil.copy(source, tmp_path / "copy.json")
+    code, told, _ = athanor(capsys, "fetch", "little-alchemy-2", "--from", str(tmp_path / "copy.json"))
+    assert code == 0
+    assert Path(told.strip()).read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["play"], ["play", "chess"], ["check"], ["--version!"]])
+def test_an_unknown_command_lists_the_commands(capsys, arguments):
+    code, out, err = athanor(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert "play alchemy" in err
+
+
+def test_help_is_data(capsys):
+    code, out, _ = athanor(capsys, "--help")
+    assert code == 0
+    assert "check alchemy" in out
+    code, out, _ = athanor(capsys, "play", "alchemy", "--help")
+    assert code == 0
+    for option in ("--table", "--rules", "--agent", "--model", "--condition", "--temperature", "--episodes", "--resume"):
+        assert option in out
+
+
+def test_nothing_is_written_outside_out(capsys, tmp_path, world, monkeypatch):
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    athanor(capsys, *play(world, tmp_path / "run"))
+    assert os.listdir(tmp_path / "cwd") == []
