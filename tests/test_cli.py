@@ -207,7 +207,16 @@ def test_help_is_data(capsys):
     assert "check alchemy" in out
     code, out, _ = athanor(capsys, "play", "alchemy", "--help")
     assert code == 0
-    for option in ("--table", "--rules", "--agent", "--model", "--condition", "--temperature", "--episodes", "--resume"):
+    for option in (
+        "--table",
+        "--rules",
+        "--agent",
+        "--model",
+        "--condition",
+        "--temperature",
+        "--episodes",
+        "--resume",
+    ):
         assert option in out
 
 

@@ -86,7 +86,9 @@ def test_episodes_are_fixed_by_seed_and_key_and_differ_between_keys(world, agent
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("agent", "inventory"), [(RandomNeverRepeat(), 48.3), (Random(), 38.6)], ids=lambda value: getattr(value, "name", "")
+    ("agent", "inventory"),
+    [(RandomNeverRepeat(), 48.3), (Random(), 38.6)],
+    ids=lambda value: getattr(value, "name", ""),
 )
 def test_random_players_reach_the_published_inventories_under_the_published_rules(agent, inventory):
     """500 runs of 500 turns under pan2025 on the official table: 48.3 and 38.6 elements, each within 1.0."""

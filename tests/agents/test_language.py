@@ -56,7 +56,9 @@ def test_a_window_drops_old_turns_in_blocks(strict):
     shown = [(len(messages) - 2) // 2 for messages in backend.asked]
     assert max(shown) == 10
     assert min(shown[10:]) >= 5
-    kept = [longer[: len(shorter)] == shorter for shorter, longer in zip(backend.asked, backend.asked[1:], strict=False)]
+    kept = [
+        longer[: len(shorter)] == shorter for shorter, longer in zip(backend.asked, backend.asked[1:], strict=False)
+    ]
     assert kept.count(False) == 6  # a drop every five turns from the tenth on: 11, 16, ... 36
     for messages in backend.asked:
         assert "Your elements, in the order of their discovery" in messages[1].text

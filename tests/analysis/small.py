@@ -77,8 +77,8 @@ HAND = (
 
 
 def run(
-    path: Path, agent: Any, *, episodes: int, turns: int = 6, rules: str = "strict", label: str = "", table: Table = TABLE,
-    split: str = "open", extra: dict[str, Any] | None = None,
+    path: Path, agent: Any, *, episodes: int, turns: int = 6, rules: str = "strict", label: str = "",
+    table: Table = TABLE, split: str = "open", extra: dict[str, Any] | None = None,
 ) -> Path:  # fmt: skip
     """A whole run folder."""
     environment = Alchemy(table=table, rules=RULES[rules])
@@ -93,7 +93,9 @@ def run(
     async def everything() -> None:
         for i in range(episodes):
             planned = Planned(key=f"{i:04d}", task=task)
-            await play(environment, Discovery(environment=environment), agent, planned, seed=0, turns=turns, sink=folder)
+            await play(
+                environment, Discovery(environment=environment), agent, planned, seed=0, turns=turns, sink=folder
+            )
 
     asyncio.run(everything())
     folder.close()
@@ -101,6 +103,4 @@ def run(
 
 
 def baselines(path: Path, *, episodes: int = 3, rules: str = "strict") -> list[Path]:
-    return [
-        run(path / agent.name, agent, episodes=episodes, rules=rules) for agent in (Random(), RandomNeverRepeat())
-    ]
+    return [run(path / agent.name, agent, episodes=episodes, rules=rules) for agent in (Random(), RandomNeverRepeat())]

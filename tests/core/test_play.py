@@ -120,9 +120,7 @@ def test_a_bug_in_one_episode_cancels_the_others(strict):
     async def collect():
         task = next(strict.tasks("open", 0))
         plan = [Planned(key=f"{i:04d}", task=task) for i in range(3)]
-        async for _ in play_many(
-            strict, Discovery(environment=strict), Bug(), plan, seed=0, turns=3, concurrency=3
-        ):
+        async for _ in play_many(strict, Discovery(environment=strict), Bug(), plan, seed=0, turns=3, concurrency=3):
             pass  # fmt: skip
 
     with pytest.raises(UsageError, match="stop"):
@@ -166,6 +164,10 @@ def test_validate_complains_of_a_verifier_that_passes_nothing(strict):
 
     tasks = list(strict.tasks("train", 0))
     found = validate(
-        strict, Harsh(environment=strict), tasks, constant=pair("ink+ink"), echoed=[Unreadable(unreadable="")] * len(tasks)
+        strict,
+        Harsh(environment=strict),
+        tasks,
+        constant=pair("ink+ink"),
+        echoed=[Unreadable(unreadable="")] * len(tasks),
     )
     assert {c.answer for c in found} == {"gold"}

@@ -1,10 +1,8 @@
 import asyncio
 import json
 import logging
-import math
 import subprocess
 import sys
-from base64 import b64decode
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
@@ -12,9 +10,9 @@ from typing import Any
 import pytest
 
 from athanor.core.errors import BackendError, UsageError
-from athanor.core.records import Completion, Message, Sampling, TokenLogprob
-from athanor.models.backends import openai_http
+from athanor.core.records import Message
 from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp
+from tests.models.asking import ASKED, KEY, PLAIN, ask, failure, quick
 from tests.models.fake_server import (
     Behaviour,
     FakeServer,
@@ -31,163 +29,7 @@ from tests.models.fake_server import (
     says,
 )
 
-ASKED = (Message(role="system", text="a game"), Message(role="user", text="what now?"))
-PLAIN = Sampling(max_tokens=16)
-KEY = "sk-very-secret-0123456789"
-
 pytestmark = pytest.mark.usefixtures("apart")
-
-
-def quick(url: str | None, **settings: Any) -> HttpConfig:
-    given = {"base_url": url, "timeout": 0.3, "attempts": 3, "first_delay": 0.001, **settings}
-    return HttpConfig(**given)
-
-
-def ask(
-    *script: Behaviour, sampling: Sampling = PLAIN, messages: tuple[Message, ...] = ASKED, **settings: Any
-) -> tuple[Completion, FakeServer]:
-    """One completion from a server that follows the script."""
-
-    async def main() -> tuple[Completion, FakeServer]:
-        async with FakeServer(*script) as server:
-            backend = OpenAIHttp("m", quick(server.url, **settings))
-            try:
-                return await backend.complete(messages, sampling), server
-            finally:
-                await backend.close()
-                await asyncio.sleep(0.01)
-                assert server.connected == 0, "close left a connection open"
-
-    return run(main())
-
-
-def failure(*script: Behaviour, kind: type[Exception] = BackendError, **settings: Any) -> str:
-    with pytest.raises(kind) as caught:
-        ask(*script, **settings)
-    return str(caught.value)
-
-
-def test_a_good_answer_is_read_whole() -> None:
-    usage = {
-        "prompt_tokens": 100,
-        "completion_tokens": 20,
-        "prompt_tokens_details": {"cached_tokens": 60},
-        "completion_tokens_details": {"reasoning_tokens": 8},
-    }
-    completion, _ = ask(good("fire + water", usage=usage, reasoning_content="hm"))
-    assert completion.seconds > 0
-    assert completion == Completion(
-        text="fire + water",
-        model="fake-1",
-        reasoning="hm",
-        finish="stop",
-        prompt_tokens=100,
-        cached_tokens=60,
-        completion_tokens=20,
-        reasoning_tokens=8,
-        seconds=completion.seconds,
-        attempts=1,
-    )
-
-
-def test_what_a_server_does_not_say_is_unknown() -> None:
-    completion, _ = ask(says({"choices": [{"message": {"content": "a"}}]}), price_prompt=1.0, price_completion=1.0)
-    unknown = completion.prompt_tokens, completion.cached_tokens, completion.completion_tokens, completion.cost
-    assert unknown == (None, None, None, None)
-    assert (completion.finish, completion.model, completion.logprobs) == ("unknown", "m", ())
-
-
-@pytest.mark.parametrize(
-    ("message", "reasoning"),
-    [
-        ({"reasoning": "a"}, "a"),
-        ({"reasoning_content": "b"}, "b"),
-        ({"reasoning": {"effort": 1}}, ""),
-        ({"reasoning": None, "reasoning_content": None}, ""),
-    ],
-)
-def test_reasoning_is_kept_apart_under_either_name(message: dict[str, Any], reasoning: str) -> None:
-    completion, _ = ask(good("x", **message))
-    assert (completion.text, completion.reasoning) == ("x", reasoning)
-
-
-def test_deepseek_reports_cached_tokens_in_its_own_field() -> None:
-    completion, _ = ask(good("x", usage={"prompt_tokens": 5, "completion_tokens": 1, "prompt_cache_hit_tokens": 4}))
-    assert completion.cached_tokens == 4
-
-
-def test_log_probabilities_come_with_their_alternatives() -> None:
-    tokens = [
-        {"token": "fi", "logprob": -0.5, "bytes": None, "top_logprobs": [{"token": "wa", "logprob": -1.5}]},
-        {"token": "re", "logprob": 0, "top_logprobs": None},
-    ]
-    completion, server = ask(good("fire", logprobs=tokens), sampling=Sampling(max_tokens=16, top_logprobs=2))
-    assert completion.logprobs == (
-        TokenLogprob(token="fi", logprob=-0.5, top=(("wa", -1.5),)),
-        TokenLogprob(token="re", logprob=0.0),
-    )
-    assert (server.requests[0].body["logprobs"], server.requests[0].body["top_logprobs"]) == (True, 2)
-
-
-def test_only_what_is_set_is_asked_for() -> None:
-    _, server = ask(good("x"))
-    request = server.requests[0]
-    assert request.path == "/v1/chat/completions"
-    assert request.body == {
-        "model": "m",
-        "max_tokens": 16,
-        "messages": [{"role": "system", "content": "a game"}, {"role": "user", "content": "what now?"}],
-    }
-
-
-def test_what_is_set_is_asked_for() -> None:
-    sampling = Sampling(
-        max_tokens=16, temperature=0.0, top_p=0.5, seed=0, grammar='root ::= "a"', reasoning_effort="low"
-    )
-    _, server = ask(good("x"), sampling=sampling, grammar_parameter="grammar", token_parameter="max_completion_tokens")
-    body = server.requests[0].body
-    del body["messages"], body["model"]
-    assert body == {
-        "max_completion_tokens": 16, "temperature": 0.0, "top_p": 0.5, "seed": 0, "grammar": 'root ::= "a"',
-        "reasoning_effort": "low",
-    }  # fmt: skip
-
-
-def test_openais_own_server_is_asked_with_its_newer_token_field(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def main() -> dict[str, Any]:
-        async with FakeServer(good("x")) as server:
-            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-            monkeypatch.setenv("OPENAI_API_KEY", KEY)
-            backend = OpenAIHttp("m", quick(None))
-            await backend.complete(ASKED, PLAIN)
-            await backend.close()
-            return server.requests[0].body
-
-    body = run(main())
-    assert body["max_completion_tokens"] == 16
-    assert "max_tokens" not in body
-
-
-def test_a_grammar_is_refused_where_the_server_takes_none() -> None:
-    said = failure(good("x"), kind=UsageError, sampling=Sampling(max_tokens=1, grammar="root ::= [a]"))
-    assert "grammar_parameter" in said
-
-
-def test_images_are_sent_as_data_urls_before_the_text() -> None:
-    png, jpeg = b"\x89PNG\r\n\x1a\n123", b"\xff\xd8\xff\xe0456"
-    _, server = ask(good("x"), messages=(Message(role="user", text="which?", images=(png, jpeg)),))
-    first, second, text = server.requests[0].body["messages"][0]["content"]
-    for part, kind, image in ((first, "png", png), (second, "jpeg", jpeg)):
-        head, _, data = part["image_url"]["url"].partition(",")
-        assert head == f"data:image/{kind};base64"
-        assert b64decode(data) == image
-    assert text == {"type": "text", "text": "which?"}
-
-
-def test_an_image_of_another_kind_is_refused() -> None:
-    said = failure(good("x"), kind=UsageError, messages=(Message(role="user", text="?", images=(b"GIF89a..",)),))
-    assert "GIF89a" in said
-    assert "PNG or JPEG" in said
 
 
 SERVER_FAULTS = {
@@ -301,73 +143,6 @@ def test_what_will_never_work_is_asked_once_and_stops_the_run(status: int) -> No
 def test_a_prompt_too_long_is_asked_once_and_ends_the_episode_only() -> None:
     said = failure(fails(400, "too long", code="context_length_exceeded"), good("never asked"))
     assert "--history window" in said
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "text", "finish"),
-    [
-        (good(None, finish="content_filter"), "", "content_filter"),
-        (good("", finish="content_filter"), "", "content_filter"),
-        (good(None, finish="length", reasoning_content="so long"), "", "length"),
-        (good(None, finish=None, reasoning="so long"), "", "unknown"),
-        (good("", finish="stop"), "", "stop"),
-        (good(None, finish="stop", refusal="I will not"), "I will not", "stop"),
-    ],
-)
-def test_an_answer_without_words_is_the_models_own(behaviour: Behaviour, text: str, finish: str) -> None:
-    completion, _ = ask(behaviour)
-    assert (completion.text, completion.finish, completion.attempts) == (text, finish, 1)
-
-
-def test_a_huge_answer_is_cut_and_marked() -> None:
-    usage = {"prompt_tokens": 1, "completion_tokens": 500_000}
-    tokens = [{"token": "fire + water", "logprob": -1.0}, {"token": "x" * 100_000, "logprob": -2.0}]
-    text = "fire + water" + "x" * 2_000_000
-    completion, _ = ask(good(text, usage=usage, reasoning="y" * 2_000_000, logprobs=tokens))
-    assert completion.text == text[:65536]
-    assert completion.reasoning == "y" * 65536
-    assert (completion.finish, completion.completion_tokens, completion.attempts) == ("cut", 500_000, 1)
-    assert [token.token for token in completion.logprobs] == ["fire + water"]
-
-
-def test_a_cut_leaves_whole_characters() -> None:
-    completion, _ = ask(good("ééé"), max_answer_bytes=5)
-    assert (completion.text, completion.finish) == ("éé", "cut")
-    completion, _ = ask(good("ééé"), max_answer_bytes=6)
-    assert (completion.text, completion.finish) == ("ééé", "stop")
-
-
-def test_a_body_without_end_is_a_fault_not_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_http, "LARGEST_BODY", 10_000)
-    completion, _ = ask(good("x" * 20_000), good("short"))
-    assert (completion.text, completion.attempts) == ("short", 2)
-
-
-@pytest.mark.parametrize(
-    ("prices", "cached", "expected"),
-    [
-        ((2.0, 0.5, 10.0), 40, (60 * 2.0 + 40 * 0.5 + 20 * 10.0) / 1e6),
-        ((2.0, 0.5, 10.0), 0, (100 * 2.0 + 20 * 10.0) / 1e6),
-        ((2.0, None, 10.0), 0, (100 * 2.0 + 20 * 10.0) / 1e6),
-        ((2.0, None, 10.0), None, (100 * 2.0 + 20 * 10.0) / 1e6),
-        ((2.0, None, 10.0), 40, None),
-        ((2.0, 0.5, 10.0), None, None),
-        ((None, 0.5, 10.0), 40, None),
-        ((2.0, 0.5, None), 40, None),
-        ((0.0, 0.0, 0.0), 40, 0.0),
-    ],
-)
-def test_the_cost_follows_from_the_prices_or_is_unknown(
-    prices: tuple[float | None, ...], cached: int | None, expected: float | None
-) -> None:
-    usage = {"prompt_tokens": 100, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": cached}}
-    prompt, reused, completed = prices
-    completion, _ = ask(good("x", usage=usage), price_prompt=prompt, price_cached=reused, price_completion=completed)
-    if expected is None:
-        assert completion.cost is None
-    else:
-        assert completion.cost is not None
-        assert math.isclose(completion.cost, expected)
 
 
 def many(count: int, behaviour: Behaviour, **settings: Any) -> FakeServer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
@@ -40,7 +40,7 @@ class Language(Generic[O, A]):
     backend: Backend
     dialogue: Dialogue[O, A]
     max_tokens: int
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
     temperature: float | None = None
     top_p: float | None = None
     constrained: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from athanor.agents.baselines import Random, RandomNeverRepeat, Uncertainty
@@ -23,7 +23,7 @@ class LanguageOptions:
     """How a language model is told the game and asked. Other agents use none of this but `condition` and `answer`."""
 
     model: str = ""
-    """llamacpp: smollm2-135m-instruct or the path of a GGUF file; openai: the server's name for it; scripted: a file."""
+    """llamacpp: smollm2-135m-instruct or a GGUF file; openai: the server's name for it; scripted: a file."""
     condition: Condition = "base"
     """The prompt: base, engineered (look back, pick a new pair) or reasoning (think aloud, then answer)."""
     temperature: float | None = None

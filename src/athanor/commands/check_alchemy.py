@@ -19,7 +19,7 @@ class Config:
     """Print a table's statistics and try its verifier."""
 
     table: str
-    """The world: atelier, little-alchemy-2, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, or a file."""
+    """atelier, little-alchemy-2, wordcraft, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, a file."""
     rules: Literal["strict", "pan2025", "brandle2023"] = "strict"
     """The rules under which the verifier is tried."""
     seed: int = 0

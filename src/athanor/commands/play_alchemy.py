@@ -29,7 +29,7 @@ class Config:
     """Play episodes of alchemy and write them to a run folder."""
 
     table: str
-    """The world: atelier, little-alchemy-2, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, or a file."""
+    """atelier, little-alchemy-2, wordcraft, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, a file."""
     rules: Literal["strict", "pan2025", "brandle2023"]
     """strict is exact; the others are the published studies' games, defects included."""
     agent: AgentName

@@ -53,9 +53,7 @@ def run(config: Config) -> int:
     return 0
 
 
-def _play(
-    config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions
-) -> Path:
+def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> Path:
     """One arm, in a folder of its own."""
     print(f"{name}: {episodes} episodes of {config.turns} turns", file=sys.stderr)
     play = play_alchemy.Config(

@@ -103,7 +103,7 @@ async def play(
         state, terminated = step.state, step.terminated
     end: End = "error" if failure else "terminated" if terminated else "truncated"
     episode = Episode(
-        key=key, task=task, agent=agent.name, seed=seed, build=build_name(), turns=history[:], end=end, failure=failure
+        key=key, task=task, agent=agent.name, seed=seed, build=build_name(), turns=tuple(history), end=end, failure=failure
     )  # type: ignore[arg-type]
     sink.episode(episode)
     return episode

@@ -11,13 +11,13 @@ from athanor.core.history import History
 from athanor.core.records import Completion, Decision, Message, Sampling, Step, Task, Turn, Unreadable, Verdict
 
 S = TypeVar("S")
-O = TypeVar("O")  # noqa: E741 (the design's letter for observations)
-A = TypeVar("A")
+S_contra = TypeVar("S_contra", contravariant=True)
+O_co = TypeVar("O_co", covariant=True)
 O_contra = TypeVar("O_contra", contravariant=True)
-A_co = TypeVar("A_co", covariant=True)
+A = TypeVar("A")
 
 
-class Environment(Protocol[S, O, A]):
+class Environment(Protocol[S, O_co, A]):
     """Rules. It keeps no progress: state goes in and comes out, and every method is pure."""
 
     @property
@@ -37,28 +37,28 @@ class Environment(Protocol[S, O, A]):
 
     def start(self, task: Task) -> S: ...
 
-    def observe(self, state: S) -> O: ...
+    def observe(self, state: S) -> O_co: ...
 
     def step(self, state: S, action: A | Unreadable) -> Step[S]: ...
 
 
-class Verifier(Protocol[S, A]):
+class Verifier(Protocol[S_contra, A]):
     """The judge of one transition."""
 
-    def verify(self, task: Task, before: S, action: A | Unreadable, after: S) -> Verdict: ...
+    def verify(self, task: Task, before: S_contra, action: A | Unreadable, after: S_contra) -> Verdict: ...
 
     def gold(self, task: Task) -> A:
         """An action that passes from the task's start."""
         ...
 
 
-class Agent(Protocol[O_contra, A_co]):
+class Agent(Protocol[O_contra, A]):
     """A chooser. It keeps no progress either: the history of the episode is an argument."""
 
     @property
     def name(self) -> str: ...
 
-    async def act(self, observation: O_contra, history: History[Any], rng: np.random.Generator) -> Decision[A_co]: ...
+    async def act(self, observation: O_contra, history: History[A], rng: np.random.Generator) -> Decision[A]: ...
 
 
 class Backend(Protocol):
@@ -79,18 +79,18 @@ class Backend(Protocol):
     async def close(self) -> None: ...
 
 
-class Dialogue(Protocol[O, A]):
+class Dialogue(Protocol[O_contra, A]):
     """Text as a skin on a typed environment."""
 
     def rules(self) -> str:
         """The system message: what the game is and how to answer."""
         ...
 
-    def say(self, observation: O, last: Turn[A] | None) -> str:
+    def say(self, observation: O_contra, last: Turn[A] | None) -> str:
         """The user message of a turn, after the last one. Without a last turn it tells all a newcomer needs."""
         ...
 
-    def recall(self, observation: O, history: History[A]) -> str:
+    def recall(self, observation: O_contra, history: History[A]) -> str:
         """One user message that states the present and sums the past up."""
         ...
 
@@ -98,10 +98,10 @@ class Dialogue(Protocol[O, A]):
         """The assistant message by which a past turn is remembered: its answer, without the reasoning."""
         ...
 
-    def hear(self, reply: str, observation: O) -> A | Unreadable:
+    def hear(self, reply: str, observation: O_contra) -> A | Unreadable:
         """Read an action from a reply; never evaluates it and never raises."""
         ...
 
-    def grammar(self, observation: O) -> str:
+    def grammar(self, observation: O_contra) -> str:
         """GBNF grammar of the answers that are legal now."""
         ...

@@ -23,7 +23,7 @@ class _KeywordOnly(type(msgspec.Struct)):  # msgspec inherits `frozen` but not `
         return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
 
 
-class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, omit_defaults=True):
+class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, omit_defaults=True, gc=False):
     """A frozen value with named fields. Fields at their default are left out of its JSON."""
 
 

@@ -139,7 +139,7 @@ class RunFolder(Generic[A]):
             action=turn.action,
             verdict=turn.verdict,
             completion=turn.completion,
-            seconds=round(turn.seconds, 6),
+            seconds=round(turn.seconds * 1e6) / 1e6,
         )
         self._append(0, line)
 
@@ -188,6 +188,7 @@ class RunFolder(Generic[A]):
         """The turns of every episode, by key, in order. The observations are left None; replay derives them."""
         found: dict[str, list[Turn[A]]] = {}
         decoder = msgspec.json.Decoder(_StoredTurn)
+        readers: tuple[msgspec.json.Decoder[Any], ...]
         readers = msgspec.json.Decoder(action_type), msgspec.json.Decoder(Unreadable)
         path = self.path / "turns.jsonl"
         for number, raw in _lines(path):

@@ -61,7 +61,11 @@ def test_finals_are_kept_but_combine_only_under_pan2025(small):
 def test_a_gift_that_earns_a_gift_comes_at_once_or_a_turn_later_or_never():
     gifts = (Gift(element="g1", size=3), Gift(element="g2", count=2, of=("c", "g1")), Gift(element="g3", size=5))
     table = Table(
-        name="chain", elements=("a", "b", "c", "g1", "g2", "g3"), base=("a", "b"), results={("a", "b"): ("c",)}, gifts=gifts
+        name="chain",
+        elements=("a", "b", "c", "g1", "g2", "g3"),
+        base=("a", "b"),
+        results={("a", "b"): ("c",)},
+        gifts=gifts,
     )
     verdicts, state, _ = after(table, "strict", "a+b")
     assert state.gifts == ("g1", "g2", "g3")

@@ -77,7 +77,10 @@ def test_brandles_combination_table_is_read_with_and_without_names(tmp_path: Pat
     file.write_text("first,second,success,result\n0,1,1,4\n0,1,1,5\n0,0,0,-1\n2,3,1,4\n0,1,1,4\n")
     world = load(file)
     assert world.elements == tuple(f"element {i}" for i in range(6))
-    assert world.results == {("element 0", "element 1"): ("element 4", "element 5"), ("element 2", "element 3"): ("element 4",)}  # fmt: skip
+    assert world.results == {
+        ("element 0", "element 1"): ("element 4", "element 5"),
+        ("element 2", "element 3"): ("element 4",),
+    }
     names = {str(i): {"name": name, "parents": []} for i, name in enumerate("abcdef")}
     (tmp_path / "tinyGametree.json").write_text(json.dumps(names))
     assert load(file).results == {("a", "b"): ("e", "f"), ("c", "d"): ("e",)}
@@ -129,9 +132,8 @@ def test_the_official_table_has_the_published_counts():
 
 def test_the_official_index_and_gifts_are_the_published_ones():
     world = load(shared("little-alchemy-2-official.json"))
-    assert [world.index[e] for e in ("water", "metal", "time", "science", "philosophy", "big", "container", "light")] == [
-        0, 35, 40, 605, 606, 566, 627, 121,
-    ]  # fmt: skip
+    names = ("water", "metal", "time", "science", "philosophy", "big", "container", "light")
+    assert [world.index[name] for name in names] == [0, 35, 40, 605, 606, 566, 627, 121]
     assert [(g.element, g.size, g.count, len(g.of)) for g in world.gifts] == [
         ("metal", 50, 0, 0), ("time", 100, 0, 0), ("science", 150, 0, 0), ("philosophy", 150, 0, 0), ("big", 150, 0, 0),
         ("container", 300, 0, 0), ("light", 0, 5, 16), ("small", 0, 5, 12), ("motion", 0, 5, 15),

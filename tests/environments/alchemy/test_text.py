@@ -39,6 +39,7 @@ def dialogue(**options) -> AlchemyDialogue:
         ("ink and pen", "ink", "pen"),
         ("ink, pen", "ink", "pen"),
         ("I will combine ink with old pen.", "ink", "old pen"),
+        ("The two elements that I combine are ink and old pen.", "ink", "old pen"),
         ("dot + line", "dot!", "line"),
         ("jack-o-lantern + Jack-O-Lantern!", "jack-o-lantern", "jack-o-lantern"),
         ("“ink” + ‘pen’", "ink", "pen"),
@@ -50,7 +51,22 @@ def test_a_name_answer_is_read_leniently(reply, first, second):
     assert dialogue().hear(reply, SIGHT) == Pair(first=first, second=second)
 
 
-@pytest.mark.parametrize("reply", ["", "  \n ", "ink", "I do not know.", "+", "ink +", "+ pen", "?? + !!", "ink pen line, dot, pen"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        "  \n ",
+        "ink",
+        "I do not know.",
+        "+",
+        "ink +",
+        "+ pen",
+        "?? + !!",
+        "ink pen line, dot, pen",
+        "In order: ink, old pen, pen",
+        "A pen and a half",
+    ],
+)
 def test_an_answer_without_two_elements_is_unreadable_with_its_reason(reply):
     heard = dialogue().hear(reply, SIGHT)
     assert isinstance(heard, Unreadable)
@@ -60,7 +76,9 @@ def test_an_answer_without_two_elements_is_unreadable_with_its_reason(reply):
 def test_a_thoughtful_answer_is_read_at_its_end():
     reply = "ink + ink was tried before. Pens write with ink, so:\nold pen + ink looks good\nAnswer: pen + ink"
     assert dialogue(condition="reasoning").hear(reply, SIGHT) == Pair(first="pen", second="ink")
-    assert dialogue(condition="reasoning").hear("not ink + ink\nbut ink + pen", SIGHT) == Pair(first="ink", second="pen")
+    assert dialogue(condition="reasoning").hear("not ink + ink\nbut ink + pen", SIGHT) == Pair(
+        first="ink", second="pen"
+    )
     assert dialogue().hear("ink + ink\nink + pen", SIGHT) == Pair(first="ink", second="ink")
 
 
@@ -87,7 +105,26 @@ def test_a_huge_answer_is_read_at_its_ends_and_kept_short():
 
 
 PIECES = st.sampled_from(
-    ["ink", "pen", "old pen", "line", " + ", "+", "\n", "Answer:", "=", " and ", "1", "99", "{", "<|im_end|>", "\x00", "->", "__import__('os')", " "]
+    [
+        "ink",
+        "pen",
+        "old pen",
+        "line",
+        " + ",
+        "+",
+        "\n",
+        "Answer:",
+        "=",
+        " and ",
+        "1",
+        "99",
+        "{",
+        "<|im_end|>",
+        "\x00",
+        "->",
+        "__import__('os')",
+        " ",
+    ]
 )
 ANSWERS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=12).map("".join))
 

@@ -108,11 +108,17 @@ def make_names(count: int, seed: int, naming: Naming) -> tuple[str, ...]:
     if naming == "words":
         words = everyday_words()
         if count > len(words):
-            raise UsageError(f"{count} elements were asked for, {len(words)} everyday words are there; use opaque names")
+            raise UsageError(
+                f"{count} elements were asked for, {len(words)} everyday words are there; use opaque names"
+            )
         return tuple(words[i] for i in rng.permutation(len(words))[:count])
     taken = set(everyday_words())
     found: dict[str, None] = {}
-    onsets, vowels, codas = "b d f g k l m n p r s t v z br dr kl pl tr".split(), "aeiou", ["", "", "n", "r", "x"]
+    onsets, vowels, codas = (
+        ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "kl", "pl", "tr"],
+        "aeiou",
+        ["", "", "n", "r", "x"],
+    )
     while len(found) < count:
         syllables = 2 + (rng.random() < 0.4)
         word = "".join(
@@ -190,7 +196,9 @@ class _Draw:
         while counts.sum() != needed:
             share = counts / counts.sum() - shape / shape.sum()
             share[counts == 1] = -1 if counts.sum() < needed else -np.inf
-            counts[np.argmin(share) if counts.sum() < needed else np.argmax(share)] += 1 if counts.sum() < needed else -1
+            counts[np.argmin(share) if counts.sum() < needed else np.argmax(share)] += (
+                1 if counts.sum() < needed else -1
+            )
         return np.repeat(np.arange(len(counts) + 1), [self.spec.base, *counts])
 
     def _inner(self) -> np.ndarray:

@@ -18,7 +18,18 @@ DATA = Path(__file__).parent / "data"
 
 LA2_BASE = ("water", "fire", "earth", "air")
 LA2_JOKES = frozenset(
-    "tardis,the doctor,blaze,conflagration,inferno,terrain,ground,supervolcano,keyboard cat,batman".split(",")
+    [
+        "tardis",
+        "the doctor",
+        "blaze",
+        "conflagration",
+        "inferno",
+        "terrain",
+        "ground",
+        "supervolcano",
+        "keyboard cat",
+        "batman",
+    ]
 )
 """The ten easter-egg names that the studies leave out (Brändle et al. 2023, resources/littlealchemy)."""
 
@@ -88,7 +99,7 @@ def from_own(name: str, content: Any) -> Table:
     own = _convert(name, content, _Own)
     if own.schema != 1:
         raise DataError(f"table {name} has schema {own.schema}, this program reads schema 1; convert the table")
-    results, twice = collect(own.name, own.elements, own.recipes)
+    results, twice = collect(own.elements, own.recipes)
     if twice:
         raise DataError(f"table {name} has the recipe {twice[0]} twice; remove one of the rows")
     return Table(name=own.name, elements=own.elements, base=own.base, results=results, gifts=own.gifts)
@@ -154,7 +165,9 @@ def from_brandle_csv(name: str, text: str, names: dict[int, str]) -> Table:
     reader = csv.DictReader(io.StringIO(text))
     missing = {"first", "second", "success", "result"} - set(reader.fieldnames or ())
     if missing:
-        raise DataError(f"table {name} lacks the columns {sorted(missing)}; first, second, success, result are expected")
+        raise DataError(
+            f"table {name} lacks the columns {sorted(missing)}; first, second, success, result are expected"
+        )
     highest = max(names, default=-1)
     for number, row in enumerate(reader, 2):
         try:
@@ -187,7 +200,7 @@ def _names_beside(path: Path) -> dict[int, str]:
 
 def _la2(name: str, elements: tuple[str, ...], rows: list[tuple[str, str, str]], notes: list[str]) -> Table:
     """A table of the game's family: its base elements and gifts, duplicate rows merged and told."""
-    results, twice = collect(name, elements, rows)
+    results, twice = collect(elements, rows)
     if twice:
         notes.append(f"{len(twice)} rows that came twice merged: {'; '.join(twice)}")
     is_la2 = set(LA2_BASE) <= set(elements)

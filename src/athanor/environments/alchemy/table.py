@@ -94,7 +94,7 @@ class Table:
 
 
 def collect(
-    name: str, elements: tuple[str, ...], rows: list[tuple[str, str, str]]
+    elements: tuple[str, ...], rows: list[tuple[str, str, str]]
 ) -> tuple[dict[Names, tuple[str, ...]], list[str]]:
     """Rows (ingredient, ingredient, result) as `Table.results`, and the rows that came twice, as text.
 

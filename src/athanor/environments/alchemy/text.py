@@ -34,17 +34,20 @@ not among your past attempts.""",
 promising and why, and check that the pair you settle on was not tried before.""",
 }
 
-_ANSWER = {
-    ("name", False): "Answer with the two names and nothing else, like this: first element + second element",
-    ("number", False): "Answer with the two numbers and nothing else, like this: number + number",
-    ("name", True): "End with one line like this: Answer: first element + second element",
-    ("number", True): "End with one line like this: Answer: number + number",
-}
+_ANSWER = "Answer with two of your elements, joined by a plus sign, and nothing else. For example: {example}"
+_LAST_LINE = (
+    "Then end with one line that names two of your elements, joined by a plus sign. For example:\nAnswer: {example}"
+)
 
-_MARKERS = re.compile(r"(?:final answer|answer|i will choose|i will combine|i choose|my choice|combine)\s*(?:is)?\s*[:\-]?\s")
+_EXAMPLES = ("walrus", "teapot", "glacier", "trombone", "meteor", "slipper")
+"""Names for the example of an answer; the first two that are not elements of the world are shown."""
+
+_MARKERS = re.compile(
+    r"(?:final answer|answer|i will choose|i will combine|i choose|my choice|combine)\s*(?:is)?\s*[:\-]?\s"
+)
 _JOINERS = re.compile(r"\s(?:and|with|&)\s|\s*[,;&/|]\s*")
 _ENDS = re.compile(r"=|->|→|⇒|\n|\.\s|\bmakes\b|\bto (?:make|get|create)\b")
-_EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#“”‘’«»-–—|"  # noqa: RUF001 (typographic quotes and dashes do come)
+_EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#“”‘’«»-–—|"
 _LONGEST = 4_000
 """Characters of an answer that are read at each of its ends."""
 
@@ -63,7 +66,7 @@ class AlchemyDialogue:
         parts = (
             _GAME.format(results=_RESULTS[self.environment.rules.results]),
             _CONDITION[self.condition],
-            _ANSWER[self.answer, self.condition == "reasoning"],
+            (_LAST_LINE if self.condition == "reasoning" else _ANSWER).format(example=self._example()),
         )
         return "\n\n".join(part for part in parts if part)
 
@@ -135,8 +138,15 @@ class AlchemyDialogue:
             root = f'[^\\n+]{{1,800}} "\\nAnswer: " {root}'
         return f"root ::= {root}\nelement ::= {element}\n"
 
+    def _example(self) -> str:
+        """An answer that has the right form and can never be legal, so that an echo of it is not mistaken for one."""
+        if self.answer == "number":
+            return "number + number"
+        first, second = [name for name in _EXAMPLES if name not in self.environment.table.index][:2]
+        return f"{first} + {second}"
+
     def _question(self) -> str:
-        return "Which two elements do you combine?"
+        return f"Which two elements do you combine? Answer as {self.answer} + {self.answer}."
 
     def _shown(self, names: tuple[str, ...], first: int) -> str:
         if self.answer == "name":
@@ -195,23 +205,28 @@ class AlchemyDialogue:
         if found or "+" in text:
             return found
         line = next((line for line in text.split("\n") if line.strip(_EDGES)), "")
-        parts = [part.strip(_EDGES) for part in _JOINERS.split(_ENDS.split(line)[0]) if part.strip(_EDGES)]
+        parts = [part for part in _JOINERS.split(_ENDS.split(line)[0]) if part.strip(_EDGES)]
         if len(parts) != 2:
             return None
-        pair = [self._known(part, observation) for part in parts]
-        return Pair(first=pair[0], second=pair[1]) if pair[0] and pair[1] else None
+        first, second = self._mention(parts[0], observation, end=True), self._mention(parts[1], observation, end=False)
+        return Pair(first=first, second=second) if first and second else None
 
     def _name(self, part: str, observation: Sight, *, end: bool) -> str:
         """The element named at the end (or start) of a part, or the part itself, cleaned and cut, if there is none."""
         if not end:
             part = _ENDS.split(part.split("+")[0])[0]
+        cleaned = " ".join(part.strip(_EDGES).split())
+        return self._mention(part, observation, end=end) or cleaned[:60].strip(_EDGES)
+
+    def _mention(self, part: str, observation: Sight, *, end: bool) -> str:
+        """The longest name of an element at the end (or start) of a part; empty if there is none."""
         words = part.strip(_EDGES).split()
         for count in range(min(len(words), self._most_words), 0, -1):
             chosen = words[-count:] if end else words[:count]
             name = self._known(" ".join(chosen).strip(_EDGES), observation)
             if name:
                 return name
-        return " ".join(words)[:60].strip(_EDGES)
+        return ""
 
     def _known(self, name: str, observation: Sight) -> str:
         if self.answer == "number" and name.isascii() and name.isdigit() and len(name) < 6:

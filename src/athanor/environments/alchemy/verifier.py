@@ -68,7 +68,8 @@ class Discovery:
         start = self.environment.start(task)
         for i, first in enumerate(content.start):
             for second in content.start[i:]:
-                pair = Pair(first=first, second=second)
+                one, other = ordered(first, second)
+                pair = Pair(first=one, second=other)
                 after = self.environment.step(start, pair).state
                 new = len(after.owned) - len(start.owned)
                 if new and (not content.goal or content.goal in after.known) and (best is None or new > best[0]):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from athanor.core.errors import BackendError, DataError, UsageError
@@ -33,8 +33,24 @@ class LlamaConfig:
 
 
 def free_cores() -> int:
-    """Cores this process may use, less those that were busy over the last minute; at least 1."""
-    return max(1, len(os.sched_getaffinity(0)) - round(os.getloadavg()[0]))
+    """Cores this process may use, less those that others keep busy just now; at least 1.
+
+    Busy is measured over a fifth of a second (Linux' /proc/stat), not read off the load average, which would count
+    this program's own work of a minute ago.
+    """
+    cores = len(os.sched_getaffinity(0))
+    try:
+        before = _busy_seconds()
+        sleep(0.2)
+        return max(1, cores - round((_busy_seconds() - before) / 0.2))
+    except OSError:
+        return cores
+
+
+def _busy_seconds() -> float:
+    """Seconds that all cores together have not been idle since the machine started."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def model_path(model: str) -> Path:
@@ -65,12 +81,13 @@ class LlamaCpp:
         """`model` is `smollm2-135m-instruct` or the path of a GGUF file."""
         path = model_path(model)
         try:
-            import xllamacpp
+            import xllamacpp as native
         except ImportError as error:
             raise UsageError("xllamacpp is not installed; run `pip install 'athanor-lab[llamacpp]'`") from error
+        library: Any = native  # a compiled module without type information
         if config.slots < 1:
             raise UsageError(f"slots {config.slots} was given, at least 1 was expected; pass --slots 1 or more")
-        params = xllamacpp.CommonParams()
+        params = library.CommonParams()
         params.model.path = str(path)
         params.n_parallel = config.slots
         params.n_ctx = config.context * config.slots
@@ -83,7 +100,7 @@ class LlamaCpp:
         params.verbosity = -1
         params.warmup = False
         try:
-            self._server = xllamacpp.Server(params)
+            self._server = library.Server(params)
         except (RuntimeError, ValueError, MemoryError) as error:
             raise DataError(f"llama.cpp cannot load {path} ({error}); check the file and the free memory") from error
         self.name = path.stem

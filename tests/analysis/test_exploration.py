@@ -1,0 +1,162 @@
+"""Estimates of hand-made runs, and what may be compared with what."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from scipy import stats
+
+from athanor.analysis.arms import arms_of
+from athanor.analysis.curves import bin_width, binned, inventory_curve, inventory_matrix
+from athanor.analysis.exploration import estimates, table_text, write_estimates
+from athanor.analysis.tables import read_run
+from athanor.core.records import Estimate
+from athanor.environments.alchemy import CATEGORIES, Table
+from tests.analysis.small import HAND, TABLE, Scripted, baselines, pair, run, script
+
+
+def found_in(*paths: Path) -> dict[tuple[str, str], Estimate]:
+    return {(e.group, e.name): e for e in estimates([read_run(path) for path in paths])}
+
+
+def test_the_estimates_of_a_hand_made_episode_are_those_worked_out_by_hand(tmp_path: Path) -> None:
+    found = found_in(run(tmp_path / "r", script(HAND), episodes=1, label="hand"))
+    values = {name: e.value for (_, name), e in found.items()}
+    assert values["final inventory"] == 6
+    assert values["discoveries"] == 2  # the gift is no discovery
+    assert [values[f"share {c}"] for c in CATEGORIES] == pytest.approx([2 / 6, 1 / 6, 1 / 6, 0, 2 / 6])
+    assert values["share invalid: unreadable"] == values["share invalid: unowned"] == pytest.approx(1 / 6)
+    assert values["share of repeated pairs among read"] == pytest.approx(1 / 5)
+    assert values["share of successes among new pairs"] == pytest.approx(2 / 3)
+    assert values["share naming an element not owned"] == pytest.approx(1 / 6)
+    assert values["prompt tokens per turn"] == pytest.approx(125)
+    assert values["newly evaluated prompt tokens per turn"] == pytest.approx(30)
+    assert values["cost in total"] == pytest.approx(0.006)
+    assert values["reasoning tokens per turn"] is None  # the model did not say
+    assert all(e.low is None and e.level is None and e.n == (e.value is not None) for e in found.values())
+
+
+def test_episodes_that_ended_in_an_error_are_left_out_and_counted(tmp_path: Path) -> None:
+    broken = (HAND[0], RuntimeError("no answer"))
+    found = found_in(run(tmp_path / "r", script(HAND, broken, HAND[2:5] * 2), episodes=3, label="hand"))
+    final = found["hand", "final inventory"]
+    assert (final.value, final.n, final.excluded) == (4.5, 2, 1)
+    assert found["hand", "cost in total"].value == pytest.approx(0.013)  # what the error cost was spent too
+
+
+def test_an_episode_without_a_new_pair_is_left_out_of_the_success_rate_and_counted(tmp_path: Path) -> None:
+    found = found_in(run(tmp_path / "r", script(HAND, [HAND[3]] * 6), episodes=2, label="hand"))
+    rate = found["hand", "share of successes among new pairs"]
+    assert (rate.value, rate.n, rate.excluded) == (pytest.approx(2 / 3), 1, 1)
+    assert found["hand", "share success-new"].n == 2
+
+
+def test_a_cost_that_one_turn_does_not_tell_leaves_the_sum_unknown(tmp_path: Path) -> None:
+    found = found_in(run(tmp_path / "r", Scripted((HAND,), known=False), episodes=1, label="silent"))
+    total = found["silent", "cost in total"]
+    assert total.value is None
+    assert "6 of 6 turns" in total.method
+    assert found["silent", "prompt tokens per turn"].value is None
+    assert found["silent", "prompt tokens per turn"].excluded == 1
+
+
+def test_the_difference_to_a_baseline_is_welchs_over_episodes(tmp_path: Path) -> None:
+    ours = run(tmp_path / "r", script(HAND, HAND[2:5] * 2, HAND[:5] + HAND[:1]), episodes=3, label="hand")
+    theirs = baselines(tmp_path / "b", episodes=4)
+    found = found_in(ours, *theirs)
+    them = read_run(theirs[0]).episodes["inventory"].to_pylist()
+    expected = stats.ttest_ind([6, 3, 4], them, equal_var=False).confidence_interval()
+    got = found["hand", "final inventory minus random"]
+    assert got.value == pytest.approx(13 / 3 - np.mean(them))
+    assert (got.low, got.high) == pytest.approx((expected.low, expected.high))
+    assert got.n == 7
+    assert ("hand", "final inventory minus random-never-repeat") in found
+    assert not any(group == "random" and "minus" in name for group, name in found)
+
+
+def test_runs_of_other_tables_rules_or_turns_are_never_compared(tmp_path: Path) -> None:
+    other = Table(name="tiny", elements=TABLE.elements, base=TABLE.base, results={("fire", "water"): ("steam",)})
+    hand = script(HAND, HAND)
+    runs = [
+        run(tmp_path / "rules", hand, episodes=2, rules="pan2025"),
+        run(tmp_path / "turns", hand, episodes=2, turns=5),
+        run(tmp_path / "table", hand, episodes=2, table=other),
+    ]
+    found = found_in(*runs, *baselines(tmp_path / "b"))
+    assert not any("minus" in name for _, name in found)
+
+
+def test_runs_of_the_same_label_are_kept_apart(tmp_path: Path) -> None:
+    hand = script(HAND)
+    paths = [
+        run(tmp_path / "a", hand, episodes=1, label="x"),
+        run(tmp_path / "b", hand, episodes=1, label="x"),
+        run(tmp_path / "c", hand, episodes=1, label="x", rules="pan2025"),
+        run(tmp_path / "d" / "a", hand, episodes=1, label="x"),
+    ]
+    arms = arms_of([read_run(path) for path in paths])
+    assert len({arm.name for arm in arms}) == 4
+    assert "pan2025 rules" in arms[2].name
+    assert arms[2].short == "x"
+    assert len({arm.short for arm in arms if arm.world == arms[0].world}) == 3
+
+
+def test_an_episode_that_terminated_early_keeps_its_last_inventory(tmp_path: Path) -> None:
+    base = ("water", "fire", "earth")
+    every = [pair(f"{a} + {b}") for i, a in enumerate(base) for b in base[i:]]
+    flat = Table(name="flat", elements=("water", "fire", "earth", "steam"), base=base,
+                 results={("fire", "water"): ("steam",)})  # fmt: skip
+    path = run(tmp_path / "r", script(every, every[:1] * 9), episodes=2, turns=9, table=flat)
+    (arm,) = arms_of([read_run(path)])
+    assert arm.run.episodes["end"].to_pylist() == ["terminated", "truncated"]
+    assert inventory_matrix(arm).tolist() == [[3, 3, 4, 4, 4, 4, 4, 4, 4, 4], [3] * 10]
+    curve = inventory_curve(arm)
+    assert curve[-1].value == 3.5
+    assert {point.n for point in curve} == {2}
+
+
+def test_bins_are_tenths_of_an_episode_averaged_within_episodes_first(tmp_path: Path) -> None:
+    (arm,) = arms_of([read_run(run(tmp_path / "r", script(HAND, HAND), episodes=2))])
+    points = binned(arm, arm.turns_with("category", "invalid"), share=True)
+    assert bin_width(500) == 50
+    assert bin_width(6) == 1
+    assert [point.value for point in points] == [0, 0, 0, 1, 1, 0]
+    assert [point.at for point in points] == [1, 2, 3, 4, 5, 6]
+
+
+def test_no_ended_episode_gives_unknowns_and_no_crash(tmp_path: Path) -> None:
+    paths = [run(tmp_path / "empty", script(), episodes=0), run(tmp_path / "e", script([ValueError("x")]), episodes=1)]
+    found = estimates([read_run(path) for path in paths])
+    assert all(e.value is None and e.low is None for e in found if e.name != "cost in total")
+    assert "no episode has ended whole; 1 ended in an error" in table_text(found)
+
+
+def test_targeted_tasks_have_a_share_of_goals_made(tmp_path: Path) -> None:
+    split = "train"
+    found = found_in(run(tmp_path / "r", script([pair("water + fire")]), episodes=1, turns=1, split=split, label="t"))
+    goal = found["t", "share of episodes that made the goal"]
+    assert goal.value in (0.0, 1.0)
+    assert goal.low is not None
+    assert "Wilson" in goal.method
+
+
+def test_estimates_are_written_a_line_each_and_no_bound_is_nan(tmp_path: Path) -> None:
+    found = estimates(
+        [read_run(path) for path in (run(tmp_path / "r", script(HAND), episodes=1), *baselines(tmp_path))]
+    )
+    write_estimates(tmp_path / "estimates.jsonl", found)
+    lines = (tmp_path / "estimates.jsonl").read_bytes().splitlines()
+    assert tuple(msgspec.json.decode(line, type=Estimate) for line in lines) == found
+    assert not any(b is not None and math.isnan(b) for e in found for b in (e.value, e.low, e.high))
+
+
+def test_the_table_in_text_is_aligned_and_says_unknown(tmp_path: Path) -> None:
+    text = table_text(estimates([read_run(run(tmp_path / "r", script(HAND), episodes=1, label="a\x1b[31m b"))]))
+    rows = [line for line in text.splitlines() if line.startswith("  ")]
+    assert len({len(row) for row in rows}) == 1
+    assert "unknown" in text
+    assert "\x1b" not in text
