@@ -156,6 +156,13 @@ class FakeServer:
             self.at_once -= 1
 
 
+async def until(so: Callable[[], bool]) -> None:
+    """Return when it is so; TimeoutError if it is not within two seconds."""
+    async with asyncio.timeout(2):
+        while not so():
+            await asyncio.sleep(0.002)
+
+
 def run(main: Awaitable[Any]) -> Any:
     """Run a coroutine to its end, within 8 seconds, and see that it leaves no task behind."""
 

@@ -105,7 +105,7 @@ def play_against(
 
     async def main() -> tuple[dict[str, Episode[Pair]], FakeServer]:
         async with FakeServer(*script) as server:
-            config = HttpConfig(base_url=server.url, **{"timeout": 0.4, "first_delay": 0.001, **settings})
+            config = HttpConfig(base_url=server.url, **{"timeout": 0.6, "first_delay": 0.001, **settings})
             backend = OpenAIHttp("m", config)
             played: dict[str, Episode[Pair]] = {}
             try:

@@ -61,7 +61,8 @@ def test_a_key_without_credit_stops_the_run_and_is_not_asked_again() -> None:
 
 
 def test_a_rate_limit_is_a_fault_even_when_it_speaks_of_context() -> None:
-    assert type(judge(429, {}, "context window tokens per minute")) is Fault
+    said = "context window tokens per minute"
+    assert type(judge(429, {"message": said}, said)) is Fault
 
 
 def test_the_wait_that_a_server_asks_for_is_kept_with_the_fault() -> None:

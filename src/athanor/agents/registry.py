@@ -57,7 +57,7 @@ def make_language(environment: Alchemy, options: LanguageOptions, backend: Backe
     return Language(
         backend=backend,
         dialogue=make_dialogue(environment, options),
-        max_tokens=options.max_tokens or (1024 if options.condition == "reasoning" else 24),
+        max_tokens=max_tokens_of(options),
         memory=Memory(kind=options.history, window=options.window),
         temperature=options.temperature,
         top_p=options.top_p,
@@ -65,6 +65,11 @@ def make_language(environment: Alchemy, options: LanguageOptions, backend: Backe
         top_logprobs=options.top_logprobs,
         reasoning_effort=options.reasoning_effort,
     )
+
+
+def max_tokens_of(options: LanguageOptions) -> int:
+    """The bound on an answer's tokens: as given, or what the condition needs."""
+    return options.max_tokens or (1024 if options.condition == "reasoning" else 24)
 
 
 def make_dialogue(environment: Alchemy, options: LanguageOptions) -> AlchemyDialogue:

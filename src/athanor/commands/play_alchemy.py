@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from athanor.agents.registry import AGENTS, AgentName, LanguageOptions
+from athanor.agents.registry import AGENTS, AgentName, LanguageOptions, max_tokens_of
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
 from athanor.core.play import Planned, play_many
@@ -22,6 +23,7 @@ from athanor.core.store import Manifest, RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BACKENDS, BackendConfig
+from athanor.models.backends.llamacpp import model_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,8 @@ def manifest_of(config: Config, environment: Alchemy) -> Manifest:
     }
     execution: dict[str, Any] = {"concurrency": config.concurrency, "command": " ".join(["athanor", *sys.argv[1:]])}
     if _asks(config):
-        science |= {**asdict(config.language), "backend": config.backend.backend}
+        bound = max_tokens_of(config.language)
+        science |= {**asdict(config.language), "max_tokens": bound, "backend": config.backend.backend}
         execution |= {"llama": asdict(config.backend.llama), "http": asdict(config.backend.http)}
     return Manifest(
         kind="play alchemy",
@@ -115,10 +118,20 @@ def manifest_of(config: Config, environment: Alchemy) -> Manifest:
         execution=execution,
         build=build_name(),
         versions=versions(),
-        hashes={"table": environment.table.digest},
+        hashes={"table": environment.table.digest, **_model_hash(config)},
         label=config.label or label_of(config),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _model_hash(config: Config) -> dict[str, str]:
+    """SHA-256 of the file that answers, where it is a file."""
+    if not _asks(config) or config.backend.backend == "openai":
+        return {}
+    model = config.language.model
+    path = model_path(model) if config.backend.backend == "llamacpp" else Path(model)
+    with open(path, "rb") as file:
+        return {"model": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def label_of(config: Config) -> str:

@@ -115,9 +115,15 @@ def panel(
 
 
 def _band(line: Line, x: Spec, y: Spec, *, fade: float) -> Spec:
-    """The interval of a curve as an area, the fainter the more curves there are."""
-    rows = [{"at": p.at, "value": p.low, "high": p.high} for p in line.points if p.low is not None]
-    mark = {"type": "area", "color": line.style.colour, "opacity": fade * (0.12 if line.style.muted else 0.22)}
+    """The interval of a curve as an area, the fainter the more curves there are; cut off at the top of the panel.
+
+    The values are cut, not the drawing: a clip path would get a name that is not unique on a page of several figures.
+    """
+    top = y["scale"]["domain"][1]
+    points = [(p.at, p.low, p.high) for p in line.points if p.low is not None and p.high is not None and p.low <= top]
+    rows = [{"at": at, "value": low, "high": min(high, top)} for at, low, high in points]
+    opacity = fade * (0.12 if line.style.muted else 0.22)
+    mark = {"type": "area", "color": line.style.colour, "opacity": opacity}
     return {"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}
 
 

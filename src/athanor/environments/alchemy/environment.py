@@ -74,7 +74,9 @@ class Alchemy:
         try:
             content = msgspec.convert(task.content, Content)
         except msgspec.ValidationError as error:
-            raise DataError(f"task {task.key} is not a task of alchemy ({error}); play it with its environment") from error
+            raise DataError(
+                f"task {task.key} is not a task of alchemy ({error}); play it with its environment"
+            ) from error
         if content.table != self.table_name:
             raise DataError(
                 f"task {task.key} is of the table {content.table}, this environment has {self.table_name}; "
@@ -88,8 +90,8 @@ class Alchemy:
         return f"{self.table.name}@{self.table.digest[:12]}"
 
     def _task(self, split: str, key: str, start: tuple[str, ...], goal: str) -> Task:
-        content = Content(table=self.table_name, start=start, goal=goal)
-        return Task(environment=self.name, split=split, key=key, content=msgspec.to_builtins(content))
+        content = {"table": self.table_name, "start": list(start), "goal": goal}
+        return Task(environment=self.name, split=split, key=key, content=content)
 
     @cached_property
     def _makeable(self) -> dict[str, Names]:

@@ -146,7 +146,7 @@ class AlchemyDialogue:
         return f"{first} + {second}"
 
     def _question(self) -> str:
-        return f"Which two elements do you combine? Answer as {self.answer} + {self.answer}."
+        return "Which two elements do you combine?"
 
     def _shown(self, names: tuple[str, ...], first: int) -> str:
         if self.answer == "name":

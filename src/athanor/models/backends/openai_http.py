@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -60,7 +61,7 @@ class HttpConfig:
 
 
 class OpenAIHttp:
-    """Backend over one server. The key stays inside the client: no record and no message has it.
+    """Backend over one server. The key stays inside: no record and no message has it.
 
     A completion's `seconds` are those of its answer with failed attempts and all waiting; its `cost` is that of the
     successful request, as servers do not say what they charge for failed ones.
@@ -72,6 +73,7 @@ class OpenAIHttp:
         self._config = config
         self._key = _key(config)
         self._client = _client(config, self._key)
+        self._create = self._client.chat.completions.with_streaming_response.create  # imports much: not in a request
         auto = "max_tokens" if config.base_url else "max_completion_tokens"
         self._token_parameter = auto if config.token_parameter == "auto" else config.token_parameter
         self._turnstile = asyncio.Semaphore(config.concurrency)
@@ -121,11 +123,10 @@ class OpenAIHttp:
         import httpx2
         import openai
 
-        create = self._client.chat.completions.with_streaming_response.create
         try:
             async with (
                 asyncio.timeout(self._config.timeout),
-                create(model=self.name, messages=messages, extra_body=body) as response,
+                self._create(model=self.name, messages=messages, extra_body=body) as response,
             ):
                 return await _whole(response.iter_bytes())
         except TimeoutError as error:
@@ -208,6 +209,11 @@ def _check(config: HttpConfig) -> None:
             raise UsageError(f"{name} {value} was given, at least {bound} was expected; pass {bound} or more")
     if config.base_url is not None and not config.base_url.startswith(("http://", "https://")):
         raise UsageError(_BASE_URL.format(config.base_url))
+    if "@" in urlsplit(config.base_url or "").netloc:  # a run's manifest and its failures name the address
+        raise UsageError(
+            "base_url holds a user name or password, an address without them was expected; "
+            "put the key in the environment variable that api_key_env names"
+        )
 
 
 def _key(config: HttpConfig) -> str:

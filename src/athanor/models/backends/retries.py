@@ -46,7 +46,7 @@ def judge(status: int, body: Any, message: str, retry_after: str | None = None) 
     """
     said = f"the server answered HTTP {status}: {message}"
     marks = {str(body.get(name)) for name in ("code", "type")} if isinstance(body, dict) else set()
-    if status != 429 and _TOO_LONG.search(" ".join((*marks, message))):
+    if status != 429 and _TOO_LONG.search(" ".join((*marks, message_of(body)))):
         return BackendError(f"{said}; the prompt does not fit the model: pass --history window or --history tried")
     if marks & _SPENT:
         return UsageError(f"{said}; no credit is left for this key: add some and go on with --resume")

@@ -48,7 +48,7 @@ class Scripted:
         except UsageError as error:
             raise DataError(f"{path}: {error}") from error
 
-    async def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:  # noqa: ARG002
+    async def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
         started = perf_counter()
         await asyncio.sleep(self._delay)
         text = self._replies[(sampling.seed or 0) % len(self._replies)]

@@ -1,0 +1,32 @@
+"""The environments by name, each with the settings of it that are bundled: what the contracts run over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from athanor.core.protocols import Environment, Verifier
+from athanor.environments.alchemy import RULES, Alchemy, Discovery
+from athanor.environments.alchemy.worlds import table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """An environment with its verifier."""
+
+    name: str
+    environment: Environment[Any, Any, Any]
+    verifier: Verifier[Any, Any]
+
+
+def _alchemy() -> tuple[Judged, ...]:
+    world = table("atelier")
+    games = {rules: Alchemy(table=world, rules=RULES[rules]) for rules in RULES}
+    return tuple(
+        Judged(name=f"alchemy {rules}", environment=game, verifier=Discovery(environment=game))
+        for rules, game in games.items()
+    )
+
+
+ENVIRONMENTS: dict[str, Callable[[], tuple[Judged, ...]]] = {"alchemy": _alchemy}
