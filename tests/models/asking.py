@@ -1,6 +1,5 @@
 """One completion from a fake server, for the tests of the HTTP backend."""
 
-import asyncio
 from typing import Any
 
 import pytest

@@ -3,7 +3,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from athanor.core.errors import BackendError, UsageError
@@ -93,6 +93,9 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(header: str | None, second
 
 
 @given(st.text(max_size=40))
+@example("0\x1f")
+@example("٣")
+@example("Fri, 02 Jan 99999999999 03:04:15 GMT")
 def test_no_retry_after_header_breaks_the_reader(header: str) -> None:
     seconds = seconds_to_wait(header, NOW)
     assert seconds is None or seconds >= 0

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from athanor.core.history import History
-from athanor.core.records import Decision, Turn, Unreadable
-from athanor.core.seeds import below
+from athanor.core.records import Decision, Turn
 from athanor.environments.alchemy.state import Pair, Sight
 from athanor.environments.alchemy.table import Names, ordered
+
+Floats = NDArray[np.float64]
+Positions = NDArray[np.intp]
 
 
 def no_pairs() -> set[Names]:
@@ -21,14 +26,16 @@ def no_pairs() -> set[Names]:
 
 def add_pair(tried: set[Names], turn: Turn[Pair]) -> None:
     """Note the pair of a turn as tried."""
-    if not isinstance(turn.action, Unreadable):
-        tried.add(ordered(turn.action.first, turn.action.second))
+    action = turn.action
+    if isinstance(action, Pair):
+        tried.add(ordered(action.first, action.second))
 
 
 def draw(elements: tuple[str, ...], rng: np.random.Generator) -> Pair:
     """Two independent uniform draws: each unordered pair twice as likely as each self-pair."""
     n = len(elements)
-    return Pair(first=elements[below(rng, n)], second=elements[below(rng, n)])
+    first, second = rng.random(2).tolist()
+    return Pair(first=elements[int(first * n)], second=elements[int(second * n)])
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,12 @@ class RandomNeverRepeat:
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
         tried = history.fold(no_pairs, add_pair)
         elements = observation.combinable
-        for _ in range(64):
-            pair = draw(elements, rng)
-            if ordered(pair.first, pair.second) not in tried:
-                return Decision(action=pair)
+        n = len(elements)
+        for _ in range(8):
+            for one, two in rng.random((8, 2)).tolist():
+                first, second = elements[int(one * n)], elements[int(two * n)]
+                if ordered(first, second) not in tried:
+                    return Decision(action=Pair(first=first, second=second))
         left = untried(elements, tried)
         if not left:
             return Decision(action=draw(elements, rng))
@@ -72,62 +81,76 @@ def untried(elements: tuple[str, ...], tried: set[Names]) -> list[Names]:
     return [pair for pair in pairs if ordered(*pair) not in tried]
 
 
-def no_uses() -> dict[str, int]:
-    """The summary of an empty past: nothing was used."""
-    return {}
+@dataclass(frozen=True)
+class Explored:
+    """What was used and tried, by position among the combinable elements (they keep theirs: new ones come last)."""
+
+    positions: dict[str, int] = field(default_factory=dict)
+    uses: array[int] = field(default_factory=lambda: array("q"))
+    """How often each element was used; a self-pair counts twice."""
+    tried: array[int] = field(default_factory=lambda: array("q"))
+    """The numbers of the pairs tried: the pair of positions i <= j is number j (j + 1) / 2 + i (see `pairs_of`)."""
 
 
-def add_uses(uses: dict[str, int], turn: Turn[Pair]) -> None:
-    """Count the elements of a turn; a self-pair counts twice."""
-    if not isinstance(turn.action, Unreadable):
-        for element in (turn.action.first, turn.action.second):
-            uses[element] = uses.get(element, 0) + 1
+def add_explored(explored: Explored, turn: Turn[Pair]) -> None:
+    """Note the elements that a turn offered, and the pair it took."""
+    positions, action = explored.positions, turn.action
+    for element in turn.observation.combinable[len(positions) :]:
+        positions[element] = len(positions)
+        explored.uses.append(0)
+    if isinstance(action, Pair) and action.first in positions and action.second in positions:
+        low, high = sorted((positions[action.first], positions[action.second]))
+        explored.uses[low] += 1
+        explored.uses[high] += 1
+        explored.tried.append(high * (high + 1) // 2 + low)
 
 
-def uncertainty(uses: int, turns: int) -> float:
-    """sqrt(ln T / (1 + uses)), T = 1 + turns so far: how little an element has been used (Pan et al. 2025)."""
-    return math.sqrt(math.log(1 + turns) / (1 + uses)) if turns else 0.0
+@lru_cache(maxsize=4)
+def pairs_of(n: int) -> tuple[Positions, Positions]:
+    """The two positions of each unordered pair of n elements, in an order that more elements only append to."""
+    high, low = np.tril_indices(n)
+    return low, high
+
+
+def uncertainty(uses: Floats, turns: int) -> Floats:
+    """sqrt(ln T / (1 + uses)), T = 1 + turns so far: how little each element has been used (Pan et al. 2025)."""
+    return np.sqrt(math.log(1 + turns) / (1.0 + uses))
 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Chooses the two elements it has used least (count-based), by a softmax over elements' uncertainty.
+    """Chooses elements it has used little (count-based): the `cbu` agent of Brändle et al. 2023.
 
-    Pair values are sums of element values (self-pairs twice the element's). Over all pairs of n elements, a softmax
-    of such sums needs no list of pairs: the two elements are drawn independently. Values are z-scored over the
-    elements before they are divided by the temperature (Brändle et al. 2023 z-score them over the pairs).
-    Tried pairs are rejected.
+    A pair is worth the sum of its elements' uncertainties (a self-pair twice its element's). The choice is a softmax
+    over all pairs not tried, their values z-scored over those pairs and divided by the temperature. When nothing is
+    left it repeats.
     """
 
     name: str = "uncertainty"
     temperature: float = 0.1
 
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
-        uses = history.fold(no_uses, add_uses)
-        tried = history.fold(no_pairs, add_pair)
+        explored = history.fold(Explored, add_explored)
         elements = observation.combinable
-        values = np.array([uncertainty(uses.get(element, 0), len(history)) for element in elements])
-        weights = softmax(values, self.temperature)
-        cumulative = np.cumsum(weights)
-        for _ in range(64):
-            drawn = np.minimum(np.searchsorted(cumulative, rng.random(2)), len(elements) - 1)
-            pair = ordered(elements[drawn[0]], elements[drawn[1]])
-            if pair not in tried:
-                return Decision(action=Pair(first=pair[0], second=pair[1]))
-        left = untried(elements, tried)
-        if not left:
+        uses = np.zeros(len(elements))
+        uses[: len(explored.uses)] = explored.uses
+        low, high = pairs_of(len(elements))
+        untried = np.ones(len(low), dtype=bool)
+        untried[np.array(explored.tried)] = False
+        left = untried.nonzero()[0]
+        if not len(left):
             return Decision(action=draw(elements, rng))
-        index = {element: position for position, element in enumerate(elements)}
-        log_weights = np.log(np.maximum(weights, 1e-300))
-        logs = np.array([log_weights[index[a]] + log_weights[index[b]] + (a != b) * math.log(2) for a, b in left])
-        chances = np.exp(logs - logs.max())
-        first, second = left[int(rng.choice(len(left), p=chances / chances.sum()))]
+        low, high = low[left], high[left]
+        worth = uncertainty(uses, len(history))
+        cumulative = softmax(worth[low] + worth[high], self.temperature).cumsum()
+        chosen = min(int(cumulative.searchsorted(rng.random(), "right")), len(left) - 1)
+        first, second = ordered(elements[low[chosen]], elements[high[chosen]])
         return Decision(action=Pair(first=first, second=second))
 
 
-def softmax(values: np.ndarray, temperature: float) -> np.ndarray:
+def softmax(values: Floats, temperature: float) -> Floats:
     """Softmax of z-scored values (population deviation; constant values give the uniform distribution)."""
-    spread = values.std()
-    scaled = (values - values.mean()) / (spread * temperature) if spread > 0 else np.zeros_like(values)
-    weights = np.exp(scaled - scaled.max())
+    centred = values - values.sum() / len(values)
+    spread = math.sqrt(centred @ centred / len(values))
+    weights = np.exp((centred - centred.max()) / (spread * temperature or 1.0))
     return weights / weights.sum()

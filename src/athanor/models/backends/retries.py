@@ -80,8 +80,8 @@ def seconds_to_wait(value: str | None, now: datetime) -> float | None:
     """
     if value is None:
         return None
-    if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-        return float(value)
+    if number := re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*", value):
+        return float(number[1])
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
