@@ -178,6 +178,12 @@ def test_a_cut_leaves_whole_characters() -> None:
     assert (completion.text, completion.finish) == ("ééé", "stop")
 
 
+def test_a_cut_answer_keeps_the_log_probabilities_of_the_tokens_it_keeps() -> None:
+    tokens = [{"token": "é", "logprob": -float(n)} for n in (1, 2, 3)]
+    completion, _ = ask(good("ééé", logprobs=tokens), max_answer_bytes=4)
+    assert [token.logprob for token in completion.logprobs] == [-1.0, -2.0]
+
+
 def test_a_body_without_end_is_a_fault_not_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai_http, "LARGEST_BODY", 10_000)
     completion, _ = ask(good("x" * 20_000), good("short"))

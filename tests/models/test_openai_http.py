@@ -167,10 +167,10 @@ def test_requests_in_flight_are_bounded_and_slots_says_so() -> None:
 
 
 def test_requests_are_evenly_spaced_and_served_in_their_order() -> None:
-    requests = many(6, good("x"), requests_per_minute=60 / 0.05).requests
+    requests = many(6, good("x"), requests_per_minute=60 / 0.25).requests
     assert [request.body["messages"][0]["content"] for request in requests] == list("012345")
     moments = [request.moment for request in requests]
-    assert moments[-1] - moments[1] >= 3 * 0.05  # of 4 * 0.05: the way to the server takes its time too
+    assert moments[-1] - moments[1] >= 3 * 0.25  # of 4 * 0.25: the way to the server takes its time too
 
 
 def test_retries_count_as_requests_for_the_rate() -> None:

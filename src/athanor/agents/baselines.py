@@ -33,9 +33,8 @@ def add_pair(tried: set[Names], turn: Turn[Pair]) -> None:
 
 def draw(elements: tuple[str, ...], rng: np.random.Generator) -> Pair:
     """Two independent uniform draws: each unordered pair twice as likely as each self-pair."""
-    n = len(elements)
-    first, second = rng.random(2).tolist()
-    return Pair(first=elements[int(first * n)], second=elements[int(second * n)])
+    n, random = len(elements), rng.random
+    return Pair(first=elements[int(random() * n)], second=elements[int(random() * n)])
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,11 @@ class RandomNeverRepeat:
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
         tried = history.fold(no_pairs, add_pair)
         elements = observation.combinable
-        n = len(elements)
-        for _ in range(8):
-            for one, two in rng.random((8, 2)).tolist():
-                first, second = elements[int(one * n)], elements[int(two * n)]
-                if ordered(first, second) not in tried:
-                    return Decision(action=Pair(first=first, second=second))
+        n, random = len(elements), rng.random
+        for _ in range(64):
+            first, second = elements[int(random() * n)], elements[int(random() * n)]
+            if ordered(first, second) not in tried:
+                return Decision(action=Pair(first=first, second=second))
         left = untried(elements, tried)
         if not left:
             return Decision(action=draw(elements, rng))
@@ -105,11 +103,15 @@ def add_explored(explored: Explored, turn: Turn[Pair]) -> None:
         explored.tried.append(high * (high + 1) // 2 + low)
 
 
-@lru_cache(maxsize=4)
 def pairs_of(n: int) -> tuple[Positions, Positions]:
     """The two positions of each unordered pair of n elements, in an order that more elements only append to."""
-    high, low = np.tril_indices(n)
-    return low, high
+    high, low = _triangle(1 << n.bit_length())
+    return low[: n * (n + 1) // 2], high[: n * (n + 1) // 2]
+
+
+@lru_cache(maxsize=4)
+def _triangle(n: int) -> tuple[Positions, Positions]:
+    return np.tril_indices(n)
 
 
 def uncertainty(uses: Floats, turns: int) -> Floats:

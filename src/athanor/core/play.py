@@ -35,7 +35,7 @@ class Nowhere:
     def episode(self, episode: Episode[Any]) -> None: ...
 
 
-class Planned(Record):
+class Planned(Record, kw_only=True):
     """An episode to be played: its key (unique in the run), its task, and the turns already played before."""
 
     key: str
@@ -103,7 +103,14 @@ async def play(
         state, terminated = step.state, step.terminated
     end: End = "error" if failure else "terminated" if terminated else "truncated"
     episode = Episode(
-        key=key, task=task, agent=agent.name, seed=seed, build=build_name(), turns=tuple(history), end=end, failure=failure
+        key=key,
+        task=task,
+        agent=agent.name,
+        seed=seed,
+        build=build_name(),
+        turns=tuple(history),
+        end=end,
+        failure=failure,
     )  # type: ignore[arg-type]
     sink.episode(episode)
     return episode

@@ -45,7 +45,7 @@ class TurnStreams:
         fresh = cast("dict[str, Any]", self._bits.state)
         # Lists, because numpy reads the state back item by item: less than half the time of its own arrays.
         key, buffer = fresh["state"]["key"].tolist(), fresh["buffer"].tolist()
-        self._state = {**fresh, "state": {"counter": self._counter, "key": key}, "buffer": buffer}
+        self._state: Any = {**fresh, "state": {"counter": self._counter, "key": key}, "buffer": buffer}
 
     def at(self, turn: int) -> np.random.Generator:
         """The generator of a turn, at its beginning. The object is reused: the last one handed out is void."""

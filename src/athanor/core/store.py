@@ -22,7 +22,7 @@ A = TypeVar("A")
 SCHEMA = 1
 
 
-class Manifest(Record, omit_defaults=False):
+class Manifest(Record, omit_defaults=False, kw_only=True):
     """What a run is: enough to make it again."""
 
     schema: int = SCHEMA
@@ -42,7 +42,7 @@ class Manifest(Record, omit_defaults=False):
     """UTC, ISO 8601."""
 
 
-class TurnLine(Record):
+class TurnLine(Record, kw_only=True):
     """A turn as it is stored: a `Turn` with its episode and without the observation."""
 
     episode: str
@@ -53,7 +53,7 @@ class TurnLine(Record):
     seconds: float = 0.0
 
 
-class EpisodeLine(Record):
+class EpisodeLine(Record, kw_only=True):
     """An ended episode as it is stored. The last line of a key counts: a retried error has more than one."""
 
     episode: str
@@ -70,7 +70,7 @@ class EpisodeLine(Record):
 _encode = msgspec.json.Encoder().encode
 
 
-class _StoredTurn(Record):
+class _StoredTurn(Record, kw_only=True):
     episode: str
     index: int
     action: msgspec.Raw

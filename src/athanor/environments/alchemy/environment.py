@@ -20,7 +20,7 @@ DISTRACTORS = 8
 """Elements beside the ingredients that a targeted task starts with, at most."""
 
 
-class Content(Record):
+class Content(Record, kw_only=True):
     """What a task starts from: the table it belongs to, the inventory, and the element to make ("" if open)."""
 
     table: str

@@ -14,7 +14,7 @@ from athanor.environments.alchemy.table import Names, Table, ordered
 Cause = Literal["unreadable", "unknown", "unowned", "final"]
 
 
-class Rules(Record, omit_defaults=False):
+class Rules(Record, omit_defaults=False, kw_only=True):
     """What may be combined, what it gives, and when gifts come."""
 
     name: str

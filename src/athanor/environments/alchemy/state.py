@@ -7,7 +7,7 @@ from typing import Any
 from athanor.core.records import Record
 
 
-class Pair(Record):
+class Pair(Record, kw_only=True):
     """Combine two elements; the order does not matter."""
 
     first: str
@@ -17,7 +17,7 @@ class Pair(Record):
         return f"{self.first} + {self.second}"
 
 
-class Inventory(Record):
+class Inventory(Record, kw_only=True):
     """The state of a game."""
 
     owned: tuple[str, ...]
@@ -36,7 +36,7 @@ class Inventory(Record):
     """The element to be made; empty in open-ended play."""
 
 
-class Sight(Record):
+class Sight(Record, kw_only=True):
     """What a player sees."""
 
     owned: tuple[str, ...]
