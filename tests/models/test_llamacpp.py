@@ -86,6 +86,7 @@ def test_settings_that_cannot_be_kept_are_refused(smollm2):
 
 
 @needs_model
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [Memory(), Memory(kind="window", window=16)], ids=["whole", "window"])
 def test_a_late_turn_evaluates_no_more_new_tokens_than_an_early_one(smollm2, memory):
     world = Alchemy(table=table("atelier"), rules=RULES["strict"])

@@ -84,10 +84,10 @@ class Explored:
     """What was used and tried, by position among the combinable elements (they keep theirs: new ones come last)."""
 
     positions: dict[str, int] = field(default_factory=dict)
-    uses: array[int] = field(default_factory=lambda: array("q"))
+    uses: array[float] = field(default_factory=lambda: array("d"))
     """How often each element was used; a self-pair counts twice."""
-    tried: array[int] = field(default_factory=lambda: array("q"))
-    """The numbers of the pairs tried: the pair of positions i <= j is number j (j + 1) / 2 + i (see `pairs_of`)."""
+    untried: bytearray = field(default_factory=bytearray)
+    """1 for each pair not tried, else 0; the pair of positions i <= j is number j (j + 1) / 2 + i, as in `pairs_of`."""
 
 
 def add_explored(explored: Explored, turn: Turn[Pair]) -> None:
@@ -96,22 +96,23 @@ def add_explored(explored: Explored, turn: Turn[Pair]) -> None:
     for element in turn.observation.combinable[len(positions) :]:
         positions[element] = len(positions)
         explored.uses.append(0)
+        explored.untried.extend(bytes([1]) * len(positions))
     if isinstance(action, Pair) and action.first in positions and action.second in positions:
         low, high = sorted((positions[action.first], positions[action.second]))
         explored.uses[low] += 1
         explored.uses[high] += 1
-        explored.tried.append(high * (high + 1) // 2 + low)
+        explored.untried[high * (high + 1) // 2 + low] = 0
 
 
-def pairs_of(n: int) -> tuple[Positions, Positions]:
+def pairs_of(n: int) -> Positions:
     """The two positions of each unordered pair of n elements, in an order that more elements only append to."""
-    high, low = _triangle(1 << n.bit_length())
-    return low[: n * (n + 1) // 2], high[: n * (n + 1) // 2]
+    return _triangle(1 << n.bit_length())[:, : n * (n + 1) // 2]
 
 
 @lru_cache(maxsize=4)
-def _triangle(n: int) -> tuple[Positions, Positions]:
-    return np.tril_indices(n)
+def _triangle(n: int) -> Positions:
+    high, low = np.tril_indices(n)
+    return np.stack((low, high))
 
 
 def uncertainty(uses: Floats, turns: int) -> Floats:
@@ -134,25 +135,22 @@ class Uncertainty:
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
         explored = history.fold(Explored, add_explored)
         elements = observation.combinable
-        uses = np.zeros(len(elements))
-        uses[: len(explored.uses)] = explored.uses
-        low, high = pairs_of(len(elements))
-        untried = np.ones(len(low), dtype=bool)
-        untried[np.array(explored.tried)] = False
-        left = untried.nonzero()[0]
+        pairs, fresh = pairs_of(len(elements)), len(elements) - len(explored.uses)
+        uses = np.frombuffer(explored.uses + array("d", [0.0] * fresh))
+        untried = explored.untried + bytes([1]) * (pairs.shape[1] - len(explored.untried))
+        left = np.frombuffer(untried, dtype=bool).nonzero()[0]
         if not len(left):
             return Decision(action=draw(elements, rng))
-        low, high = low[left], high[left]
-        worth = uncertainty(uses, len(history))
-        cumulative = softmax(worth[low] + worth[high], self.temperature).cumsum()
-        chosen = min(int(cumulative.searchsorted(rng.random(), "right")), len(left) - 1)
-        first, second = ordered(elements[low[chosen]], elements[high[chosen]])
-        return Decision(action=Pair(first=first, second=second))
+        low, high = uncertainty(uses, len(history))[pairs[:, left]]
+        cumulative = softmax(low + high, self.temperature).cumsum()
+        chosen = min(cumulative.searchsorted(rng.random() * cumulative[-1], "right"), len(left) - 1)
+        first, second = pairs[:, left[chosen]]
+        one, other = ordered(elements[first], elements[second])
+        return Decision(action=Pair(first=one, second=other))
 
 
 def softmax(values: Floats, temperature: float) -> Floats:
-    """Softmax of z-scored values (population deviation; constant values give the uniform distribution)."""
+    """Weights of a softmax of z-scored values, the largest 1 (population deviation; constant values weigh the same)."""
     centred = values - values.sum() / len(values)
     spread = math.sqrt(centred @ centred / len(values))
-    weights = np.exp((centred - centred.max()) / (spread * temperature or 1.0))
-    return weights / weights.sum()
+    return np.exp((centred - centred.max()) / (spread * temperature or 1.0))
