@@ -22,6 +22,7 @@ check: .venv/linted
 	$(BIN)/pyright
 
 bench: .venv/installed
+	$(BIN)/python benchmarks/baselines.py
 	$(BIN)/python benchmarks/prompt_cache.py
 
 .venv/installed: constraints.txt pyproject.toml

@@ -98,21 +98,22 @@ def add_explored(explored: Explored, turn: Turn[Pair]) -> None:
         explored.uses.append(0)
         explored.untried.extend(bytes([1]) * len(positions))
     if isinstance(action, Pair) and action.first in positions and action.second in positions:
-        low, high = sorted((positions[action.first], positions[action.second]))
-        explored.uses[low] += 1
-        explored.uses[high] += 1
+        one, other = positions[action.first], positions[action.second]
+        explored.uses[one] += 1
+        explored.uses[other] += 1
+        low, high = (one, other) if one <= other else (other, one)
         explored.untried[high * (high + 1) // 2 + low] = 0
 
 
-def pairs_of(n: int) -> Positions:
+def pairs_of(n: int) -> tuple[Positions, Positions]:
     """The two positions of each unordered pair of n elements, in an order that more elements only append to."""
-    return _triangle(1 << n.bit_length())[:, : n * (n + 1) // 2]
+    high, low = _triangle(1 << n.bit_length())
+    return low[: n * (n + 1) // 2], high[: n * (n + 1) // 2]
 
 
 @lru_cache(maxsize=4)
-def _triangle(n: int) -> Positions:
-    high, low = np.tril_indices(n)
-    return np.stack((low, high))
+def _triangle(n: int) -> tuple[Positions, Positions]:
+    return np.tril_indices(n)
 
 
 def uncertainty(uses: Floats, turns: int) -> Floats:
@@ -135,18 +136,18 @@ class Uncertainty:
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
         explored = history.fold(Explored, add_explored)
         elements = observation.combinable
-        pairs, fresh = pairs_of(len(elements)), len(elements) - len(explored.uses)
-        uses = np.frombuffer(explored.uses + array("d", [0.0] * fresh))
-        untried = explored.untried + bytes([1]) * (pairs.shape[1] - len(explored.untried))
+        low, high = pairs_of(len(elements))
+        uses = np.frombuffer(explored.uses + array("d", [0.0] * (len(elements) - len(explored.uses))))
+        untried = explored.untried + bytes([1]) * (len(low) - len(explored.untried))
         left = np.frombuffer(untried, dtype=bool).nonzero()[0]
         if not len(left):
             return Decision(action=draw(elements, rng))
-        low, high = uncertainty(uses, len(history))[pairs[:, left]]
-        cumulative = softmax(low + high, self.temperature).cumsum()
-        chosen = min(cumulative.searchsorted(rng.random() * cumulative[-1], "right"), len(left) - 1)
-        first, second = pairs[:, left[chosen]]
-        one, other = ordered(elements[first], elements[second])
-        return Decision(action=Pair(first=one, second=other))
+        low, high, worth = low[left], high[left], uncertainty(uses, len(history))
+        cumulative = softmax(worth[low] + worth[high], self.temperature).cumsum()
+        chosen = int(cumulative.searchsorted(rng.random() * float(cumulative[-1]), "right"))
+        chosen = min(chosen, len(left) - 1)
+        first, second = ordered(elements[low[chosen]], elements[high[chosen]])
+        return Decision(action=Pair(first=first, second=second))
 
 
 def softmax(values: Floats, temperature: float) -> Floats:

@@ -16,7 +16,7 @@ O = TypeVar("O")  # noqa: E741
 A = TypeVar("A")
 
 
-class Memory(Record):
+class Memory(Record, kw_only=True):
     """How much of the past a model is shown."""
 
     kind: Literal["whole", "window", "tried"] = "whole"

@@ -16,7 +16,7 @@ BASELINES = ("random", "random-never-repeat", "uncertainty", "oracle")
 """Agents that every other arm is compared with, from the least that must be beaten to the upper bound."""
 
 
-class World(Record):
+class World(Record, kw_only=True):
     """What two runs must share to be compared: the table, the rules, the split and the number of turns."""
 
     table: str

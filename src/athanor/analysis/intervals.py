@@ -14,7 +14,7 @@ LEVEL = 0.95
 """The confidence level of every interval of the exploration analysis."""
 
 
-class Interval(Record):
+class Interval(Record, kw_only=True):
     """A value with its interval: `n` independent units behind it, and in words how it was made."""
 
     value: float | None
@@ -25,7 +25,7 @@ class Interval(Record):
     method: str
 
 
-class Point(Record):
+class Point(Record, kw_only=True):
     """One point of a curve: the value at a turn, its interval, and the episodes behind it."""
 
     at: float

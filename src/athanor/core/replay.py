@@ -13,7 +13,7 @@ O = TypeVar("O")  # noqa: E741
 A = TypeVar("A")
 
 
-class Replayed(Record):
+class Replayed(Record, kw_only=True):
     """One turn, derived again."""
 
     index: int
@@ -24,7 +24,7 @@ class Replayed(Record):
     terminated: bool
 
 
-class Difference(Record):
+class Difference(Record, kw_only=True):
     """A stored turn that the rules do not give again."""
 
     episode: str
@@ -32,7 +32,7 @@ class Difference(Record):
     what: str
 
 
-class Complaint(Record):
+class Complaint(Record, kw_only=True):
     """An answer on which a verifier did not say what it must."""
 
     task: str

@@ -10,7 +10,7 @@ from athanor.core.records import Record
 from athanor.environments.alchemy.table import Table
 
 
-class Statistics(Record, omit_defaults=False):
+class Statistics(Record, omit_defaults=False, kw_only=True):
     """Counts of a table. A pair is unordered and may be of one element with itself (a self-pair)."""
 
     elements: int

@@ -18,7 +18,7 @@ def ordered(first: str, second: str) -> Names:
     return (first, second) if first <= second else (second, first)
 
 
-class Gift(Record):
+class Gift(Record, kw_only=True):
     """An element that is given, not made: at an inventory size, or on owning enough of a set."""
 
     element: str

@@ -16,7 +16,7 @@ from athanor.environments.alchemy.loaders import DATA, from_json, load
 from athanor.environments.alchemy.table import Table
 
 
-class Download(Record):
+class Download(Record, kw_only=True):
     """A table that the project may not contain, and that its users fetch themselves."""
 
     url: str

@@ -12,7 +12,7 @@ from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Completion, Message, Record, Sampling
 
 
-class _Script(Record, forbid_unknown_fields=True):
+class _Script(Record, forbid_unknown_fields=True, kw_only=True):
     replies: tuple[str, ...]
     delay: float = 0.0
 
