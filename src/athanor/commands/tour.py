@@ -27,11 +27,11 @@ class Config:
     """Go on with a tour that was interrupted; what is played is kept."""
     seed: int = 1
     """All randomness follows from it."""
-    episodes: int = 4
+    episodes: int = 3
     """Episodes of each language arm."""
     baseline_episodes: int = 50
     """Episodes of each baseline; the oracle plays a tenth."""
-    turns: int = 30
+    turns: int = 20
     """Turns of an episode."""
 
 
@@ -44,7 +44,7 @@ def run(config: Config) -> int:
             episodes = max(2, config.baseline_episodes // 10) if agent == "oracle" else config.baseline_episodes
             runs.append(_play(config, f"{world}-{agent}", table, agent, episodes, LanguageOptions()))
         for constrained in (False, True):
-            options = LanguageOptions(model=SMOLLM2, temperature=1.0, constrained=constrained)
+            options = LanguageOptions(model=SMOLLM2, temperature=0.7, max_tokens=16, constrained=constrained)
             name = f"{world}-{SMOLLM2}{'-constrained' if constrained else ''}"
             runs.append(_play(config, name, table, "language", config.episodes, options))
     page = report(runs, config.out)
