@@ -90,11 +90,18 @@ def test_an_existing_run_is_refused_and_resumed(capsys, tmp_path, world):
         ({"--seed": "x"}, "x", 2),
         ({"--agent": "language"}, "pass --model", 2),
         ({"--concurrency": "-1"}, "at least 1 was expected", 2),
+        (
+            {"--agent": "language", "--backend": "scripted", "--model": "SCRIPT", "--window": "0"},
+            "window 0 was given",
+            2,
+        ),
     ],
 )
 def test_wrong_arguments_are_misuse_and_leave_nothing_behind(capsys, tmp_path, world, change, says, code):
     arguments = play(world, tmp_path / "run")
+    (tmp_path / "script.json").write_text('{"replies": ["ink + pen"]}')
     for option, value in change.items():
+        value = value.replace("SCRIPT", str(tmp_path / "script.json"))
         if option in arguments:
             arguments[arguments.index(option) + 1] = value
         else:

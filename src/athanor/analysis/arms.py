@@ -9,10 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
+from athanor.agents.registry import AgentName
 from athanor.analysis.tables import Run
 from athanor.core.records import Record
 
-BASELINES = ("random", "random-never-repeat", "uncertainty", "oracle")
+BASELINES: tuple[AgentName, ...] = ("random", "random-never-repeat", "uncertainty", "oracle")
 """Agents that every other arm is compared with, from the least that must be beaten to the upper bound."""
 
 
@@ -104,10 +105,15 @@ class Arm:
 
     def by_episode(self, values: np.ndarray) -> np.ndarray:
         """Float["episodes"]: the mean of a column over each episode's turns where it is known; NaN where nowhere."""
-        known = ~np.isnan(values)
-        totals = np.bincount(self.episode[known], weights=values[known], minlength=self.n)
-        counts = np.bincount(self.episode[known], minlength=self.n)
-        return np.divide(totals, counts, out=np.full(self.n, np.nan), where=counts > 0)
+        return group_means(values, self.episode, self.n)
+
+
+def group_means(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Float["groups"]: the mean of the known values of each group (numbered from 0); NaN where none is known."""
+    known = ~np.isnan(values)
+    totals = np.bincount(group[known], weights=values[known], minlength=groups)
+    counts = np.bincount(group[known], minlength=groups)
+    return np.divide(totals, counts, out=np.full(groups, np.nan), where=counts > 0)
 
 
 def arms_of(runs: Sequence[Run]) -> tuple[Arm, ...]:

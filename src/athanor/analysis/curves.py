@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from athanor.analysis.arms import Arm
+from athanor.analysis.arms import Arm, group_means
 from athanor.analysis.intervals import Point, band
 
 BINS = 10
@@ -51,9 +51,6 @@ def binned(arm: Arm, values: np.ndarray, *, share: bool = False) -> tuple[Point,
     width = bin_width(arm.world.turns)
     bins = int(turns.max()) // width + 1
     cell = arm.episode * bins + turns // width
-    known = ~np.isnan(values)
-    totals = np.bincount(cell[known], weights=values[known], minlength=arm.n * bins)
-    counts = np.bincount(cell[known], minlength=arm.n * bins)
-    means = np.divide(totals, counts, out=np.full(arm.n * bins, np.nan), where=counts > 0)
+    means = group_means(values, cell, arm.n * bins)
     middles = [width * i + (min(width, max(1, arm.world.turns - width * i)) + 1) / 2 for i in range(bins)]
     return band(means.reshape(arm.n, bins), middles, share=share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -14,8 +15,9 @@ from athanor.analysis.tables import Run
 from athanor.core.records import Estimate
 from athanor.core.store import write_atomically
 from athanor.environments.alchemy import CATEGORIES
+from athanor.environments.alchemy.rules import Cause
 
-CAUSES = ("unreadable", "unknown", "unowned", "final")
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 """Why an answer was invalid, as the verifier says it."""
 
 FINAL = "final inventory"

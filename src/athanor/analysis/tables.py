@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.errors import UsageError
 from athanor.core.records import Completion, Turn, Unreadable
 from athanor.core.store import EpisodeLine, Manifest, RunFolder, write_atomically
 from athanor.environments.alchemy import Pair
@@ -81,6 +81,13 @@ class Run:
     opening: Opening | None
 
 
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """Run folders, at least one of them. UsageError if there is none; else as `read_run`."""
+    if not paths:
+        raise UsageError("no run folder was given, at least one was expected; pass the folders that --out made")
+    return [read_run(path) for path in paths]
+
+
 def read_run(path: Path) -> Run:
     """Read a run folder, which may still be in the making, and derive its tables; nothing is written.
 
@@ -90,14 +97,7 @@ def read_run(path: Path) -> Run:
     environment = folder.manifest.config.get("environment", "alchemy")
     if environment != "alchemy":
         raise UsageError(f"{path} is a run of {environment!r}, a run of 'alchemy' was expected; leave it out")
-    ended = folder.ended()  # before the turns: what a process writes meanwhile can only add turns
-    played = folder.turns(Pair)
-    for key, line in ended.items():
-        if len(played.get(key, ())) < line.turns:
-            raise DataError(
-                f"{path}/turns.jsonl has {len(played.get(key, ()))} turns of episode {key}, {line.turns} were "
-                "expected; the file is not whole: play the run again"
-            )
+    ended, played = folder.played(Pair)
     keys = sorted({*played, *ended})
     return Run(
         path=path,

@@ -10,8 +10,7 @@ import msgspec
 import tyro
 
 from athanor.analysis.exploration import estimates, table_text, write_estimates
-from athanor.analysis.tables import read_run, write_tables
-from athanor.core.errors import UsageError
+from athanor.analysis.tables import read_runs, write_tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +25,7 @@ class Config:
 
 def run(config: Config) -> int:
     """Write each run's tables and estimates into its folder, and print the estimates of all."""
-    if not config.runs:
-        raise UsageError("no run folder was given, at least one was expected; pass folders made by athanor play")
-    runs = [read_run(path) for path in config.runs]
+    runs = read_runs(config.runs)
     for one in runs:
         write_tables(one)
         write_estimates(one.path / "estimates.jsonl", estimates([one]))

@@ -17,13 +17,17 @@ from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
 from athanor.core.play import Planned, play_many
 from athanor.core.progress import progress
-from athanor.core.protocols import Backend
-from athanor.core.records import Episode, Turn
+from athanor.core.protocols import Agent
+from athanor.core.records import Episode, Failure, Turn
 from athanor.core.store import Manifest, RunFolder
-from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair
+from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Sight
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BACKENDS, BackendConfig
 from athanor.models.backends.llamacpp import model_path
+
+Ended = dict[str, Failure | None]
+"""The key of each episode that ended, with the failure that ended it if one did. The episodes are on disk: a run's
+turns are not kept in memory for this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +67,8 @@ def run(config: Config) -> int:
     return told(config, ended)
 
 
-def play(config: Config) -> list[Episode[Pair]]:
-    """Play what is not yet played, and give the episodes that ended now."""
+def play(config: Config) -> Ended:
+    """Play what is not yet played, and give what ended now."""
     if config.episodes < 1 or config.turns < 1:
         raise UsageError(
             f"{config.episodes} episodes of {config.turns} turns were asked for, at least one of each was expected; "
@@ -75,8 +79,6 @@ def play(config: Config) -> list[Episode[Pair]]:
             f"concurrency {config.concurrency} was given, at least 1 was expected (or 0 for as many as the backend "
             "works on); pass --concurrency 1 or more"
         )
-    if config.agent == "language" and not config.language.model:
-        raise UsageError("the agent language needs a model; pass --model (for example --model smollm2-135m-instruct)")
     environment = Alchemy(table=table(config.table), rules=RULES[config.rules])
     return asyncio.run(_whole(config, environment))
 
@@ -85,16 +87,18 @@ def _asks(config: Config) -> bool:
     return config.agent == "language"
 
 
-async def _whole(config: Config, environment: Alchemy) -> list[Episode[Pair]]:
-    """The backend is made first: a model that cannot be had leaves no folder behind."""
-    make = BACKENDS[config.backend.backend]
-    backend = make(config.language.model, config.backend) if _asks(config) else None
+async def _whole(config: Config, environment: Alchemy) -> Ended:
+    """The backend and the agent are made first: a model or a setting that cannot be had leaves no folder behind."""
+    make, model = BACKENDS[config.backend.backend], config.language.model
+    backend = make(model, config.backend) if _asks(config) and model else None
     try:
+        agent = AGENTS[config.agent](environment, config.language, backend)
         manifest = manifest_of(config, environment)
+        slots = 1 if config.agent == "human" else backend.slots if backend else 8
         begun = config.resume and (config.out / "manifest.json").exists()
         folder = (RunFolder[Pair].resume if begun else RunFolder[Pair].create)(config.out, manifest)
         try:
-            return await _play(config, environment, backend, folder)
+            return await _play(config, environment, agent, slots, folder)
         finally:
             folder.close()
     finally:
@@ -150,12 +154,10 @@ def label_of(config: Config) -> str:
 
 
 async def _play(
-    config: Config, environment: Alchemy, backend: Backend | None, folder: RunFolder[Pair]
-) -> list[Episode[Pair]]:
+    config: Config, environment: Alchemy, agent: Agent[Sight, Pair], slots: int, folder: RunFolder[Pair]
+) -> Ended:
     plan = _plan(config, environment, folder)
-    agent = AGENTS[config.agent](environment, config.language, backend)
-    slots = 1 if config.agent == "human" else backend.slots if backend else 8
-    ended: list[Episode[Pair]] = []
+    ended: Ended = {}
     done = sum(len(planned.past) for planned in plan)
     with progress(len(plan) * config.turns, "turn", folder.manifest.label, done) as bar:
         episodes = play_many(
@@ -169,7 +171,7 @@ async def _play(
             sink=_Watched(folder, bar),
         )
         async for episode in episodes:
-            ended.append(episode)
+            ended[episode.key] = episode.failure
     return ended
 
 
@@ -202,12 +204,12 @@ class _Watched:
         self._folder.episode(episode)
 
 
-def told(config: Config, ended: list[Episode[Pair]]) -> int:
+def told(config: Config, ended: Ended) -> int:
     """Say on standard error which episodes ended in an error, and why; 1 if any did."""
-    failed = [episode for episode in ended if episode.failure]
+    failed = {key: failure for key, failure in ended.items() if failure}
     if not failed:
         return 0
-    causes = {f"{e.failure.kind}: {e.failure.message}": e.key for e in failed if e.failure}
+    causes = {f"{failure.kind}: {failure.message}": key for key, failure in failed.items()}
     print(f"{len(failed)} of {len(ended)} episodes ended in an error:", file=sys.stderr)
     for cause, key in list(causes.items())[:5]:
         print(f"  episode {key}: {cause[:500]}", file=sys.stderr)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import tyro
 
-from athanor.core.errors import UsageError
 from athanor.reports.page import report
 
 
@@ -24,7 +23,5 @@ class Config:
 
 def run(config: Config) -> int:
     """Write, and print the page's path."""
-    if not config.runs:
-        raise UsageError("no run folder was given, at least one was expected; pass folders made by athanor play")
     print(report(list(config.runs), config.out))
     return 0

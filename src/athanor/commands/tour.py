@@ -8,13 +8,13 @@ from pathlib import Path
 from time import perf_counter
 
 from athanor.agents.registry import AgentName, LanguageOptions
+from athanor.analysis.arms import BASELINES
 from athanor.commands import play_alchemy
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
 from athanor.reports.page import report
 
 WORLDS = {"atelier": "atelier", "opaque": "generated:opaque:1"}
-BASELINES: tuple[AgentName, ...] = ("random", "random-never-repeat", "uncertainty", "oracle")
 
 
 @dataclass(frozen=True, kw_only=True)

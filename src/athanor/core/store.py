@@ -212,23 +212,33 @@ class RunFolder(Generic[A]):
             )
         return found
 
+    def played(self, action_type: type[A]) -> tuple[dict[str, EpisodeLine], dict[str, list[Turn[A]]]]:
+        """`ended` and `turns` together; DataError if an ended episode lacks turns.
+
+        The endings are read first: what a process writes meanwhile can then only add turns.
+        """
+        ended = self.ended()
+        turns = self.turns(action_type)
+        for key, line in ended.items():
+            found = len(turns.get(key, ()))
+            if found < line.turns:
+                raise DataError(
+                    f"{self.path}/turns.jsonl has {found} turns of episode {key}, {line.turns} were expected; "
+                    "the file is not whole: play the run again"
+                )
+        return ended, turns
+
     def episodes(self, action_type: type[A]) -> Iterator[Episode[A]]:
         """Every ended episode with its turns, sorted by key. The observations are left None."""
-        turns = self.turns(action_type)
-        for key, line in sorted(self.ended().items()):
-            played = turns.get(key, [])[: line.turns]  # more are there while a failed episode is played on
-            if len(played) < line.turns:
-                raise DataError(
-                    f"{self.path}/turns.jsonl has {len(played)} turns of episode {key}, "
-                    f"{line.turns} were expected; the file is not whole: play the run again"
-                )
+        ended, turns = self.played(action_type)
+        for key, line in sorted(ended.items()):
             yield Episode(
                 key=key,
                 task=line.task,
                 agent=line.agent,
                 seed=line.seed,
                 build=line.build,
-                turns=tuple(played),
+                turns=tuple(turns.get(key, [])[: line.turns]),  # more are there while a failed one is played on
                 end=line.end,
                 failure=line.failure,
             )

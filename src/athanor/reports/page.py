@@ -16,9 +16,9 @@ from athanor.analysis.exploration import (
     estimates_of,
     write_estimates,
 )  # fmt: skip
-from athanor.analysis.tables import read_run
+from athanor.analysis.tables import read_runs
 from athanor.core.build import build_name
-from athanor.core.errors import StoreError, UsageError
+from athanor.core.errors import StoreError
 from athanor.core.records import Estimate
 from athanor.core.store import write_atomically
 from athanor.reports.figures import Figure, figures_of
@@ -34,9 +34,7 @@ def report(runs: list[Path], out: Path) -> Path:
     Nothing is written into the runs, and nothing on the page needs a network. The same runs give the same files.
     UsageError when there is no run or one is no run folder; DataError when one cannot be read.
     """
-    if not runs:
-        raise UsageError("no run folder was given, at least one was expected; pass the folders that --out made")
-    arms = sorted(arms_of([read_run(path) for path in runs]), key=lambda arm: arm.baseline is not None)
+    arms = sorted(arms_of(read_runs(runs)), key=lambda arm: arm.baseline is not None)
     found = estimates_of(arms)
     figures = figures_of(arms)
     page = page_of(arms, found, figures)

