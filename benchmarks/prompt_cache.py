@@ -61,15 +61,20 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=205)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows = [asyncio.run(measure(kind, options.turns)) for kind in KINDS]
+    rows = []
+    for kind in KINDS:  # each is printed as it is done: an episode takes minutes
+        rows.append(asyncio.run(measure(kind, options.turns)))
+        if not options.json:
+            print(
+                "\n".join(f"{name:<26}{shown(value):>10}" for name, value in rows[-1].items()), end="\n\n", flush=True
+            )
     if options.json:
         print(json.dumps(rows, indent=1))
-        return
-    for name in rows[0]:
-        print(
-            f"{name:<26}"
-            + "".join(f"{row[name]:>12.3g}" if not isinstance(row[name], str) else f"{row[name]:>12}" for row in rows)
-        )
+
+
+def shown(value: float | str) -> str:
+    """A number with three digits, a word as it is."""
+    return value if isinstance(value, str) else f"{value:.3g}"
 
 
 if __name__ == "__main__":
