@@ -232,3 +232,9 @@ def test_nothing_is_written_outside_out(capsys, tmp_path, world, monkeypatch):
     monkeypatch.chdir(tmp_path / "cwd")
     athanor(capsys, *play(world, tmp_path / "run"))
     assert os.listdir(tmp_path / "cwd") == []
+
+
+def test_the_version_is_told(capsys):
+    code, told, _ = athanor(capsys, "--version")
+    assert code == 0
+    assert told.startswith("athanor 0.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import version
 
 from athanor.core.errors import AthanorError
 
@@ -21,6 +22,9 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 failed, 2 misused, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
+        print(f"athanor {version('athanor-lab')}")
+        sys.exit(0)
     name = next((name for name in COMMANDS if arguments[: len(name.split())] == name.split()), None)
     if name is None:
         asked = " ".join(arguments)

