@@ -13,6 +13,7 @@ from scipy import stats
 from athanor.analysis.arms import arms_of
 from athanor.analysis.curves import bin_width, binned, inventory_curve, inventory_matrix
 from athanor.analysis.exploration import estimates, table_text, write_estimates
+from athanor.analysis.intervals import SHARE
 from athanor.analysis.tables import read_run
 from athanor.core.records import Estimate
 from athanor.environments.alchemy import CATEGORIES, Table
@@ -121,7 +122,7 @@ def test_an_episode_that_terminated_early_keeps_its_last_inventory(tmp_path: Pat
 
 def test_bins_are_tenths_of_an_episode_averaged_within_episodes_first(tmp_path: Path) -> None:
     (arm,) = arms_of([read_run(run(tmp_path / "r", script(HAND, HAND), episodes=2))])
-    points = binned(arm, arm.turns_with("category", "invalid"), share=True)
+    points = binned(arm, arm.turns_with("category", "invalid"), within=SHARE)
     assert bin_width(500) == 50
     assert bin_width(6) == 1
     assert [point.value for point in points] == [0, 0, 0, 1, 1, 0]

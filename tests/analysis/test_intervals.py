@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from athanor.analysis.intervals import band, difference, mean, wilson
+from athanor.analysis.intervals import AMOUNT, SHARE, band, difference, mean, wilson
 
 
 def draws(n: int, seed: int, scale: float = 1.0) -> list[float]:
@@ -39,9 +39,17 @@ def test_one_value_has_no_interval_and_none_has_no_value() -> None:
 
 
 def test_a_share_is_clipped_and_the_method_says_so() -> None:
-    found = mean([0.0, 1.0, 0.0], share=True)
+    found = mean([0.0, 1.0, 0.0], within=SHARE)
     assert (found.low, found.high) == (0.0, 1.0)
     assert "clipped to [0, 1]" in found.method
+
+
+def test_an_amount_is_never_less_than_nothing_and_the_method_says_so() -> None:
+    found = mean([0.0, 2.0, 0.0], within=AMOUNT)
+    assert found.low == 0.0
+    assert found.high is not None
+    assert found.high > 2.0
+    assert "clipped at 0" in found.method
 
 
 def test_a_constant_has_an_interval_equal_to_itself_without_rounding_and_the_method_says_so() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from athanor.analysis.arms import Arm, group_means
-from athanor.analysis.intervals import Point, band
+from athanor.analysis.intervals import AMOUNT, Point, Range, band
 
 BINS = 10
 """Parts that an episode is divided into, at most."""
@@ -31,7 +31,7 @@ def inventory_curve(arm: Arm) -> tuple[Point, ...]:
     if not arm.n:
         return ()
     matrix = inventory_matrix(arm)
-    return band(matrix, range(matrix.shape[1]))
+    return band(matrix, range(matrix.shape[1]), within=AMOUNT)
 
 
 def bin_width(turns: int) -> int:
@@ -39,7 +39,7 @@ def bin_width(turns: int) -> int:
     return max(1, math.ceil(turns / BINS))
 
 
-def binned(arm: Arm, values: np.ndarray, *, share: bool = False) -> tuple[Point, ...]:
+def binned(arm: Arm, values: np.ndarray, *, within: Range = AMOUNT) -> tuple[Point, ...]:
     """The mean of a turn column in each bin of turns: first over an episode's known turns, then over episodes.
 
     A point lies at the middle of its bin, counting turns from 1. Episodes that have no known turn in a bin are no
@@ -53,4 +53,4 @@ def binned(arm: Arm, values: np.ndarray, *, share: bool = False) -> tuple[Point,
     cell = arm.episode * bins + turns // width
     means = group_means(values, cell, arm.n * bins)
     middles = [width * i + (min(width, max(1, arm.world.turns - width * i)) + 1) / 2 for i in range(bins)]
-    return band(means.reshape(arm.n, bins), middles, share=share)
+    return band(means.reshape(arm.n, bins), middles, within=within)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from athanor.analysis.arms import BASELINES, Arm, arms_of
-from athanor.analysis.intervals import LEVEL, Interval, difference, mean, wilson
+from athanor.analysis.intervals import AMOUNT, LEVEL, SHARE, Interval, Range, difference, mean, wilson
 from athanor.analysis.tables import Run
 from athanor.core.records import Estimate
 from athanor.core.store import write_atomically
@@ -53,7 +53,7 @@ def _measures(arm: Arm) -> Iterator[Estimate]:
         made = int(arm.episodes("passed").sum())
         yield _estimate(arm, "share of episodes that made the goal", wilson(made, arm.n), arm.errors)
     for name, values in share_columns(arm).items():
-        yield _mean(arm, name, arm.by_episode(values), share=True)
+        yield _mean(arm, name, arm.by_episode(values), within=SHARE)
     for name, values in spending_columns(arm).items():
         yield _mean(arm, f"{name} per turn", arm.by_episode(values))
     if arm.asked:
@@ -90,9 +90,9 @@ def spending_columns(arm: Arm) -> dict[str, np.ndarray]:
     }
 
 
-def _mean(arm: Arm, name: str, by_episode: np.ndarray, *, share: bool = False) -> Estimate:
+def _mean(arm: Arm, name: str, by_episode: np.ndarray, *, within: Range = AMOUNT) -> Estimate:
     known = by_episode[~np.isnan(by_episode)]
-    interval = mean(known.tolist(), share=share)
+    interval = mean(known.tolist(), within=within)
     return _estimate(arm, name, interval, arm.errors + arm.n - len(known))
 
 

@@ -14,6 +14,15 @@ LEVEL = 0.95
 """The confidence level of every interval of the exploration analysis."""
 
 
+Range = tuple[float, float]
+"""The least and the greatest value that a mean can have."""
+
+ANY: Range = (-math.inf, math.inf)
+AMOUNT: Range = (0.0, math.inf)
+SHARE: Range = (0.0, 1.0)
+CLIPPED = {AMOUNT: ", clipped at 0", SHARE: ", clipped to [0, 1]"}
+
+
 class Interval(Record, kw_only=True):
     """A value with its interval: `n` independent units behind it, and in words how it was made."""
 
@@ -40,8 +49,8 @@ def t_quantile(df: float, level: float = LEVEL) -> float:
     return float(special.stdtrit(df, 0.5 + level / 2))
 
 
-def mean(values: Sequence[float], *, share: bool = False, level: float = LEVEL, unit: str = "episodes") -> Interval:
-    """The mean over independent units with its Student t interval; a share's is clipped to [0, 1].
+def mean(values: Sequence[float], *, within: Range = ANY, level: float = LEVEL, unit: str = "episodes") -> Interval:
+    """The mean over independent units with its Student t interval, clipped to what the mean can be.
 
     Without a value everything is None; with one there is a value and no interval. Values that are all the same
     give an interval equal to the value.
@@ -50,7 +59,7 @@ def mean(values: Sequence[float], *, share: bool = False, level: float = LEVEL, 
     2.0
     """
     n = len(values)
-    method = f"mean, Student t over {unit}" + (", clipped to [0, 1]" if share else "")
+    method = f"mean, Student t over {unit}" + CLIPPED.get(within, "")
     if n < 2:
         why = f"mean over {unit}, no interval from {'one' if n else 'none'}"
         return Interval(value=float(values[0]) if n else None, low=None, high=None, level=level, n=n, method=why)
@@ -61,9 +70,7 @@ def mean(values: Sequence[float], *, share: bool = False, level: float = LEVEL, 
     array = np.asarray(values, dtype=float)
     centre = float(array.mean())
     half = t_quantile(n - 1, level) * float(array.std(ddof=1)) / math.sqrt(n)
-    low, high = centre - half, centre + half
-    if share:
-        low, high = max(0.0, low), min(1.0, high)
+    low, high = max(within[0], centre - half), min(within[1], centre + half)
     return Interval(value=centre, low=low, high=high, level=level, n=n, method=method)
 
 
@@ -102,7 +109,7 @@ def wilson(passed: int, n: int, *, level: float = LEVEL) -> Interval:
     return Interval(value=share, low=low, high=high, level=level, n=n, method=method)
 
 
-def band(matrix: np.ndarray, at: Sequence[float], *, share: bool = False, level: float = LEVEL) -> tuple[Point, ...]:
+def band(matrix: np.ndarray, at: Sequence[float], *, within: Range = ANY, level: float = LEVEL) -> tuple[Point, ...]:
     """The mean of each column over its known rows with the Student t interval, as the points of a curve.
 
     `matrix`: Float["episodes turns"], NaN where unknown. `at`: where each column lies on the axis of turns. Columns
@@ -115,9 +122,7 @@ def band(matrix: np.ndarray, at: Sequence[float], *, share: bool = False, level:
     squares = np.where(known, (filled - centre) ** 2, 0.0).sum(axis=0)
     df = np.maximum(n - 1, 1)
     half = special.stdtrit(df, 0.5 + level / 2) * np.sqrt(squares / df / np.maximum(n, 1))
-    low, high = centre - half, centre + half
-    if share:
-        low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
+    low, high = np.maximum(centre - half, within[0]), np.minimum(centre + half, within[1])
     return tuple(
         Point(
             at=float(at[i]), value=float(centre[i]), n=int(n[i]),

@@ -11,7 +11,7 @@ import numpy as np
 from athanor.analysis.arms import Arm, World, world_names, worlds_of
 from athanor.analysis.curves import bin_width, binned, inventory_curve
 from athanor.analysis.exploration import LEVEL_TEXT, share_columns, spending_columns
-from athanor.analysis.intervals import Point, mean
+from athanor.analysis.intervals import SHARE, Point, mean
 from athanor.environments.alchemy import CATEGORIES
 from athanor.reports.drawing import LABEL, WIDTH, Line, Spec, Style, legend, panel, styles_of, to_png, to_svg, writing
 from athanor.reports.text import listed, one_line
@@ -170,7 +170,7 @@ def _category_rows(arm: Arm, label: str) -> list[Spec]:
     low = 0.0
     for position, category in enumerate(CATEGORIES):
         by_episode = arm.by_episode(arm.turns_with("category", category))
-        share = mean(by_episode[~np.isnan(by_episode)].tolist(), share=True).value or 0.0
+        share = mean(by_episode[~np.isnan(by_episode)].tolist(), within=SHARE).value or 0.0
         ink = "#222222" if position in (1, 3) else "white"
         rows.append({
             "arm": label, "category": category, "low": low, "high": low + share, "middle": low + share / 2,
@@ -186,7 +186,7 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     for world, name, here in _by_world(arms):
         columns = {arm.name: share_columns(arm) for arm in here}
         pair = [
-            _share_panel(title, world, [(styles[a.name], binned(a, columns[a.name][key], share=True)) for a in here])
+            _share_panel(title, world, [(styles[a.name], binned(a, columns[a.name][key], within=SHARE)) for a in here])
             for title, key in REPEATS
         ]
         lines = max(len(one["title"]["subtitle"]) for one in pair)
