@@ -1,0 +1,139 @@
+"""Many players' games as arrays, and their replay under any rules: what each turn made, and what could be combined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.core.errors import DataError
+from athanor.environments.alchemy.rules import Rules
+from athanor.values import loops
+from athanor.values.arrays import Bools, Ints, Lists, Longs, TableArrays
+
+CAUSES = ("", "unknown", "unowned", "final")
+"""Why the rules refused a turn, by `Games.refused`; "" is a turn that counts."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The pairs that players combined, one player after the other; player p has turns `starts[p]:starts[p + 1]`."""
+
+    starts: Longs
+    """Int["players+1"]"""
+    first: Ints
+    """Int["turns"]: index of an element, -1 for a name that is not one."""
+    second: Ints
+
+    def __post_init__(self) -> None:
+        if (
+            len(self.first) != len(self.second)
+            or self.starts[-1] != len(self.first)
+            or (np.diff(self.starts) < 0).any()
+        ):
+            raise DataError(
+                f"choices have {len(self.first)} first and {len(self.second)} second elements and end at "
+                f"{self.starts[-1]}; one of each a turn was expected"
+            )
+
+    @property
+    def players(self) -> int:
+        """The number of players."""
+        return len(self.starts) - 1
+
+    @property
+    def player(self) -> Ints:
+        """Int["turns"]: who played each turn."""
+        return np.repeat(np.arange(self.players, dtype=np.int32), np.diff(self.starts))
+
+    @property
+    def turn(self) -> Ints:
+        """Int["turns"]: each turn's number in its game, from 0."""
+        return (np.arange(len(self.first)) - np.repeat(self.starts[:-1], np.diff(self.starts))).astype(np.int32)
+
+    def keep(self, kept: Bools) -> Choices:
+        """Only these turns; every player stays, without turns if need be."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return Choices(before[self.starts].astype(np.int64), self.first[kept], self.second[kept])
+
+
+@dataclass(frozen=True)
+class Games:
+    """Games replayed: for each turn what it did, and what its player could combine before it.
+
+    A player's combinable elements are a prefix of a list in discovery order: before turn t of player p they are
+    `order[p][:pool[t]]`.
+    """
+
+    world: TableArrays
+    rules: Rules
+    choices: Choices
+    refused: NDArray[np.int8]
+    """Int["turns"]: 0 if the turn counts, else the position in CAUSES."""
+    success: Bools
+    """Whether the pair makes something, new or not."""
+    repeated: Bools
+    """Whether the player had combined the pair before."""
+    gained: Ints
+    """How many elements joined in the turn: results, and gifts that come with them."""
+    pool: Ints
+    """How many elements could be combined before the turn."""
+    owned: Ints
+    """How many were owned before the turn, final elements included."""
+    order: Lists
+    """For each player the combinable elements in discovery order."""
+
+    def keep(self, kept: Bools) -> Games:
+        """Only these turns, as they were played: nothing is replayed, so inventories stay what they were."""
+        return Games(
+            self.world, self.rules, self.choices.keep(kept), self.refused[kept], self.success[kept],
+            self.repeated[kept], self.gained[kept], self.pool[kept], self.owned[kept], self.order,
+        )  # fmt: skip
+
+    def counted(self) -> Games:
+        """Without the turns that the rules refused."""
+        return self.keep(self.refused == 0)
+
+    def first_tries(self) -> Games:
+        """Without pairs tried before: the `memory` form of the human data (Brändle et al. 2023)."""
+        return self.keep(~self.repeated)
+
+
+def replay(world: TableArrays, rules: Rules, choices: Choices) -> Games:
+    """Play the choices again from the base elements, by the rules. Open-ended play only.
+
+    The compiled rendering of `Rules.combine`; a test holds the two together turn by turn.
+    """
+    n, turns = len(choices.first), choices.players
+    worst = max(int(choices.first.max(initial=-1)), int(choices.second.max(initial=-1)))
+    if worst >= world.n:
+        raise DataError(f"choices name element {worst}, the table has {world.n}; pass the table they were made on")
+    out = (
+        np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_),
+        np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
+    )  # fmt: skip
+    ends, order = np.zeros(turns + 1, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    order = loops.replay(
+        choices.starts, choices.first, choices.second, *_table(world), _gifts(world), _flags(rules), *out, ends
+    )
+    return Games(world, rules, choices, *out, Lists(ends, order))
+
+
+def _table(world: TableArrays) -> tuple[Any, ...]:
+    return world.base, world.final, world.recipe, world.results.starts, world.results.items
+
+
+def _gifts(world: TableArrays) -> tuple[Any, ...]:
+    gifts = world.table.gifts
+    sets = Lists.of(world.indices(gift.of).tolist() for gift in gifts)
+    element = world.indices([gift.element for gift in gifts])
+    size = np.array([gift.size for gift in gifts], dtype=np.int32)
+    return element, size, np.array([gift.count for gift in gifts], dtype=np.int32), sets.starts, sets.items
+
+
+def _flags(rules: Rules) -> tuple[bool, bool, bool, int, int]:
+    gifts = {"none": 0, "by size": 1, "all": 2}[rules.gifts]
+    timing = {"at once": 0, "single pass": 1, "next turn": 2}[rules.timing]
+    return rules.ownership, rules.finals_combine, rules.results == "next", gifts, timing

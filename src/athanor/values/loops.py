@@ -1,0 +1,184 @@
+"""The loops over logged turns, compiled: millions of turns in seconds. Plain arrays in, plain arrays out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from athanor.values import formulas
+
+_uncertainty = njit(formulas.uncertainty)
+_recency = njit(formulas.recency)
+_gain_brandle2023 = njit(formulas.gain_brandle2023)
+_gain_pan2025 = njit(formulas.gain_pan2025)
+
+
+@njit(cache=True)
+def _pair(first, second):
+    low, high = min(first, second), max(first, second)
+    return np.int64(high) * (high + 1) // 2 + low
+
+
+@njit(cache=True)
+def _earned(known, owned, gifts, kind, earned):
+    """Write the gifts that an inventory has earned and does not hold, and give their number."""
+    element, size, count, starts, items = gifts
+    found = 0
+    for g in range(len(element)):
+        if known[element[g]] or kind == 0:
+            continue
+        enough = size[g] > 0 and owned >= size[g]
+        if not enough and kind == 2 and count[g] > 0:
+            held = 0
+            for k in range(starts[g], starts[g + 1]):
+                held += known[items[k]]
+            enough = held >= count[g]
+        if enough:
+            earned[found] = element[g]
+            found += 1
+    return found
+
+
+@njit(cache=True)
+def _join(element, known, all_owned, owned, order, pool, final, finals_combine):
+    """Add one element to an inventory; the new sizes of what is owned and of what can be combined."""
+    known[element] = True
+    all_owned[owned] = element
+    if finals_combine or not final[element]:
+        order[pool] = element
+        pool += 1
+    return owned + 1, pool
+
+
+@njit(cache=True)
+def _refusal(first, second, known, final, ownership, finals_combine):
+    """Position of the reason in `games.CAUSES`, 0 if the pair is an attempt."""
+    if first < 0 or second < 0:
+        return 1
+    if not ownership:
+        return 0
+    if not known[first] or not known[second]:
+        return 2
+    if not finals_combine and (final[first] or final[second]):
+        return 3
+    return 0
+
+
+@njit(cache=True)
+def _settle(inventory, due, dues, known, all_owned, order, final, finals_combine):
+    """Give what is due."""
+    owned, pool = inventory
+    for k in range(dues):
+        if not known[due[k]]:
+            owned, pool = _join(due[k], known, all_owned, owned, order, pool, final, finals_combine)
+    return owned, pool
+
+
+@njit(cache=True)
+def _play(lo, hi, first, second, table, gifts, flags, out, scratch):
+    """One player's game; the number of combinable elements at its end, which lie in scratch's order."""
+    base, final, recipe, starts, items = table
+    ownership, finals_combine, one, kind, timing = flags
+    refused, success, repeated, gained, pool_before, owned_before = out
+    known, all_owned, order, due, tried = scratch
+    inventory, dues = (0, 0), 0
+    for element in base:
+        inventory = _join(element, known, all_owned, inventory[0], order, inventory[1], final, finals_combine)
+    for t in range(lo, hi):
+        if timing == 2 and dues:
+            inventory, dues = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine), 0
+        owned_before[t], pool_before[t] = inventory
+        a, b = first[t], second[t]
+        refused[t] = _refusal(a, b, known, final, ownership, finals_combine)
+        if refused[t]:
+            continue
+        number = _pair(a, b)
+        repeated[t] = tried[number]
+        tried[number] = True
+        news = 0
+        if recipe[number] >= 0:
+            success[t] = True
+            for k in range(starts[recipe[number]], starts[recipe[number] + 1]):
+                if not known[items[k]] and not (one and news):
+                    inventory = _join(
+                        items[k], known, all_owned, inventory[0], order, inventory[1], final, finals_combine
+                    )
+                    news += 1
+        if news or dues:
+            dues = _earned(known, inventory[0], gifts, kind, due)
+            while timing != 2 and dues:
+                inventory = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine)
+                dues = _earned(known, inventory[0], gifts, kind, due)
+                if timing == 1:
+                    break
+        gained[t] = inventory[0] - owned_before[t]
+    return inventory
+
+
+@njit(cache=True, nogil=True)
+def replay(
+    players, first, second, base, final, recipe, starts, items, gifts, flags,
+    refused, success, repeated, gained, pool_before, owned_before, ends,
+):  # fmt: skip
+    """Every player's game. Fills the arrays of turns and `ends`; gives the players' orders, one after the other."""
+    n = len(final)
+    table, out = (base, final, recipe, starts, items), (refused, success, repeated, gained, pool_before, owned_before)
+    known, all_owned, order = np.zeros(n, np.bool_), np.empty(n, np.int32), np.empty(n, np.int32)
+    due, tried = np.empty(len(gifts[0]), np.int32), np.zeros(len(recipe), np.bool_)
+    orders, used = np.empty(16 * len(players) + n, np.int32), 0
+    for p in range(len(players) - 1):
+        lo, hi = players[p], players[p + 1]
+        owned, pool = _play(lo, hi, first, second, table, gifts, flags, out, (known, all_owned, order, due, tried))
+        if used + pool > len(orders):
+            grown = np.empty(2 * len(orders) + pool, np.int32)
+            grown[:used] = orders[:used]
+            orders = grown
+        orders[used : used + pool] = order[:pool]
+        used += pool
+        ends[p + 1] = used
+        for k in range(owned):
+            known[all_owned[k]] = False
+        for t in range(lo, hi):
+            if first[t] >= 0 and second[t] >= 0:
+                tried[_pair(first[t], second[t])] = False
+    return orders[:used].copy()
+
+
+@njit(cache=True)
+def _note(a, b, t, gain, uses, last, worth):
+    """Note a turn: both elements were used, at turn t, and gained what the turn gave."""
+    for element in (a, b):
+        uses[element] += 1
+        last[element] = t
+        for rule in range(len(gain)):
+            worth[rule, element] += gain[rule]
+
+
+@njit(cache=True, nogil=True)
+def element_values(players, first, second, success, repeated, gained, pairs, elements, out):
+    """Values that depend on the past, of given pairs at every turn, read before the turn's own update.
+
+    `pairs`: Int["turns pairs 2"]. Fills `out`: Float["4 turns pairs"], in the order of `stream.PAST`.
+    """
+    uses, last, worth = np.zeros(elements), np.full(elements, -1, np.int64), np.zeros((2, elements))
+    gain = np.empty(2)
+    for p in range(len(players) - 1):
+        lo = players[p]
+        for t in range(lo, players[p + 1]):
+            now = t - lo
+            for k in range(pairs.shape[1]):
+                for value in range(4):
+                    out[value, t, k] = 0.0
+                for side in range(2):
+                    e = pairs[t, k, side]
+                    idle = now if last[e] < 0 else now - 1 - last[e]
+                    out[0, t, k] += _uncertainty(now, uses[e])
+                    out[1, t, k] += _recency(now, idle)
+                    out[2, t, k] += worth[0, e]
+                    out[3, t, k] += worth[1, e]
+            gain[0] = _gain_brandle2023(gained[t], success[t], repeated[t])
+            gain[1] = _gain_pan2025(gained[t], success[t], repeated[t])
+            _note(first[t], second[t], now, gain, uses, last, worth)
+        for t in range(lo, players[p + 1]):
+            for e in (first[t], second[t]):
+                uses[e], last[e], worth[0, e], worth[1, e] = 0.0, -1, 0.0, 0.0

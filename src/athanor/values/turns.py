@@ -1,0 +1,68 @@
+"""The values of chosen and of other pairs at every turn of many games."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.core.errors import DataError
+from athanor.core.seeds import stream
+from athanor.values import loops
+from athanor.values.arrays import Floats, Ints, pair_number
+from athanor.values.games import Games
+from athanor.values.tables import PairValues
+
+PAST = ("uncertainty", "recency", "value", "value_pan2025")
+"""Values that depend on what a player did before, in the order of the compiled loop; `value` is Brändle et al.'s."""
+
+
+@dataclass(frozen=True)
+class TurnValues:
+    """Values by name, each Float["turns pairs"]: of the chosen pair first, then of the pairs it is compared with."""
+
+    values: dict[str, Floats]
+
+    def chosen(self, name: str) -> Floats:
+        """Float["turns"]"""
+        return self.values[name][:, 0]
+
+    def compared(self, name: str) -> Floats:
+        """Float["turns comparisons"]"""
+        return self.values[name][:, 1:]
+
+
+def uniform_pairs(games: Games, seed: int, count: int = 1) -> Ints:
+    """Int["turns count 2"]: pairs of two independent uniform draws from what could be combined before each turn.
+
+    The published comparison (unmatched): a self-pair has probability 1/n^2 and another pair 2/n^2, and neither the
+    chosen pair nor one tried before is left out.
+    """
+    turns, starts = len(games.pool), games.order.starts[games.choices.player]
+    if (games.pool == 0).any():
+        raise DataError("nothing could be combined at some turn; the games were not replayed by their rules")
+    draws = stream(seed, "comparison").random((turns, 2 * count))
+    places = (draws * games.pool[:, None]).astype(np.int64)
+    return games.order.items[starts[:, None] + places].reshape(turns, count, 2)
+
+
+def turn_values(games: Games, fixed: PairValues, compared: Ints) -> TurnValues:
+    """All values of each turn's chosen pair and of the pairs it is compared with, read before the turn's own update.
+
+    `games` must have no refused turns; they count as no turn (`Games.counted` leaves them out). `compared`:
+    Int["turns comparisons 2"]. Source: Brändle et al. 2023 and Pan et al. 2025, their value models.
+    """
+    if games.refused.any():
+        raise DataError(f"{int((games.refused > 0).sum())} turns were refused by the rules; pass games.counted()")
+    choices = games.choices
+    chosen = np.stack([choices.first, choices.second], axis=1)[:, None, :]
+    pairs = np.ascontiguousarray(np.concatenate([chosen, compared], axis=1))
+    found = np.empty((len(PAST), *pairs.shape[:2]))
+    loops.element_values(
+        choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, pairs,
+        games.world.n, found,
+    )  # fmt: skip
+    numbers: NDArray[np.int64] = pair_number(pairs[..., 0], pairs[..., 1])
+    fixed_values = {name: values[numbers] for name, values in fixed.values.items()}
+    return TurnValues(dict(zip(PAST, found, strict=True)) | fixed_values)

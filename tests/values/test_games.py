@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from athanor.core.errors import DataError
+from athanor.core.seeds import stream
+from athanor.environments.alchemy.environment import Alchemy
+from athanor.environments.alchemy.rules import RULES, Rules
+from athanor.environments.alchemy.state import Pair
+from athanor.environments.alchemy.table import Table
+from athanor.environments.alchemy.verifier import Discovery
+from athanor.environments.alchemy.worlds import table
+from athanor.values.arrays import TableArrays
+from athanor.values.games import CAUSES, Choices, replay
+
+WORLDS = [table("atelier"), table("generated:opaque:3")]
+
+
+def busy_choices(world: TableArrays, players: int, turns: int, seed: int) -> Choices:
+    """Mostly pairs that make something of what the strict rules would give, else any pair, unknown names among them."""
+    rng, pairs = stream(seed, "choices"), []
+    ends = [tuple(world.table.index[name] for name in pair) for pair in world.table.results]
+    for _ in range(players):
+        known = set(world.base.tolist())
+        for _ in range(turns):
+            open_ones = [r for r, (a, b) in enumerate(ends) if a in known and b in known]
+            if rng.random() < 0.6:
+                recipe = open_ones[int(rng.integers(len(open_ones)))]
+                known.update(world.results[recipe].tolist())
+                pairs.append(ends[recipe])
+            else:
+                pairs.append(tuple(np.maximum(rng.integers(world.n + 40, size=2) - 40, -1).tolist()))
+    first, second = np.array(pairs, dtype=np.int32).T.copy()
+    return Choices(np.arange(players + 1, dtype=np.int64) * turns, first, second)
+
+
+def by_the_rules(world: Table, rules: Rules, choices: Choices):
+    """The same games by `Rules` and `Discovery`, the renderings to read."""
+    environment = Alchemy(table=world, rules=rules)
+    judge, task = Discovery(environment=environment), next(environment.tasks("open", 0))
+    for player in range(choices.players):
+        state = environment.start(task)
+        for t in range(choices.starts[player], choices.starts[player + 1]):
+            names = [world.elements[i] if i >= 0 else "no such thing" for i in (choices.first[t], choices.second[t])]
+            action = Pair(first=names[0], second=names[1])
+            seen = environment.observe(state)
+            after = environment.step(state, action).state
+            verdict = judge.verify(task, state, action, after)
+            yield player, seen, verdict, len(after.owned) - len(seen.owned)
+            state = after
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=list(RULES))
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_the_compiled_replay_does_what_the_rules_say_turn_by_turn(world: Table, rules: Rules):
+    arrays = TableArrays(world)
+    choices = busy_choices(arrays, players=3, turns=250, seed=1)
+    games = replay(arrays, rules, choices)
+    gifts = refusals = 0
+    for t, (player, seen, verdict, gained) in enumerate(by_the_rules(world, rules, choices)):
+        combinable = [world.elements[i] for i in games.order[player][: games.pool[t]]]
+        assert tuple(combinable) == seen.combinable
+        assert games.owned[t] == len(seen.owned)
+        category = verdict.parts["category"]
+        unknown = min(choices.first[t], choices.second[t]) < 0
+        if category == "invalid" or unknown:
+            cause = "unknown" if unknown else verdict.parts["cause"]
+            assert CAUSES[games.refused[t]] == cause
+            refusals += 1
+            continue
+        assert games.refused[t] == 0
+        assert games.success[t] == category.startswith("success")
+        assert games.repeated[t] == category.endswith("existing")
+        assert games.gained[t] == gained
+        gifts += len(verdict.parts.get("gifts", ()))
+    assert refusals > 10
+    assert games.gained.sum() > 50
+    assert gifts > 0
+
+
+def test_a_player_without_turns_and_a_table_without_gifts_are_no_trouble():
+    world = TableArrays(Table(name="w", elements=("a", "b", "c"), base=("a", "b"), results={("a", "b"): ("c",)}))
+    choices = Choices(np.array([0, 0, 2, 2]), np.array([0, 0], np.int32), np.array([1, 1], np.int32))
+    games = replay(world, RULES["strict"], choices)
+    assert games.gained.tolist() == [1, 0]
+    assert games.repeated.tolist() == [False, True]
+    assert [games.order[p].tolist() for p in range(3)] == [[0, 1]] * 3
+    assert games.first_tries().choices.starts.tolist() == [0, 0, 1, 1]
+
+
+def test_choices_of_another_table_are_refused():
+    world = TableArrays(Table(name="w", elements=("a", "b", "c"), base=("a", "b"), results={("a", "b"): ("c",)}))
+    with pytest.raises(DataError, match="element 7, the table has 3"):
+        replay(world, RULES["strict"], Choices(np.array([0, 1]), np.array([7], np.int32), np.array([0], np.int32)))
+    with pytest.raises(DataError, match="one of each a turn"):
+        Choices(np.array([0, 2]), np.array([1], np.int32), np.array([0], np.int32))
