@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from athanor.agents.choosing import choose, compiled_choose_sum
+from athanor.agents.explored import explored
 from athanor.core.history import History
 from athanor.core.records import Decision, Turn
 from athanor.environments.alchemy.state import Pair, Sight
 from athanor.environments.alchemy.table import Names, ordered
-
-Floats = NDArray[np.float64]
-Positions = NDArray[np.intp]
+from athanor.values import formulas
 
 
 def no_pairs() -> set[Names]:
@@ -82,48 +78,6 @@ def untried(elements: tuple[str, ...], tried: set[Names]) -> list[Names]:
 
 
 @dataclass(frozen=True)
-class Explored:
-    """What was used and tried, by position among the combinable elements (they keep theirs: new ones come last)."""
-
-    positions: dict[str, int] = field(default_factory=dict)
-    uses: array[float] = field(default_factory=lambda: array("d"))
-    """How often each element was used; a self-pair counts twice."""
-    untried: bytearray = field(default_factory=bytearray)
-    """1 for each pair not tried, else 0; the pair of positions i <= j is number j (j + 1) / 2 + i, as in `pairs_of`."""
-
-
-def add_explored(explored: Explored, turn: Turn[Pair]) -> None:
-    """Note the elements that a turn offered, and the pair it took."""
-    positions, action = explored.positions, turn.action
-    for element in turn.observation.combinable[len(positions) :]:
-        positions[element] = len(positions)
-        explored.uses.append(0)
-        explored.untried.extend(bytes([1]) * len(positions))
-    if isinstance(action, Pair) and action.first in positions and action.second in positions:
-        one, other = positions[action.first], positions[action.second]
-        explored.uses[one] += 1
-        explored.uses[other] += 1
-        low, high = (one, other) if one <= other else (other, one)
-        explored.untried[high * (high + 1) // 2 + low] = 0
-
-
-def pairs_of(n: int) -> tuple[Positions, Positions]:
-    """The two positions of each unordered pair of n elements, in an order that more elements only append to."""
-    high, low = _triangle(1 << n.bit_length())
-    return low[: n * (n + 1) // 2], high[: n * (n + 1) // 2]
-
-
-@lru_cache(maxsize=4)
-def _triangle(n: int) -> tuple[Positions, Positions]:
-    return np.tril_indices(n)
-
-
-def uncertainty(uses: Floats, turns: int) -> Floats:
-    """sqrt(ln T / (1 + uses)), T = 1 + turns so far: how little each element has been used (Pan et al. 2025)."""
-    return np.sqrt(math.log(1 + turns) / (1.0 + uses))
-
-
-@dataclass(frozen=True)
 class Uncertainty:
     """Chooses elements it has used little (count-based): the `cbu` agent of Brändle et al. 2023.
 
@@ -136,24 +90,17 @@ class Uncertainty:
     temperature: float = 0.1
 
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
-        explored = history.fold(Explored, add_explored)
         elements = observation.combinable
-        low, high = pairs_of(len(elements))
-        uses = np.frombuffer(explored.uses + array("d", [0.0] * (len(elements) - len(explored.uses))))
-        untried = explored.untried + bytes([1]) * (len(low) - len(explored.untried))
-        left = np.frombuffer(untried, dtype=bool).nonzero()[0]
-        if not len(left):
+        n = len(elements)
+        past = explored(history, n)
+        if past.tried == n * (n + 1) // 2:
             return Decision(action=draw(elements, rng))
-        low, high, worth = low[left], high[left], uncertainty(uses, len(history))
-        cumulative = softmax(worth[low] + worth[high], self.temperature).cumsum()
-        chosen = int(cumulative.searchsorted(rng.random() * float(cumulative[-1]), "right"))
-        chosen = min(chosen, len(left) - 1)
-        first, second = ordered(elements[low[chosen]], elements[high[chosen]])
+        worth, untried = formulas.uncertainty(len(history), past.uses[:n]), past.untried[:n, :n]
+        at = rng.random()
+        one, other = compiled_choose_sum()(worth, untried, self.temperature, at)
+        if one < 0:
+            low, high = untried.nonzero()
+            chosen = choose(worth[low] + worth[high], self.temperature, at)
+            one, other = low[chosen], high[chosen]
+        first, second = ordered(elements[one], elements[other])
         return Decision(action=Pair(first=first, second=second))
-
-
-def softmax(values: Floats, temperature: float) -> Floats:
-    """Weights of a softmax of z-scored values, the largest 1 (population deviation; constant values weigh the same)."""
-    centred = values - values.sum() / len(values)
-    spread = math.sqrt(centred @ centred / len(values))
-    return np.exp((centred - centred.max()) / (spread * temperature or 1.0))

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def pair_number(first: Longs, second: Longs) -> Longs:
+def pair_number(first: NDArray[np.integer], second: NDArray[np.integer]) -> Longs:
     """The number of each unordered pair of positions i <= j: j (j + 1) / 2 + i, so that more elements only append.
 
     >>> pair_number(np.array([0, 1, 2]), np.array([0, 0, 2])).tolist()

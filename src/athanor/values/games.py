@@ -106,7 +106,7 @@ def replay(world: TableArrays, rules: Rules, choices: Choices) -> Games:
 
     The compiled rendering of `Rules.combine`; a test holds the two together turn by turn.
     """
-    n, turns = len(choices.first), choices.players
+    n = len(choices.first)
     worst = max(int(choices.first.max(initial=-1)), int(choices.second.max(initial=-1)))
     if worst >= world.n:
         raise DataError(f"choices name element {worst}, the table has {world.n}; pass the table they were made on")
@@ -114,9 +114,9 @@ def replay(world: TableArrays, rules: Rules, choices: Choices) -> Games:
         np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_),
         np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
     )  # fmt: skip
-    ends, order = np.zeros(turns + 1, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    ends = np.zeros(choices.players + 1, dtype=np.int64)
     order = loops.replay(
-        choices.starts, choices.first, choices.second, *_table(world), _gifts(world), _flags(rules), *out, ends
+        choices.starts, choices.first, choices.second, _table(world), _gifts(world), _flags(rules), out, ends
     )
     return Games(world, rules, choices, *out, Lists(ends, order))
 

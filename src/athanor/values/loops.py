@@ -116,13 +116,9 @@ def _play(lo, hi, first, second, table, gifts, flags, out, scratch):
 
 
 @njit(cache=True, nogil=True)
-def replay(
-    players, first, second, base, final, recipe, starts, items, gifts, flags,
-    refused, success, repeated, gained, pool_before, owned_before, ends,
-):  # fmt: skip
-    """Every player's game. Fills the arrays of turns and `ends`; gives the players' orders, one after the other."""
-    n = len(final)
-    table, out = (base, final, recipe, starts, items), (refused, success, repeated, gained, pool_before, owned_before)
+def replay(players, first, second, table, gifts, flags, out, ends):
+    """Every player's game. Fills the arrays of `out` and `ends`; gives the players' orders, one after the other."""
+    n, recipe = len(table[1]), table[2]
     known, all_owned, order = np.zeros(n, np.bool_), np.empty(n, np.int32), np.empty(n, np.int32)
     due, tried = np.empty(len(gifts[0]), np.int32), np.zeros(len(recipe), np.bool_)
     orders, used = np.empty(16 * len(players) + n, np.int32), 0

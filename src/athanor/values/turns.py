@@ -64,5 +64,5 @@ def turn_values(games: Games, fixed: PairValues, compared: Ints) -> TurnValues:
         games.world.n, found,
     )  # fmt: skip
     numbers: NDArray[np.int64] = pair_number(pairs[..., 0], pairs[..., 1])
-    fixed_values = {name: values[numbers] for name, values in fixed.values.items()}
-    return TurnValues(dict(zip(PAST, found, strict=True)) | fixed_values)
+    past: dict[str, Floats] = {name: np.asarray(found[i]) for i, name in enumerate(PAST)}
+    return TurnValues(past | {name: values[numbers] for name, values in fixed.values.items()})
