@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.agents.choosing import choose, choose_sum, compiled_choose_sum
+from athanor.agents.choosing import choose, choose_sum, compiled_choose_sum, standardised
 from athanor.agents.explored import ROOM, Explored, add_explored, explored
 from athanor.core.history import History
 from athanor.core.records import Turn, Verdict
@@ -25,7 +25,7 @@ def test_the_factored_choice_is_the_softmax_over_all_pairs(n: int, share: float,
     worth, candidates = some(n, share)
     low, high = candidates.nonzero()
     for at in np.linspace(0, 1, 101)[:-1] + 0.0037:
-        chosen = choose(worth[low] + worth[high], temperature, at)
+        chosen = choose(standardised(worth[low] + worth[high]) / temperature, at)
         assert choose_sum(worth, candidates, temperature, at) == (low[chosen], high[chosen])
         assert compiled_choose_sum()(worth, candidates, temperature, at) == (low[chosen], high[chosen])
 
@@ -40,12 +40,12 @@ def test_a_choice_among_weights_too_small_for_the_factored_form_is_declined():
     worth, candidates = np.array([1000.0, 1.0, 1.0 + 1e-9]), np.zeros((3, 3), dtype=np.bool_)
     candidates[1, 1] = candidates[1, 2] = True
     assert choose_sum(worth, candidates, 0.1, 0.5) == (-1, -1)
-    assert choose(np.array([2.0, 2.0 + 1e-9]), 0.1, 0.5) == 1
+    assert choose(standardised(np.array([2.0, 2.0 + 1e-9])) / 0.1, 0.5) == 1
 
 
 def turn(offered: list[str], first: str, second: str) -> Turn[Pair]:
     seen = Sight(owned=tuple(offered), combinable=tuple(offered))
-    judged = Verdict(reward=0, passed=False, reason="")
+    judged = Verdict(reward=0, passed=False, reason="", parts={"category": "failure-new"})
     return Turn(index=0, observation=seen, action=Pair(first=first, second=second), verdict=judged)
 
 

@@ -47,7 +47,7 @@ def by_the_rules(world: Table, rules: Rules, choices: Choices):
             seen = environment.observe(state)
             after = environment.step(state, action).state
             verdict = judge.verify(task, state, action, after)
-            yield player, seen, verdict, len(after.owned) - len(seen.owned)
+            yield player, seen, verdict, len(after.owned) - len(state.owned)
             state = after
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from athanor.agents.choosing import choose, compiled_choose_sum
+from athanor.agents.choosing import choose, compiled_choose_sum, standardised
 from athanor.agents.explored import explored
 from athanor.core.history import History
 from athanor.core.records import Decision, Turn
@@ -95,12 +95,12 @@ class Uncertainty:
         past = explored(history, n)
         if past.tried == n * (n + 1) // 2:
             return Decision(action=draw(elements, rng))
-        worth, untried = formulas.uncertainty(len(history), past.uses[:n]), past.untried[:n, :n]
+        worth, untried = formulas.uncertainty(past.turns, past.uses[:n]), past.untried[:n, :n]
         at = rng.random()
         one, other = compiled_choose_sum()(worth, untried, self.temperature, at)
         if one < 0:
             low, high = untried.nonzero()
-            chosen = choose(worth[low] + worth[high], self.temperature, at)
+            chosen = choose(standardised(worth[low] + worth[high]) / self.temperature, at)
             one, other = low[chosen], high[chosen]
         first, second = ordered(elements[one], elements[other])
         return Decision(action=Pair(first=first, second=second))

@@ -11,26 +11,27 @@ import numpy as np
 from athanor.values.arrays import Bools, Floats
 
 
-def softmax(values: Floats, temperature: float) -> Floats:
-    """Weights of a softmax of z-scored values, the largest 1 (population deviation; constant values weigh the same)."""
+def standardised(values: Floats) -> Floats:
+    """Values z-scored with the population's deviation; constant values are all 0."""
     centred = values - values.sum() / len(values)
     spread = math.sqrt(centred @ centred / len(values))
-    return np.exp((centred - centred.max()) / (spread * temperature or 1.0))
+    return centred / spread if spread > 0.0 else np.zeros(len(values))
 
 
-def choose(values: Floats, temperature: float, at: float) -> int:
-    """A position chosen by `softmax`, at the point `at` in [0, 1) of its distribution function."""
-    ends = softmax(values, temperature).cumsum()
+def choose(logits: Floats, at: float) -> int:
+    """A position chosen by a softmax, at the point `at` in [0, 1) of its distribution function."""
+    ends = np.exp(logits - logits.max()).cumsum()
     point = min(at * ends[-1], np.nextafter(ends[-1], 0.0))
     return int(ends.searchsorted(point, "right"))
 
 
 def choose_sum(worth: Floats, candidates: Bools, temperature: float, at: float) -> tuple[int, int]:
-    """A pair of elements chosen by the sum of their worth: `choose` over the candidates in row-major order.
+    """A pair of elements chosen by a softmax of the z-scored sums of their worth, divided by the temperature.
 
+       What `choose` does over the candidates in row-major order.
     A sum's softmax weight is the product of its elements' weights, so that n exponentials do for n (n + 1) / 2 pairs.
-    `worth`: Float["n"]; `candidates`: Bool["n n"], at [i, j] with i <= j. Gives (-1, -1) where the weights of all
-    candidates vanish beside those of better elements that have no candidate left. Plain loops, to be compiled.
+       `worth`: Float["n"]; `candidates`: Bool["n n"], at [i, j] with i <= j. Gives (-1, -1) where the weights of all
+       candidates vanish beside those of better elements that have no candidate left. Plain loops, to be compiled.
     """
     n = len(worth)
     best, count, total, squares = worth.max(), 0.0, 0.0, 0.0

@@ -87,10 +87,14 @@ class TableArrays:
     def recipe(self) -> Ints:
         """Int["pairs"]: which list of `results` a pair makes, -1 where it makes nothing."""
         found = np.full(self.n * (self.n + 1) // 2, -1, dtype=np.int32)
-        ends = np.array([[self.table.index[name] for name in pair] for pair in self.table.results], dtype=np.int64)
-        if len(ends):
-            found[pair_number(ends[:, 0], ends[:, 1])] = np.arange(len(ends), dtype=np.int32)
+        found[pair_number(self.ends[:, 0], self.ends[:, 1])] = np.arange(len(self.ends), dtype=np.int32)
         return found
+
+    @cached_property
+    def ends(self) -> Ints:
+        """Int["recipes 2"]: the elements of each pair that makes something."""
+        pairs = [[self.table.index[name] for name in pair] for pair in self.table.results]
+        return np.array(pairs, dtype=np.int32).reshape(-1, 2)
 
     @cached_property
     def results(self) -> Lists:

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+PAST = ("uncertainty", "recency", "value", "value_pan2025")
+"""Values that depend on what a player did before, in the order of the compiled loop; `value` is Brändle et al.'s."""
+
 
 def uncertainty(turns, uses):
     """sqrt(ln(1 + N) / (1 + uses)): how little an element was used; 0 for all before the first turn (their `cbu`)."""
@@ -31,3 +34,8 @@ def gain_pan2025(gained, success, repeated):
     if repeated:
         return 0.0
     return 1.0 if success else -1.0
+
+
+def idle_since(turns, last):
+    """Turns since each element was last combined, in turn `last` (counted from 0); N where `last` is -1, for never."""
+    return np.where(last < 0, turns, turns - 1 - last)

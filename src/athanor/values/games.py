@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.core.errors import DataError
+from athanor.core.seeds import stream
 from athanor.environments.alchemy.rules import Rules
 from athanor.values import loops
 from athanor.values.arrays import Bools, Ints, Lists, Longs, TableArrays
@@ -77,7 +78,8 @@ class Games:
     repeated: Bools
     """Whether the player had combined the pair before."""
     gained: Ints
-    """How many elements joined in the turn: results, and gifts that come with them."""
+    """How many elements joined in the turn: results, and gifts that come with them (or, under rules that give them
+    unseen as a turn begins, that came as this one began)."""
     pool: Ints
     """How many elements could be combined before the turn."""
     owned: Ints
@@ -106,18 +108,35 @@ def replay(world: TableArrays, rules: Rules, choices: Choices) -> Games:
 
     The compiled rendering of `Rules.combine`; a test holds the two together turn by turn.
     """
-    n = len(choices.first)
     worst = max(int(choices.first.max(initial=-1)), int(choices.second.max(initial=-1)))
     if worst >= world.n:
         raise DataError(f"choices name element {worst}, the table has {world.n}; pass the table they were made on")
+    return _games(world, rules, choices, loops.REPLAYED, stream(0, "unused"))
+
+
+def simulate(world: TableArrays, rules: Rules, lengths: Longs, seed: int, *, never_repeats: bool) -> Games:
+    """Games of random players, one of each length: the agents `random` and `random-never-repeat`, compiled.
+
+    `lengths`: Int["players"]: turns of each. Two independent uniform draws a turn from what can be combined; a player
+    who never repeats rejects pairs it tried, until none is left.
+    """
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    choices = Choices(starts, np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1], dtype=np.int32))
+    policy = loops.NEVER_REPEAT if never_repeats else loops.MEMORYLESS
+    return _games(world, rules, choices, policy, stream(seed, "simulate", policy))
+
+
+def _games(world: TableArrays, rules: Rules, choices: Choices, policy: int, rng: np.random.Generator) -> Games:
+    n = len(choices.first)
     out = (
         np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_),
         np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
     )  # fmt: skip
     ends = np.zeros(choices.players + 1, dtype=np.int64)
-    order = loops.replay(
-        choices.starts, choices.first, choices.second, _table(world), _gifts(world), _flags(rules), out, ends
-    )
+    order = loops.games(
+        choices.starts, choices.first, choices.second, policy, rng, _table(world), _gifts(world), _flags(rules), out,
+        ends,
+    )  # fmt: skip
     return Games(world, rules, choices, *out, Lists(ends, order))
 
 

@@ -74,8 +74,38 @@ def _settle(inventory, due, dues, known, all_owned, order, final, finals_combine
     return owned, pool
 
 
+REPLAYED, MEMORYLESS, NEVER_REPEAT = 0, 1, 2
+"""Who chooses: the arrays of choices, or a random player that fills them."""
+PATIENCE = 64
+"""Draws of tried pairs that a player who never repeats rejects before it looks through what is left."""
+
+
 @njit(cache=True)
-def _play(lo, hi, first, second, table, gifts, flags, out, scratch):
+def _draw(order, pool, tried, policy, rng):
+    """Two independent uniform draws from what can be combined; one who never repeats rejects pairs tried before."""
+    a, b = order[int(rng.random() * pool)], order[int(rng.random() * pool)]
+    if policy == MEMORYLESS or not tried[_pair(a, b)]:
+        return a, b
+    for _ in range(PATIENCE):
+        i, j = int(rng.random() * pool), int(rng.random() * pool)
+        if not tried[_pair(order[i], order[j])]:
+            return order[i], order[j]
+    left = 0
+    for i in range(pool):
+        for j in range(pool):
+            left += not tried[_pair(order[i], order[j])]
+    place = int(rng.random() * left)
+    for i in range(pool):
+        for j in range(pool):
+            if not tried[_pair(order[i], order[j])]:
+                if place == 0:
+                    return order[i], order[j]
+                place -= 1
+    return a, b
+
+
+@njit(cache=True)
+def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch):
     """One player's game; the number of combinable elements at its end, which lie in scratch's order."""
     base, final, recipe, starts, items = table
     ownership, finals_combine, one, kind, timing = flags
@@ -85,12 +115,16 @@ def _play(lo, hi, first, second, table, gifts, flags, out, scratch):
     for element in base:
         inventory = _join(element, known, all_owned, inventory[0], order, inventory[1], final, finals_combine)
     for t in range(lo, hi):
+        begun = inventory[0]
         if timing == 2 and dues:
             inventory, dues = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine), 0
         owned_before[t], pool_before[t] = inventory
+        if policy != REPLAYED:
+            first[t], second[t] = _draw(order, inventory[1], tried, policy, rng)
         a, b = first[t], second[t]
         refused[t] = _refusal(a, b, known, final, ownership, finals_combine)
         if refused[t]:
+            gained[t] = inventory[0] - begun
             continue
         number = _pair(a, b)
         repeated[t] = tried[number]
@@ -111,20 +145,24 @@ def _play(lo, hi, first, second, table, gifts, flags, out, scratch):
                 dues = _earned(known, inventory[0], gifts, kind, due)
                 if timing == 1:
                     break
-        gained[t] = inventory[0] - owned_before[t]
+        gained[t] = inventory[0] - begun
     return inventory
 
 
 @njit(cache=True, nogil=True)
-def replay(players, first, second, table, gifts, flags, out, ends):
-    """Every player's game. Fills the arrays of `out` and `ends`; gives the players' orders, one after the other."""
+def games(players, first, second, policy, rng, table, gifts, flags, out, ends):
+    """Every player's game: the choices replayed, or chosen here by another policy with the generator `rng`.
+
+    Fills the arrays of `out` and `ends`; gives the players' orders, one after the other.
+    """
     n, recipe = len(table[1]), table[2]
     known, all_owned, order = np.zeros(n, np.bool_), np.empty(n, np.int32), np.empty(n, np.int32)
     due, tried = np.empty(len(gifts[0]), np.int32), np.zeros(len(recipe), np.bool_)
+    scratch = known, all_owned, order, due, tried
     orders, used = np.empty(16 * len(players) + n, np.int32), 0
     for p in range(len(players) - 1):
         lo, hi = players[p], players[p + 1]
-        owned, pool = _play(lo, hi, first, second, table, gifts, flags, out, (known, all_owned, order, due, tried))
+        owned, pool = _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
         if used + pool > len(orders):
             grown = np.empty(2 * len(orders) + pool, np.int32)
             grown[:used] = orders[:used]
@@ -154,7 +192,7 @@ def _note(a, b, t, gain, uses, last, worth):
 def element_values(players, first, second, success, repeated, gained, pairs, elements, out):
     """Values that depend on the past, of given pairs at every turn, read before the turn's own update.
 
-    `pairs`: Int["turns pairs 2"]. Fills `out`: Float["4 turns pairs"], in the order of `stream.PAST`.
+    `pairs`: Int["turns pairs 2"]. Fills `out`: Float["4 turns pairs"], in the order of `formulas.PAST`.
     """
     uses, last, worth = np.zeros(elements), np.full(elements, -1, np.int64), np.zeros((2, elements))
     gain = np.empty(2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from athanor.core.errors import DataError
-from athanor.values.arrays import Floats, Lists, TableArrays
+from athanor.values.arrays import Bools, Floats, Lists, TableArrays
 
 
 def true_success(world: TableArrays) -> Floats:
@@ -36,10 +36,45 @@ def true_empowerment_outgoing(world: TableArrays) -> Floats:
     return _by_recipe(world, world.recipes_with)
 
 
-def _by_recipe(world: TableArrays, counted: Lists) -> Floats:
-    """For every pair the size of the union of its results' lists; 0 where it makes nothing."""
-    results = [world.results[i].tolist() for i in range(len(world.results.starts) - 1)]
-    sizes = [len(set[int]().union(*(counted[r].tolist() for r in made))) for made in results]
+def true_success_new(world: TableArrays, owned: Bools) -> Floats:
+    """Float["pairs"]: 1 where a pair makes something that is not owned, else 0 (the dynamic `truebin`).
+
+    `owned`: Bool["elements"].
+    """
+    made = world.results
+    new = np.add.reduceat(~owned[made.items], made.starts[:-1]) > 0 if len(made.items) else np.zeros(0)
+    return np.append(new, False).astype(np.float64)[world.recipe]
+
+
+def true_empowerment_new(world: TableArrays, owned: Bools) -> Floats:
+    """Float["pairs"]: `true_empowerment` that counts only results not owned, and of theirs only those not owned.
+
+    The dynamic variant of Brändle et al.'s agents. `owned`: Bool["elements"].
+    """
+    return _by_recipe(world, world.children, owned)
+
+
+def true_empowerment_local(world: TableArrays, owned: Bools, usable: Bools) -> Floats:
+    """Float["pairs"]: what a pair's new results could make at once: with themselves or what can be combined now.
+
+    The local variant of Brändle et al.'s agents, which counts results not owned. `usable`: Bool["elements"], what can
+    be combined.
+    """
+    ends, made = world.ends, world.results
+    reach = []
+    for element in range(world.n):
+        with_it = world.recipes_with[element] if not owned[element] else []
+        open_ = [r for r in with_it if all(e == element or usable[e] for e in ends[r])]
+        reach.append(sorted({int(e) for r in open_ for e in made[r]}))
+    return _by_recipe(world, Lists.of(reach), owned)
+
+
+def _by_recipe(world: TableArrays, counted: Lists, owned: Bools | None = None) -> Floats:
+    """For every pair the size of the union of its results' lists; 0 where it makes nothing. `owned` counts nowhere."""
+    lists = [set(counted[e].tolist()) for e in range(world.n)]
+    held = set[int]() if owned is None else set(np.flatnonzero(owned).tolist())
+    results = (set(world.results[i].tolist()) - held for i in range(len(world.results.starts) - 1))
+    sizes = [len(set[int]().union(*(lists[r] for r in made)) - held) for made in results]
     return np.append(np.array(sizes, dtype=np.float64), 0.0)[world.recipe]
 
 

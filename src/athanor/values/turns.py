@@ -11,11 +11,9 @@ from athanor.core.errors import DataError
 from athanor.core.seeds import stream
 from athanor.values import loops
 from athanor.values.arrays import Floats, Ints, pair_number
+from athanor.values.formulas import PAST
 from athanor.values.games import Games
 from athanor.values.tables import PairValues
-
-PAST = ("uncertainty", "recency", "value", "value_pan2025")
-"""Values that depend on what a player did before, in the order of the compiled loop; `value` is Brändle et al.'s."""
 
 
 @dataclass(frozen=True)

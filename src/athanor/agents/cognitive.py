@@ -1,0 +1,91 @@
+"""Agents that choose by what a pair is worth to them: one value or a weighted sum, and a softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from athanor.agents.baselines import draw
+from athanor.agents.choosing import choose, standardised
+from athanor.agents.explored import Explored, element_value, explored
+from athanor.core.errors import UsageError
+from athanor.core.history import History
+from athanor.core.records import Decision
+from athanor.environments.alchemy.state import Pair, Sight
+from athanor.values.arrays import Bools, Floats, pair_number
+from athanor.values.formulas import PAST
+from athanor.values.tables import PairValues, true_empowerment_local, true_empowerment_new, true_success_new
+
+LIVE = ("true_success_new", "true_empowerment_new", "true_empowerment_local")
+"""Values of pairs that follow from the table and from what is owned now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cognitive:
+    """Chooses pairs by their worth (Brändle et al. 2023, their models of players).
+
+    Each value is z-scored over the candidate pairs; the softmax is over their weighted sum, divided by the temperature.
+    A candidate is any pair of what can be combined, without those tried before unless `memory` is `none`. When nothing
+    is left it repeats at random.
+    """
+
+    values: PairValues
+    """The world, and the values of its pairs that do not change."""
+    weights: tuple[tuple[str, float], ...]
+    """Names of values (of the past, live, or in `values`) with their weights."""
+    temperature: float = 0.1
+    memory: Literal["none", "tried"] = "tried"
+    name: str = field(default="cognitive")
+
+    def __post_init__(self) -> None:
+        known = (*PAST, *LIVE, *self.values.values)
+        for name, _ in self.weights:
+            if name not in known:
+                raise UsageError(f"the value {name!r} is not one of {', '.join(known)}; pass one of them")
+        if not self.weights:
+            raise UsageError(f"no value was given to choose by, at least one of {', '.join(known)} was expected")
+        if not self.temperature > 0:
+            raise UsageError(f"temperature {self.temperature} was given, more than 0 was expected; pass 0.1, say")
+
+    async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
+        elements = observation.combinable
+        n = len(elements)
+        past = explored(history, n)
+        untried = past.untried[:n, :n] if self.memory == "tried" else np.triu(np.ones((n, n), dtype=np.bool_))
+        low, high = untried.nonzero()
+        if not len(low):
+            return Decision(action=draw(elements, rng))
+        worth = np.zeros(len(low))
+        for name, weight in self.weights:
+            worth += weight * standardised(self._worth(name, past, observation, low, high))
+        chosen = choose(worth / self.temperature, rng.random())
+        return Decision(action=Pair(first=elements[low[chosen]], second=elements[high[chosen]]))
+
+    def _worth(self, name: str, past: Explored, seen: Sight, low: np.ndarray, high: np.ndarray) -> Floats:
+        """Float["candidates"]: one value of each candidate pair, given by the positions of its elements."""
+        n = len(seen.combinable)
+        if name in PAST:
+            element = element_value(name, past, n)
+            return element[low] + element[high]
+        indices = self.values.world.indices(seen.combinable)
+        numbers = pair_number(indices[low], indices[high])
+        if name in self.values.values:
+            return self.values.values[name][numbers]
+        return self._live(name, seen)[numbers]
+
+    def _live(self, name: str, seen: Sight) -> Floats:
+        world, owned = self.values.world, self._mask(seen.owned)
+        match name:
+            case "true_success_new":
+                return true_success_new(world, owned)
+            case "true_empowerment_new":
+                return true_empowerment_new(world, owned)
+            case _:
+                return true_empowerment_local(world, owned, self._mask(seen.combinable))
+
+    def _mask(self, names: tuple[str, ...]) -> Bools:
+        mask = np.zeros(self.values.world.n, dtype=np.bool_)
+        mask[self.values.world.indices(names)] = True
+        return mask
