@@ -7,14 +7,14 @@ from numba import njit
 
 from athanor.values import formulas
 
-_uncertainty = njit(formulas.uncertainty)
-_recency = njit(formulas.recency)
-_gain_brandle2023 = njit(formulas.gain_brandle2023)
-_gain_pan2025 = njit(formulas.gain_pan2025)
+uncertainty = njit(formulas.uncertainty)
+recency = njit(formulas.recency)
+gain_brandle2023 = njit(formulas.gain_brandle2023)
+gain_pan2025 = njit(formulas.gain_pan2025)
 
 
 @njit(cache=True)
-def _pair(first, second):
+def pair_of(first, second):
     low, high = min(first, second), max(first, second)
     return np.int64(high) * (high + 1) // 2 + low
 
@@ -84,20 +84,20 @@ PATIENCE = 64
 def _draw(order, pool, tried, policy, rng):
     """Two independent uniform draws from what can be combined; one who never repeats rejects pairs tried before."""
     a, b = order[int(rng.random() * pool)], order[int(rng.random() * pool)]
-    if policy == MEMORYLESS or not tried[_pair(a, b)]:
+    if policy == MEMORYLESS or not tried[pair_of(a, b)]:
         return a, b
     for _ in range(PATIENCE):
         i, j = int(rng.random() * pool), int(rng.random() * pool)
-        if not tried[_pair(order[i], order[j])]:
+        if not tried[pair_of(order[i], order[j])]:
             return order[i], order[j]
     left = 0
     for i in range(pool):
         for j in range(pool):
-            left += not tried[_pair(order[i], order[j])]
+            left += not tried[pair_of(order[i], order[j])]
     place = int(rng.random() * left)
     for i in range(pool):
         for j in range(pool):
-            if not tried[_pair(order[i], order[j])]:
+            if not tried[pair_of(order[i], order[j])]:
                 if place == 0:
                     return order[i], order[j]
                 place -= 1
@@ -126,7 +126,7 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
         if refused[t]:
             gained[t] = inventory[0] - begun
             continue
-        number = _pair(a, b)
+        number = pair_of(a, b)
         repeated[t] = tried[number]
         tried[number] = True
         news = 0
@@ -174,12 +174,12 @@ def games(players, first, second, policy, rng, table, gifts, flags, out, ends):
             known[all_owned[k]] = False
         for t in range(lo, hi):
             if first[t] >= 0 and second[t] >= 0:
-                tried[_pair(first[t], second[t])] = False
+                tried[pair_of(first[t], second[t])] = False
     return orders[:used].copy()
 
 
 @njit(cache=True)
-def _note(a, b, t, gain, uses, last, worth):
+def note(a, b, t, gain, uses, last, worth):
     """Note a turn: both elements were used, at turn t, and gained what the turn gave."""
     for element in (a, b):
         uses[element] += 1
@@ -192,8 +192,10 @@ def _note(a, b, t, gain, uses, last, worth):
 def element_values(players, first, second, success, repeated, gained, pairs, elements, out):
     """Values that depend on the past, of given pairs at every turn, read before the turn's own update.
 
-    `pairs`: Int["turns pairs 2"]. Fills `out`: Float["4 turns pairs"], in the order of `formulas.PAST`.
+    `pairs`: Int["turns pairs 2"]. Fills `out`: Float["5 turns pairs"], in the order of `formulas.PAST`, then whether
+    the pair was tried.
     """
+    tried = np.zeros(elements * (elements + 1) // 2, np.bool_)
     uses, last, worth = np.zeros(elements), np.full(elements, -1, np.int64), np.zeros((2, elements))
     gain = np.empty(2)
     for p in range(len(players) - 1):
@@ -206,13 +208,57 @@ def element_values(players, first, second, success, repeated, gained, pairs, ele
                 for side in range(2):
                     e = pairs[t, k, side]
                     idle = now if last[e] < 0 else now - 1 - last[e]
-                    out[0, t, k] += _uncertainty(now, uses[e])
-                    out[1, t, k] += _recency(now, idle)
+                    out[0, t, k] += uncertainty(now, uses[e])
+                    out[1, t, k] += recency(now, idle)
                     out[2, t, k] += worth[0, e]
                     out[3, t, k] += worth[1, e]
-            gain[0] = _gain_brandle2023(gained[t], success[t], repeated[t])
-            gain[1] = _gain_pan2025(gained[t], success[t], repeated[t])
-            _note(first[t], second[t], now, gain, uses, last, worth)
+                out[4, t, k] = tried[pair_of(pairs[t, k, 0], pairs[t, k, 1])]
+            gain[0] = gain_brandle2023(gained[t], success[t], repeated[t])
+            gain[1] = gain_pan2025(gained[t], success[t], repeated[t])
+            note(first[t], second[t], now, gain, uses, last, worth)
+            tried[pair_of(first[t], second[t])] = True
         for t in range(lo, players[p + 1]):
+            tried[pair_of(first[t], second[t])] = False
             for e in (first[t], second[t]):
                 uses[e], last[e], worth[0, e], worth[1, e] = 0.0, -1, 0.0, 0.0
+
+
+@njit(cache=True)
+def unordered(k):
+    """The two places of pair number k, low and high: the inverse of `pair_of`."""
+    high = int((np.sqrt(8.0 * k + 1.0) - 1.0) / 2.0)
+    while high * (high + 1) // 2 > k:
+        high -= 1
+    while (high + 1) * (high + 2) // 2 <= k:
+        high += 1
+    return k - high * (high + 1) // 2, high
+
+
+@njit(cache=True)
+def _like(order, pool, wanted, recipe, rng):
+    """A uniform unordered pair of what can be combined that succeeds as `wanted` says; -1, -1 if there is none."""
+    pairs = pool * (pool + 1) // 2
+    for _ in range(PATIENCE):
+        i, j = unordered(int(rng.random() * pairs))
+        if (recipe[pair_of(order[i], order[j])] >= 0) == wanted:
+            return order[i], order[j]
+    left = 0
+    for k in range(pairs):
+        i, j = unordered(k)
+        left += (recipe[pair_of(order[i], order[j])] >= 0) == wanted
+    place = int(rng.random() * left)
+    for k in range(pairs):
+        i, j = unordered(k)
+        if (recipe[pair_of(order[i], order[j])] >= 0) == wanted:
+            if place == 0:
+                return order[i], order[j]
+            place -= 1
+    return -1, -1
+
+
+@njit(cache=True, nogil=True)
+def matched(order, starts, pools, success, recipe, rng, out):
+    """Fill `out`: Int["turns count 2"] with uniform unordered pairs that succeed or fail as each turn's choice did."""
+    for t in range(len(pools)):
+        for k in range(out.shape[1]):
+            out[t, k, 0], out[t, k, 1] = _like(order[starts[t] :], pools[t], success[t], recipe, rng)

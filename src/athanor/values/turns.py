@@ -38,16 +38,26 @@ def uniform_pairs(games: Games, seed: int, count: int = 1) -> Ints:
     chosen pair nor one tried before is left out.
     """
     turns, starts = len(games.pool), games.order.starts[games.choices.player]
-    if (games.pool == 0).any():
-        raise DataError("nothing could be combined at some turn; the games were not replayed by their rules")
     draws = stream(seed, "comparison").random((turns, 2 * count))
     places = (draws * games.pool[:, None]).astype(np.int64)
     return games.order.items[starts[:, None] + places].reshape(turns, count, 2)
 
 
+def matched_pairs(games: Games, seed: int, count: int = 1) -> Ints:
+    """Int["turns count 2"]: uniform over the unordered pairs that could be combined and make something exactly when
+    the chosen pair does (the matched comparison of Brändle et al. 2023). The chosen pair is one of them."""
+    found = np.empty((len(games.pool), count, 2), dtype=np.int32)
+    rng, starts = stream(seed, "matched comparison"), games.order.starts[games.choices.player]
+    loops.matched(games.order.items, starts, games.pool, games.success, games.world.recipe, rng, found)
+    if (found < 0).any():
+        raise DataError("a turn succeeded with elements that were not there to be combined; drop it from the games")
+    return found
+
+
 def turn_values(games: Games, fixed: PairValues, compared: Ints) -> TurnValues:
     """All values of each turn's chosen pair and of the pairs it is compared with, read before the turn's own update.
 
+    Beside the values of the past and those of `fixed` there is `tried`: 1 for a pair combined before, else 0.
     `games` must have no refused turns; they count as no turn (`Games.counted` leaves them out). `compared`:
     Int["turns comparisons 2"]. Source: Brändle et al. 2023 and Pan et al. 2025, their value models.
     """
@@ -56,11 +66,12 @@ def turn_values(games: Games, fixed: PairValues, compared: Ints) -> TurnValues:
     choices = games.choices
     chosen = np.stack([choices.first, choices.second], axis=1)[:, None, :]
     pairs = np.ascontiguousarray(np.concatenate([chosen, compared], axis=1))
-    found = np.empty((len(PAST), *pairs.shape[:2]))
+    names = (*PAST, "tried")
+    found = np.empty((len(names), *pairs.shape[:2]))
     loops.element_values(
         choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, pairs,
         games.world.n, found,
     )  # fmt: skip
     numbers: NDArray[np.int64] = pair_number(pairs[..., 0], pairs[..., 1])
-    past: dict[str, Floats] = {name: np.asarray(found[i]) for i, name in enumerate(PAST)}
+    past: dict[str, Floats] = {name: np.asarray(found[i]) for i, name in enumerate(names)}
     return TurnValues(past | {name: values[numbers] for name, values in fixed.values.items()})

@@ -1,0 +1,233 @@
+"""Choice models: how strongly each value moves a choice among all pairs, or against many sampled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import special
+
+from athanor.analysis.intervals import LEVEL, t_quantile
+from athanor.core.errors import DataError, UsageError
+from athanor.core.records import Estimate
+from athanor.values.arrays import Floats, Longs
+from athanor.values.formulas import PAST
+from athanor.values.games import Games
+from athanor.values.tables import PairValues
+from athanor.values.turns import TurnValues
+
+Evaluated = tuple[Floats, Floats, Floats]
+"""By player: log-likelihood Float["players"], its gradient Float["players terms"], and the information
+Float["players terms terms"]."""
+
+STEPS, TOLERANCE = 60, 1e-9
+"""Newton steps at most, and the Newton decrement at which the maximum is found."""
+LARGE = 20.0
+"""A coefficient beyond this means that a term separates the choices perfectly: odds of 1 to 500 million."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceFit:
+    """A fitted choice model."""
+
+    terms: tuple[str, ...]
+    beta: Floats
+    """Float["terms"]: change in log-odds by one standard deviation of a value (`tried`: of a repeat)."""
+    model_errors: Floats
+    """Float["terms"]: standard errors as if all choices were independent."""
+    cluster_errors: Floats | None
+    """Float["terms"]: standard errors robust to dependence within players; None with fewer than two of them."""
+    loglik: float
+    null: float
+    """Log-likelihood of choosing uniformly among the candidates."""
+    turns: int
+    players: int
+    excluded: int
+    """Turns left out: a choice that was no candidate, or that had no alternative."""
+    warnings: tuple[str, ...]
+    unknown: frozenset[str]
+    """Terms whose coefficient has no interval for one of the `warnings`."""
+    method: str
+
+    @property
+    def pseudo_r2(self) -> float | None:
+        """McFadden's 1 - loglik / null: 0 is a uniform choice, 1 a perfect prediction."""
+        return 1.0 - self.loglik / self.null if self.null else None
+
+    def estimates(self, group: str = "", level: float = LEVEL) -> tuple[Estimate, ...]:
+        """Each coefficient with its interval: cluster-robust, by Student's t with players - 1 degrees of freedom."""
+        found = []
+        for k, term in enumerate(self.terms):
+            value, half = float(self.beta[k]), None
+            if self.cluster_errors is not None and term not in self.unknown:
+                half = t_quantile(self.players - 1, level) * float(self.cluster_errors[k])
+            found.append(Estimate(
+                name=term, value=value, low=None if half is None else value - half,
+                high=None if half is None else value + half, level=level, n=self.players, unit="players",
+                method="; ".join([self.method, *self.warnings]), excluded=self.excluded, group=group,
+            ))  # fmt: skip
+        return tuple(found)
+
+
+def full_choice(
+    games: Games, fixed: PairValues, terms: Sequence[str], *, forbid_tried: bool = False, threads: int = 1
+) -> ChoiceFit:
+    """Conditional logit of each turn's choice among all pairs that could be combined (McFadden 1974).
+
+    Terms are names of values (of the past, or in `fixed`), each z-scored over the turn's candidates as the agents do
+    it, so that an agent's weight divided by its temperature is its coefficient; and `tried`, 1 for a pair combined
+    before: with it, not repeating is told apart from what untried pairs are worth. `forbid_tried` leaves such pairs
+    out of the candidates.
+    """
+    from athanor.values import full_choice as loops
+
+    if games.refused.any():
+        raise DataError(f"{int((games.refused > 0).sum())} turns were refused by the rules; pass games.counted()")
+    names = [name for name in fixed.values if name in terms]
+    known = (*PAST, "tried", *fixed.values)
+    for term in terms:
+        if term not in known:
+            raise UsageError(f"the term {term!r} is not one of {', '.join(known)}; pass one of them")
+    codes = np.array([(*PAST, "tried", *names).index(term) for term in terms])
+    stacked = np.stack([fixed.values[name] for name in names]) if names else np.zeros((1, 1))
+    choices, players, k = games.choices, games.choices.players, len(terms)
+    data = (choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, games.pool)
+    order = (games.order.starts, games.order.items)
+    counted = np.zeros(players, dtype=np.int64)
+
+    def evaluate(beta: Floats) -> Evaluated:
+        out = np.zeros(players), np.zeros((players, k)), np.zeros((players, k, k)), counted
+        counted[:] = 0
+
+        def some(span: tuple[int, int]) -> None:
+            loops.likelihood(span, data, order, codes, stacked, forbid_tried, beta, games.world.n, out)
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(some, _spans(choices.starts, 4 * threads)))
+        lower = np.tril(out[2])
+        return out[0], out[1], lower + np.swapaxes(np.tril(lower, -1), 1, 2)
+
+    what = "untried pairs" if forbid_tried else "all pairs"
+    method = f"conditional logit among {what}, z-scored by turn; sandwich by player, Student t"
+    return _fit(evaluate, tuple(terms), method, lambda: (int(counted.sum()), len(choices.first)))
+
+
+def sampled_choice(games: Games, values: TurnValues, terms: Sequence[str]) -> ChoiceFit:
+    """Conditional logit of each choice against sampled pairs (McFadden 1978), in pooled standard deviations.
+
+    Terms are scaled by the standard deviation of their differences, chosen minus compared, over all turns. With one
+    uniform pair a turn this is the publications' logistic regression without its coin flip; more make it less noisy.
+    """
+    for term in terms:
+        if term not in values.values:
+            raise UsageError(f"the term {term!r} is not one of {', '.join(values.values)}; pass one of them")
+    less = np.stack([values.compared(term) - values.chosen(term)[:, None] for term in terms], axis=-1)
+    flat = less.reshape(-1, len(terms))
+    scale = np.sqrt((flat**2).mean(axis=0))  # about zero: which of the two was chosen is a label, as in the coin flip
+    less /= np.where(scale > 0, scale, 1.0)
+    starts, player = games.choices.starts, games.choices.player
+
+    def evaluate(beta: Floats) -> Evaluated:
+        logits = less @ beta
+        top = np.maximum(logits.max(axis=1), 0.0)
+        weights = np.exp(logits - top[:, None])
+        total = np.exp(-top) + weights.sum(axis=1)
+        shares = weights / total[:, None]
+        means = np.einsum("ts,tsk->tk", shares, less)
+        spread = np.einsum("ts,tsk,tsl->tkl", shares, less, less) - means[:, :, None] * means[:, None, :]
+        found = (-top - np.log(total), -means, spread)
+        return tuple(_by_player(one, player, len(starts) - 1) for one in found)  # type: ignore[return-value]
+
+    count = less.shape[1]
+    method = f"conditional logit against {count} sampled pairs, pooled deviations; sandwich by player, Student t"
+    return _fit(evaluate, tuple(terms), method, lambda: (len(player), len(player)))
+
+
+def _by_player(rows: Floats, player: np.ndarray, players: int) -> Floats:
+    out = np.zeros((players, *rows.shape[1:]))
+    np.add.at(out, player, rows)
+    return out
+
+
+def _spans(starts: Longs, parts: int) -> list[tuple[int, int]]:
+    """Runs of players with about equally many turns."""
+    cuts = np.searchsorted(starts, np.linspace(0, starts[-1], parts + 1)[1:-1])
+    edges = np.unique(np.concatenate([[0], cuts, [len(starts) - 1]]))
+    return [(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _fit(
+    evaluate: Callable[[Floats], Evaluated], terms: tuple[str, ...], method: str, counts: Callable[[], tuple[int, int]]
+) -> ChoiceFit:
+    """Newton's method with step-halving; the log-likelihood is concave."""
+    if not terms:
+        raise UsageError("no term was given, at least one was expected; name a value")
+    beta, unknown = np.zeros(len(terms)), set[str]()
+    value, gradient, hessian = evaluate(beta)
+    null, warnings = float(value.sum()), []
+    if not counts()[0]:
+        raise DataError("no turn has a choice among at least two candidates; check the rules the turns are read by")
+    for _ in range(STEPS):
+        total, slope = hessian.sum(axis=0), gradient.sum(axis=0)
+        step = np.linalg.lstsq(total, slope, rcond=None)[0]
+        if slope @ step < TOLERANCE or np.abs(beta).max() > LARGE:
+            break
+        length = 1.0
+        while True:
+            tried = evaluate(beta + length * step)
+            if tried[0].sum() >= value.sum() or length < 1e-6:
+                break
+            length /= 2
+        beta, (value, gradient, hessian) = beta + length * step, tried
+    else:
+        warnings.append(f"not converged after {STEPS} steps: do not read the coefficients")
+        unknown.update(terms)
+    for term, coefficient in zip(terms, beta, strict=True):
+        if abs(coefficient) > LARGE:
+            warnings.append(f"{term} separates the choices: its coefficient has no finite estimate")
+            unknown.add(term)
+    total = hessian.sum(axis=0)
+    idle = [term for term in _dependent(total, terms) if term not in unknown]
+    if idle:
+        warnings.append(f"{', '.join(idle)} never vary or copy other terms: the coefficients are arbitrary")
+        unknown.update(idle)
+    inverse = np.linalg.pinv(total)
+    used, all_turns = counts()
+    players = int((np.abs(hessian).sum(axis=(1, 2)) > 0).sum())
+    return ChoiceFit(
+        terms=terms, beta=beta, model_errors=np.sqrt(np.diag(inverse)),
+        cluster_errors=_sandwich(inverse, gradient, players), loglik=float(value.sum()), null=null, turns=used,
+        players=players, excluded=all_turns - used, warnings=tuple(warnings), unknown=frozenset(unknown),
+        method=method,
+    )  # fmt: skip
+
+
+def _dependent(information: Floats, terms: tuple[str, ...]) -> list[str]:
+    """Terms that the information cannot tell from a mixture of others, by its null space."""
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    null = vectors[:, values < 1e-10]
+    flat = np.diag(information) <= 1e-12 * max(1.0, float(np.diag(information).max()))
+    return [t for t, row, zero in zip(terms, null, flat, strict=True) if zero or (np.abs(row) > 1e-3).any()]
+
+
+def _sandwich(inverse: Floats, gradient: Floats, players: int) -> Floats | None:
+    """Cluster-robust standard errors with the correction G / (G - 1) (Cameron and Miller 2015)."""
+    if players < 2:
+        return None
+    meat = gradient.T @ gradient * players / (players - 1)
+    return np.sqrt(np.diag(inverse @ meat @ inverse))
+
+
+def likelihood_ratio(small: ChoiceFit, large: ChoiceFit) -> float:
+    """The p-value of the larger of two nested models fitted to the same choices (chi-squared, independent turns)."""
+    if small.turns != large.turns or not set(small.terms) < set(large.terms):
+        raise UsageError(
+            f"models of {small.terms} over {small.turns} turns and {large.terms} over {large.turns} are not nested; "
+            "fit both to the same turns, the terms of one among the other's"
+        )
+    df = len(large.terms) - len(small.terms)
+    return float(special.chdtrc(df, max(0.0, 2 * (large.loglik - small.loglik))))
