@@ -12,7 +12,7 @@ from athanor.environments.alchemy.worlds import table
 from athanor.values.arrays import TableArrays, pair_number
 from athanor.values.games import Choices, replay, simulate
 from athanor.values.tables import PairValues
-from athanor.values.turns import matched_pairs, turn_values, uniform_pairs
+from athanor.values.turns import alike_pairs, matched_pairs, turn_values, uniform_pairs
 
 # a + b makes c and gives g (three elements are enough); c + c makes d; d makes nothing more.
 SMALL = TableArrays(Table(
@@ -98,3 +98,12 @@ def test_matched_comparisons_succeed_when_the_choice_did_and_are_uniform_over_un
     drawn = matched_pairs(small, 0)[:, 0]
     assert np.mean((drawn == [A, A]).all(axis=1)) == pytest.approx(0.5, abs=0.03)
     assert not ((drawn[:, 0] == A) & (drawn[:, 1] == B)).any()
+
+
+def test_pairs_alike_were_tried_exactly_when_the_choice_was():
+    games = game([(A, A), (A, B), (A, A), (B, B), (A, B)] + [(B, B)] * 3000, "strict")
+    pairs = alike_pairs(games, 0, 2)
+    values = turn_values(games, PairValues(SMALL), pairs)
+    assert (values.compared("tried") == games.repeated[:, None]).all()
+    last = pairs[5:].reshape(-1, 2)  # tried: aa, ab, bb, each as likely
+    assert np.mean(last[:, 0] != last[:, 1]) == pytest.approx(1 / 3, abs=0.03)

@@ -235,21 +235,23 @@ def unordered(k):
 
 
 @njit(cache=True)
-def _like(order, pool, wanted, recipe, rng):
-    """A uniform unordered pair of what can be combined that succeeds as `wanted` says; -1, -1 if there is none."""
-    pairs = pool * (pool + 1) // 2
+def _marked(order, pool, mark, wanted, rng):
+    """A uniform unordered pair of what can be combined whose mark is as wanted; -1, -1 if there is none.
+
+    `mark`: Bool["all-pairs"], by pair of elements.
+    """
+    pairs, left = pool * (pool + 1) // 2, 0
     for _ in range(PATIENCE):
         i, j = unordered(int(rng.random() * pairs))
-        if (recipe[pair_of(order[i], order[j])] >= 0) == wanted:
+        if mark[pair_of(order[i], order[j])] == wanted:
             return order[i], order[j]
-    left = 0
     for k in range(pairs):
         i, j = unordered(k)
-        left += (recipe[pair_of(order[i], order[j])] >= 0) == wanted
+        left += mark[pair_of(order[i], order[j])] == wanted
     place = int(rng.random() * left)
     for k in range(pairs):
         i, j = unordered(k)
-        if (recipe[pair_of(order[i], order[j])] >= 0) == wanted:
+        if mark[pair_of(order[i], order[j])] == wanted:
             if place == 0:
                 return order[i], order[j]
             place -= 1
@@ -257,8 +259,22 @@ def _like(order, pool, wanted, recipe, rng):
 
 
 @njit(cache=True, nogil=True)
-def matched(order, starts, pools, success, recipe, rng, out):
+def alike(players, first, second, repeated, order, order_starts, pools, elements, rng, out):
+    """Fill `out`: Int["turns count 2"] with uniform unordered pairs tried or not as each turn's choice was."""
+    tried = np.zeros(elements * (elements + 1) // 2, np.bool_)
+    for p in range(len(players) - 1):
+        mine = order[order_starts[p] : order_starts[p + 1]]
+        for t in range(players[p], players[p + 1]):
+            for k in range(out.shape[1]):
+                out[t, k, 0], out[t, k, 1] = _marked(mine, pools[t], tried, repeated[t], rng)
+            tried[pair_of(first[t], second[t])] = True
+        for t in range(players[p], players[p + 1]):
+            tried[pair_of(first[t], second[t])] = False
+
+
+@njit(cache=True, nogil=True)
+def matched(order, starts, pools, success, makes, rng, out):
     """Fill `out`: Int["turns count 2"] with uniform unordered pairs that succeed or fail as each turn's choice did."""
     for t in range(len(pools)):
         for k in range(out.shape[1]):
-            out[t, k, 0], out[t, k, 1] = _like(order[starts[t] :], pools[t], success[t], recipe, rng)
+            out[t, k, 0], out[t, k, 1] = _marked(order[starts[t] :], pools[t], makes, success[t], rng)

@@ -48,9 +48,22 @@ def matched_pairs(games: Games, seed: int, count: int = 1) -> Ints:
     the chosen pair does (the matched comparison of Brändle et al. 2023). The chosen pair is one of them."""
     found = np.empty((len(games.pool), count, 2), dtype=np.int32)
     rng, starts = stream(seed, "matched comparison"), games.order.starts[games.choices.player]
-    loops.matched(games.order.items, starts, games.pool, games.success, games.world.recipe, rng, found)
+    loops.matched(games.order.items, starts, games.pool, games.success, games.world.recipe >= 0, rng, found)
     if (found < 0).any():
         raise DataError("a turn succeeded with elements that were not there to be combined; drop it from the games")
+    return found
+
+
+def alike_pairs(games: Games, seed: int, count: int = 1) -> Ints:
+    """Int["turns count 2"]: uniform over the unordered pairs that could be combined and that had been tried exactly
+    when the chosen pair had: the choices of a player without preferences who repeats when this one does."""
+    found, choices = np.empty((len(games.pool), count, 2), dtype=np.int32), games.choices
+    loops.alike(
+        choices.starts, choices.first, choices.second, games.repeated, games.order.items, games.order.starts,
+        games.pool, games.world.n, stream(seed, "alike"), found,
+    )  # fmt: skip
+    if (found < 0).any():
+        raise DataError("a turn repeats a pair that could not be combined; drop it from the games")
     return found
 
 

@@ -1,0 +1,184 @@
+"""The published regressions of choices on values: each turn's pair against one random pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from athanor.core.errors import UsageError
+from athanor.core.records import Record
+from athanor.core.seeds import stream
+from athanor.values.arrays import Floats, Ints
+from athanor.values.formulas import PAST
+from athanor.values.games import Games
+from athanor.values.tables import PairValues
+from athanor.values.turns import TurnValues, matched_pairs, turn_values, uniform_pairs
+
+Comparison = Literal["uniform", "matched"]
+
+
+class Regression(Record, kw_only=True):
+    """A named regression. Its columns are those of `frame`."""
+
+    formula: str
+    source: str
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The values in it, each once, in the formula's order."""
+        known = (*PAST, "tried", *FIXED)
+        fixed = self.formula.partition("~")[2].partition("(")[0].replace("+", " ").replace(":", " ").split()
+        return tuple(dict.fromkeys(word for word in fixed if word in known))
+
+
+FIXED = ("similarity", "success", "empowerment", "empowerment_direct", "true_success", "true_empowerment")
+"""Values of pairs that do not change, by the names they have in tables of pair values."""
+
+_MAIN = "{0} + {1} + trial + {0}:trial + {1}:trial"
+_PAIR = "decision ~ -1 + " + _MAIN + " + (1 | player)"
+_ONE = "decision ~ -1 + {0} + trial + {0}:trial + (1 | player)"
+_BR = "Brändle et al. 2023, modelcomparison_alchemy2"
+
+REGRESSIONS: dict[str, Regression] = {
+    "uncertainty": Regression(
+        formula="decision ~ -1 + uncertainty + (1 | player)", source="Brändle et al. 2023, recovery of simulated agents"
+    ),
+    "recovery": Regression(
+        formula="decision ~ -1 + empowerment + uncertainty + (1 | player)",
+        source="Brändle et al. 2023, recovery of simulated agents",
+    ),
+    "main": Regression(
+        formula="decision ~ -1 + "
+        + _MAIN.format("empowerment", "uncertainty")
+        + " + (1 + "
+        + _MAIN.format("empowerment", "uncertainty")
+        + " | player)",
+        source="Pan et al. 2025, regression-script (id_by_id)",
+    ),
+    "brandle-empowerment-uncertainty": Regression(formula=_PAIR.format("empowerment", "uncertainty"), source=_BR),
+    "brandle-empowerment-recency": Regression(formula=_PAIR.format("empowerment", "recency"), source=_BR),
+    "brandle-success-uncertainty": Regression(formula=_PAIR.format("success", "uncertainty"), source=_BR),
+    "brandle-success-recency": Regression(formula=_PAIR.format("success", "recency"), source=_BR),
+    "brandle-uncertainty-recency": Regression(formula=_PAIR.format("uncertainty", "recency"), source=_BR),
+    "brandle-empowerment": Regression(formula=_ONE.format("empowerment"), source=_BR),
+    "brandle-uncertainty": Regression(formula=_ONE.format("uncertainty"), source=_BR),
+    "brandle-recency": Regression(formula=_ONE.format("recency"), source=_BR),
+    "brandle-value": Regression(formula=_ONE.format("value"), source=_BR),
+    "brandle-success": Regression(formula=_ONE.format("success"), source=_BR),
+    "brandle-true-empowerment": Regression(formula=_ONE.format("true_empowerment"), source=_BR),
+    "brandle-true-success": Regression(formula=_ONE.format("true_success"), source=_BR),
+}
+
+
+def regression(name: str) -> Regression:
+    """A regression by its name, or a formula of one's own. UsageError for another word."""
+    if "~" in name:
+        return Regression(formula=name, source="a formula of the user's")
+    if name not in REGRESSIONS:
+        raise UsageError(
+            f"regression {name!r} is not one of {', '.join(REGRESSIONS)}; pass one of them, or a formula such as "
+            "'decision ~ -1 + uncertainty + recency + (1 | player)'"
+        )
+    return REGRESSIONS[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Players that belong together (an arm, a model), with their turns' values.
+
+    `games` has no refused turns. The comparison's first pair of a turn is that of the published regressions; the
+    others serve the sampled choice models.
+    """
+
+    name: str
+    games: Games
+    values: TurnValues
+    comparison: Comparison
+    excluded: int = 0
+    """Turns left out before."""
+    temperature: float | None = None
+    """Sampling temperature of a model; None if unknown or not a model."""
+
+    @cached_property
+    def players(self) -> tuple[str, ...]:
+        """A label for every player, unique among groups."""
+        return tuple(f"{self.name}#{p:05d}" for p in range(self.games.choices.players))
+
+
+def group(
+    name: str,
+    games: Games,
+    fixed: PairValues,
+    *,
+    seed: int,
+    comparison: Comparison = "uniform",
+    count: int = 1,
+    excluded: int = 0,
+    temperature: float | None = None,
+) -> Group:
+    """A group from replayed games: turns that the rules refused are left out and counted.
+
+    `count`: how many pairs each choice is compared with. The draws depend on `seed` and `name`.
+    """
+    refused = int((games.refused > 0).sum())
+    games = games.counted() if refused else games
+    draw = uniform_pairs if comparison == "uniform" else matched_pairs
+    pairs = draw(games, int(stream(seed, "group", name).integers(2**31)), count)
+    return Group(
+        name=name, games=games, values=turn_values(games, fixed, pairs), comparison=comparison,
+        excluded=excluded + refused, temperature=temperature,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The columns of the published regressions over some groups, one row a turn.
+
+    `decision` is a coin flip; every value's column is chosen minus compared pair where it came up 1 and the negative
+    where 0. Columns other than `decision` and `player` are scaled to mean 0 and deviation 1 (n - 1) over all rows, as
+    R's `scale`; recency has its sign turned, so that a positive weight prefers elements just used.
+    """
+
+    columns: dict[str, Floats | Ints]
+    labels: tuple[str, ...]
+    """The label behind each number in `player`."""
+    groups: dict[str, range]
+    """Which players each group has."""
+    constant: tuple[str, ...]
+    """Columns that do not vary, and so could not be scaled; they are 0."""
+
+
+def frame(groups: Sequence[Group], seed: int) -> Frame:
+    """The regression's columns: decision, player, trial, inventory, temperature if all know it, and every value."""
+    if not groups:
+        raise UsageError("no group of players was given, at least one was expected; pass a run")
+    labels = tuple(label for one in groups for label in one.players)
+    edges = np.cumsum([0, *(len(one.players) for one in groups)])
+    raw: dict[str, Floats] = {
+        "trial": np.concatenate([one.games.choices.turn for one in groups]).astype(np.float64),
+        "inventory": np.concatenate([one.games.owned for one in groups]).astype(np.float64),
+    }
+    rows = len(raw["trial"])
+    decision = stream(seed, "decision").random(rows) < 0.5
+    sign = np.where(decision, 1.0, -1.0)
+    for name in groups[0].values.values:
+        delta = np.concatenate([one.values.chosen(name) - one.values.compared(name)[:, 0] for one in groups])
+        raw[name] = delta * (-sign if name == "recency" else sign)
+    temperatures = [one.temperature for one in groups]
+    if None not in temperatures:
+        lengths = [len(one.games.pool) for one in groups]
+        raw["temperature"] = np.repeat(np.array(temperatures, dtype=np.float64), lengths)
+    player = np.concatenate([one.games.choices.player + edges[k] for k, one in enumerate(groups)])
+    columns: dict[str, Floats | Ints] = {"decision": decision.astype(np.float64), "player": player.astype(np.int32)}
+    constant = []
+    for name, values in raw.items():
+        deviation = float(values.std(ddof=1)) if rows > 1 else 0.0
+        if not deviation > 0.0:
+            constant.append(name)
+        columns[name] = (values - values.mean()) / (deviation or 1.0)
+    spans = {one.name: range(int(edges[k]), int(edges[k + 1])) for k, one in enumerate(groups)}
+    return Frame(columns=columns, labels=labels, groups=spans, constant=tuple(constant))
