@@ -54,9 +54,20 @@ class Design:
         wide[self.fixed] = beta
         return wide
 
-    def spread(self) -> Floats:
-        """Float["columns"]: the root mean square of each column, the unit its coefficients are judged in."""
-        return np.sqrt(np.einsum("ij,ij->i", self.matrix, self.matrix) / self.n)
+    def gram(self, chosen: NDArray[np.int64]) -> Floats:
+        """Float["chosen chosen"]: mean products of some of the columns."""
+        part = self.matrix[chosen]
+        return part @ part.T / self.n
+
+    def scaling(self, chosen: NDArray[np.int64]) -> Floats:
+        """Lower triangular C with C'gram C = I: coefficients C v move the linear predictor by |v| (root mean square).
+
+        Wherever columns are centred and whatever their units are, coefficients in this basis are alike.
+        """
+        gram = self.gram(chosen)
+        size = np.sqrt(np.diag(gram))
+        root = np.linalg.cholesky(np.linalg.inv(gram / np.outer(size, size)))
+        return root / size[:, None]
 
     def sample(self, groups: int) -> Design:
         """The design of that many groups, evenly spaced over all."""

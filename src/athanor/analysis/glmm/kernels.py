@@ -84,8 +84,8 @@ def _respond(columns, response, lo, hi, poisson, effects, scratch):
         column = columns[j, lo:hi]
         for i in range(n):
             eta[i] = weight[i] * column[i]
-        for l in range(j + 1):
-            cross[j, l] = cross[l, j] = _dot(columns[l, lo:hi], eta)
+        for k in range(j + 1):
+            cross[j, k] = cross[k, j] = _dot(columns[k, lo:hi], eta)
     return 2.0 * loss
 
 
@@ -94,8 +94,8 @@ def _product(factor, u, effects):
     """b = L u."""
     for j in range(len(u)):
         total = 0.0
-        for l in range(j + 1):
-            total += factor[j, l] * u[l]
+        for k in range(j + 1):
+            total += factor[j, k] * u[k]
         effects[j] = total
 
 
@@ -105,8 +105,8 @@ def _transposed(factor, v, out):
     q = len(v)
     for j in range(q):
         total = 0.0
-        for l in range(j, q):
-            total += factor[l, j] * v[l]
+        for k in range(j, q):
+            total += factor[k, j] * v[k]
         out[j] = total
 
 
@@ -115,16 +115,16 @@ def _cholesky(factor, cross, root):
     """The lower Cholesky factor of H = I + L' cross L. H is at least I, so there is no pivot to fear."""
     q = len(cross)
     for j in range(q):
-        for l in range(j + 1):
-            total = 1.0 if j == l else 0.0
+        for k in range(j + 1):
+            total = 1.0 if j == k else 0.0
             for a in range(j, q):
                 inner = 0.0
-                for b in range(l, q):
-                    inner += cross[a, b] * factor[b, l]
+                for b in range(k, q):
+                    inner += cross[a, b] * factor[b, k]
                 total += factor[a, j] * inner
-            for a in range(l):
-                total -= root[j, a] * root[l, a]
-            root[j, l] = np.sqrt(total) if j == l else total / root[l, l]
+            for a in range(k):
+                total -= root[j, a] * root[k, a]
+            root[j, k] = np.sqrt(total) if j == k else total / root[k, k]
 
 
 @njit(cache=True, nogil=True)
@@ -132,12 +132,12 @@ def _solve(root, v):
     """Overwrite v with the solution of H x = v."""
     q = len(v)
     for j in range(q):
-        for l in range(j):
-            v[j] -= root[j, l] * v[l]
+        for k in range(j):
+            v[j] -= root[j, k] * v[k]
         v[j] /= root[j, j]
     for j in range(q - 1, -1, -1):
-        for l in range(j + 1, q):
-            v[j] -= root[l, j] * v[l]
+        for k in range(j + 1, q):
+            v[j] -= root[k, j] * v[k]
         v[j] /= root[j, j]
 
 
@@ -165,7 +165,7 @@ def _mode(columns, response, lo, hi, poisson, factor, u, scratch, small):
         _solve(root, step)
         if not np.sum(trial * step) > DECREMENT:
             return value, np.isfinite(value)
-        size = 1.0
+        size, reached = 1.0, value
         while steps < STEPS:
             steps += 1
             for j in range(q):
@@ -202,26 +202,23 @@ def _inverse(factor, root, inverse, covariance):
         column[:] = 0.0
         column[j] = 1.0
         _solve(root, column)
-        for l in range(q):
+        for k in range(q):
             total = 0.0
-            for a in range(l + 1):
-                total += factor[l, a] * column[a]
-            inverse[l, j] = total
+            for a in range(k + 1):
+                total += factor[k, a] * column[a]
+            inverse[k, j] = total
     for j in range(q):
-        for l in range(q):
+        for k in range(q):
             total = 0.0
-            for a in range(l + 1):
-                total += inverse[j, a] * factor[l, a]
-            covariance[j, l] = total
+            for a in range(k + 1):
+                total += inverse[j, a] * factor[k, a]
+            covariance[j, k] = total
     return logdet
 
 
 @njit(cache=True, nogil=True)
-def _slope(columns, lo, hi, poisson, covariance, pull, scratch, slope):
-    """d(log det H)/d(eta) of every row, less the row's `pull`.
-
-    `pull` is a combination of columns whose score is held at zero (fixed effects profiled out), or empty.
-    """
+def _slope(columns, lo, hi, poisson, covariance, scratch, slope):
+    """d(log det H)/d(eta) of every row: d(weight)/d(eta) times z'(L H^-1 L')z."""
     n, q = hi - lo, len(covariance)
     mean, weight, work = scratch[2][:n], scratch[3][:n], scratch[1][:n]
     slope[:] = 0.0
@@ -231,21 +228,17 @@ def _slope(columns, lo, hi, poisson, covariance, pull, scratch, slope):
         column, half = columns[j, lo:hi], 0.5 * covariance[j, j]
         for i in range(n):
             slope[i] += 2.0 * (work[i] + half * column[i]) * column[i]
-    work[:] = 0.0
-    _combine(columns, lo, hi, pull, work)
     for i in range(n):
-        change = 1.0 if poisson else 1.0 - 2.0 * mean[i]
-        slope[i] = weight[i] * (change * slope[i] - 2.0 * work[i])
+        slope[i] *= weight[i] if poisson else weight[i] * (1.0 - 2.0 * mean[i])
 
 
 @njit(cache=True, nogil=True)
-def deviance(columns, response, starts, first, last, poisson, beta, factor, pull, modes, d_factor, d_beta):
+def deviance(columns, response, starts, first, last, poisson, beta, factor, modes, d_factor, d_beta):
     """Laplace deviance of groups first:last without constants, and the number of modes not found.
 
     Adds the derivatives in L and beta, exact at the mode: the mode moves with the parameters, which is accounted
-    for by one adjoint solve a group (a = H^-1 L'Z's with s = d(log det H)/d(eta)). With a `pull` not of zeros the
-    derivative in L is that of deviance - pull'(d penalised deviance / d beta). `modes` is where Newton starts, and
-    is overwritten.
+    for by one adjoint solve a group (a = H^-1 L'Z's with s = d(log det H)/d(eta)). `modes` is where Newton starts,
+    and is overwritten.
     """
     q = factor.shape[0]
     scratch, small = _scratch(starts, first, last, q)
@@ -263,7 +256,7 @@ def deviance(columns, response, starts, first, last, poisson, beta, factor, pull
         failed += not found
         total += value + _inverse(factor, root, inverse, covariance)
         slope, moved = slopes[: hi - lo], eta[: hi - lo]
-        _slope(columns, lo, hi, poisson, covariance, pull, scratch, slope)
+        _slope(columns, lo, hi, poisson, covariance, scratch, slope)
         for j in range(q):
             through[j] = _dot(columns[j, lo:hi], slope)
         _transposed(factor, through, adjoint)
@@ -277,25 +270,52 @@ def deviance(columns, response, starts, first, last, poisson, beta, factor, pull
             moment[j] = _dot(columns[j, lo:hi], slope)
             d_beta[j] += moment[j]
         for j in range(q):
-            for l in range(q):
-                rise[j, l] = 0.0
+            for k in range(q):
+                rise[j, k] = 0.0
                 for a in range(q):
-                    rise[j, l] += cross[j, a] * inverse[a, l]
-                d_factor[j, l] += moment[j] * u[l] + 2.0 * rise[j, l] + score[j] * adjoint[l]
+                    rise[j, k] += cross[j, a] * inverse[a, k]
+                d_factor[j, k] += moment[j] * u[k] + 2.0 * rise[j, k] + score[j] * adjoint[k]
     return total, failed
 
 
 @njit(cache=True, nogil=True)
-def information(columns, response, starts, first, last, poisson, beta, factor, fixed, modes, shifts, spreads, gain, schur):
+def _outer(columns, lo, hi, fixed, weight, work, schur, mixed):
+    """Add X'WX of rows lo:hi into the lower triangle of `schur`; `mixed` = X'WZ."""
+    for j in range(len(fixed)):
+        x = columns[fixed[j], lo:hi]
+        for i in range(hi - lo):
+            work[i] = weight[i] * x[i]
+        for k in range(j + 1):
+            schur[j, k] += _dot(columns[fixed[k], lo:hi], work)
+        for k in range(mixed.shape[1]):
+            mixed[j, k] = _dot(columns[k, lo:hi], work)
+
+
+@njit(cache=True, nogil=True)
+def _bend(factor, shift, mixed, u, score, cross, turn):
+    """Add d^2(penalised deviance, u profiled out)/d(beta_j)d(L) of one group into `turn`, for one fixed effect j."""
+    q = len(u)
+    lifted = np.empty(q)
+    _product(factor, shift, lifted)
+    for j in range(q):
+        left = mixed[j] - _dot(cross[j], lifted)
+        for k in range(q):
+            turn[j, k] += 2.0 * (left * u[k] + score[j] * shift[k])
+
+
+@njit(cache=True, nogil=True)
+def information(columns, response, starts, first, last, poisson, beta, factor, fixed, modes, shifts, spreads, sums):
     """Penalised deviance at the modes; fills how modes answer to fixed effects, and how sure they are.
 
-    Adds the score of the fixed effects X'(y - mean) into `gain` and their information with the modes profiled out,
-    X'WX - X'WZ L H^-1 L' Z'WX, into `schur`. `fixed`: which columns are the fixed effects, p of them.
-    `shifts`: Float["groups q p"], H^-1 L'Z'WX (du/dbeta is its negative). `spreads`: Float["groups q q"], H^-1.
+    `fixed`: which columns are the fixed effects, p of them. `shifts`: Float["groups q p"], H^-1 L'Z'WX (du/dbeta is
+    its negative). `spreads`: Float["groups q q"], H^-1. Adds into `sums`: the score of the fixed effects X'(y - mean);
+    their information with the modes profiled out, X'WX - X'WZ L H^-1 L' Z'WX (lower triangle); and Float["p q q"],
+    the derivative in L of the penalised deviance's gradient in the fixed effects.
     """
+    gain, schur, turn = sums
     q, p = factor.shape[0], len(fixed)
     scratch, small = _scratch(starts, first, last, q)
-    offset, weighted, mean, weight = scratch[:4]
+    offset, work, mean, weight, score, cross = scratch
     root, column = small[3], np.empty(q)
     mixed, projected = np.empty((p, q)), np.empty((p, q))
     total, failed = 0.0, 0
@@ -306,26 +326,19 @@ def information(columns, response, starts, first, last, poisson, beta, factor, f
         value, found = _mode(columns, response, lo, hi, poisson, factor, u, scratch, small)
         failed += not found
         total += value
-        work = weighted[: hi - lo]
         for i in range(hi - lo):
             work[i] = response[lo + i] - mean[i]
         for j in range(p):
             gain[j] += _dot(columns[fixed[j], lo:hi], work)
-        for j in range(p):
-            x = columns[fixed[j], lo:hi]
-            for i in range(hi - lo):
-                work[i] = weight[i] * x[i]
-            for l in range(j + 1):
-                schur[j, l] += _dot(columns[fixed[l], lo:hi], work)
-            for l in range(q):
-                mixed[j, l] = _dot(columns[l, lo:hi], work)
+        _outer(columns, lo, hi, fixed, weight, work, schur, mixed)
         for j in range(p):
             _transposed(factor, mixed[j], projected[j])
             column[:] = projected[j]
             _solve(root, column)
             shifts[g, :, j] = column
-            for l in range(j + 1):
-                schur[j, l] -= np.sum(column * projected[l])
+            for k in range(j + 1):
+                schur[j, k] -= _dot(column, projected[k])
+            _bend(factor, column, mixed[j], u, score, cross, turn[j])
         for j in range(q):
             column[:] = 0.0
             column[j] = 1.0

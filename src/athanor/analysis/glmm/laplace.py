@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 from scipy.special import gammaln
 
 from athanor.analysis.glmm import kernels
@@ -22,8 +21,9 @@ BLOCK = 4096
 """Rows after which a block of groups ends. Results depend on it in the last digits; they do not on the threads."""
 TASKS = 4
 """Tasks a thread and pass, so that no thread waits long for the last one."""
-SETTLED = 1e-14
-"""Fixed effects given the covariance are found when their squared Newton decrement (deviance) is below this."""
+SETTLED = 1e-8
+"""The squared Newton decrement (deviance) of the fixed effects given the covariance before the last step: after it
+their error, in standard errors, is of the order of this number, as Newton's method squares the error."""
 TRIALS = 60
 
 
@@ -41,6 +41,8 @@ class Information:
     """Float["groups q p"]: minus du/dbeta."""
     spreads: Floats
     """Float["groups q q"]: covariance of u given data and parameters."""
+    turn: Floats
+    """Float["p q(q+1)/2"]: derivative in L of the penalised deviance's gradient in the fixed effects."""
     failed: int
 
 
@@ -68,21 +70,19 @@ class Laplace:
         self.design, self._threads = design, threads
         self.modes = np.zeros((design.groups, design.q))
         cuts = np.searchsorted(design.starts, np.arange(0, design.n, BLOCK))
-        self._cuts = np.append(np.unique(cuts), design.groups)
-        self._cuts = np.unique(self._cuts)
+        self._cuts = np.unique(np.append(cuts, design.groups))
         self._constant = float(2.0 * gammaln(design.response + 1.0).sum()) if design.poisson else 0.0
 
-    def deviance(self, factor: Floats, beta: Floats, pull: Floats | None = None) -> tuple[float, Floats, Floats, int]:
+    def deviance(self, factor: Floats, beta: Floats) -> tuple[float, Floats, Floats, int]:
         """The deviance, its derivatives in the lower triangle of L and in beta, and how many modes were not found."""
         d = self.design
-        wide, held = d.widen(beta), np.empty(0) if pull is None else d.widen(pull)
-        blocks = len(self._cuts) - 1
+        wide, blocks = d.widen(beta), len(self._cuts) - 1
         values, failed = np.zeros(blocks), np.zeros(blocks, np.int64)
         d_factor, d_beta = np.zeros((blocks, d.q, d.q)), np.zeros((blocks, d.columns))
 
         def block(b: int) -> None:
             values[b], failed[b] = kernels.deviance(
-                d.matrix, d.response, d.starts, self._cuts[b], self._cuts[b + 1], d.poisson, wide, factor, held,
+                d.matrix, d.response, d.starts, self._cuts[b], self._cuts[b + 1], d.poisson, wide, factor,
                 self.modes, d_factor[b], d_beta[b],
             )  # fmt: skip
 
@@ -96,13 +96,13 @@ class Laplace:
         d = self.design
         wide, p, blocks = d.widen(beta), len(d.fixed), len(self._cuts) - 1
         values, failed = np.zeros(blocks), np.zeros(blocks, np.int64)
-        gain, schur = np.zeros((blocks, p)), np.zeros((blocks, p, p))
+        gain, schur, turn = np.zeros((blocks, p)), np.zeros((blocks, p, p)), np.zeros((blocks, p, d.q, d.q))
         shifts, spreads = np.empty((d.groups, d.q, p)), np.empty((d.groups, d.q, d.q))
 
         def block(b: int) -> None:
             values[b], failed[b] = kernels.information(
                 d.matrix, d.response, d.starts, self._cuts[b], self._cuts[b + 1], d.poisson, wide, factor, d.fixed,
-                self.modes, shifts, spreads, gain[b], schur[b],
+                self.modes, shifts, spreads, (gain[b], schur[b], turn[b]),
             )  # fmt: skip
 
         self._run(block)
@@ -110,7 +110,7 @@ class Laplace:
         whole = lower + np.tril(lower, -1).T
         return Information(
             penalised=float(values.sum()), gain=gain.sum(axis=0), schur=whole, shifts=shifts, spreads=spreads,
-            failed=int(failed.sum()),
+            turn=turn.sum(axis=0)[:, *np.tril_indices(d.q)], failed=int(failed.sum()),
         )  # fmt: skip
 
     def settle(self, factor: Floats, beta: Floats) -> tuple[Floats, Information]:
@@ -120,16 +120,17 @@ class Laplace:
         """
         here = self.information(factor, beta)
         for _ in range(TRIALS):
-            step = linalg.lstsq(here.schur, here.gain)[0]
+            step = np.linalg.lstsq(here.schur, here.gain)[0]
+            before, size, there = self.modes.copy(), 1.0, here
+            self.modes -= here.shifts @ step
             if not here.gain @ step > SETTLED:
-                break
-            before, size = self.modes.copy(), 1.0
+                return beta + step, here
             for _ in range(TRIALS):
-                self.modes[:] = before - size * (here.shifts @ step)
                 there = self.information(factor, beta + size * step)
                 if there.penalised <= here.penalised + 1e-12 * (1.0 + abs(here.penalised)):
                     break
                 size *= 0.5
+                self.modes[:] = before - size * (here.shifts @ step)
             beta, here = beta + size * step, there
         return beta, here
 
@@ -156,11 +157,11 @@ class Criterion:
     Parameters are the lower triangle of L by rows and, for nAGQ=1, the fixed effects. The diagonal of L is free in
     sign: the deviance is even in each column of L, so a covariance that is singular lies inside the domain and not on
     its edge. For nAGQ=0 the fixed effects are those of `Laplace.settle`, as lme4 has it, and the gradient takes them
-    along by a second adjoint.
+    along by an adjoint of its own.
     """
 
     def __init__(self, laplace: Laplace, nagq: NAGQ, beta: Floats) -> None:
-        self.laplace, self.nagq, self._beta = laplace, nagq, beta
+        self.laplace, self.nagq, self.beta = laplace, nagq, beta
         self.evaluations = 0
 
     def split(self, parameters: Floats) -> tuple[Floats, Floats]:
@@ -169,7 +170,7 @@ class Criterion:
         count = q * (q + 1) // 2
         factor = np.zeros((q, q))
         factor[np.tril_indices(q)] = parameters[:count]
-        return factor, (parameters[count:].copy() if self.nagq else self._beta)
+        return factor, (parameters[count:].copy() if self.nagq else self.beta)
 
     def __call__(self, parameters: Floats) -> Point:
         self.evaluations += 1
@@ -178,8 +179,7 @@ class Criterion:
             value, lower, d_beta, failed = self.laplace.deviance(factor, beta)
             return Point(value=value, gradient=np.concatenate([lower, d_beta]), beta=beta, failed=failed)
         beta, information = self.laplace.settle(factor, beta)
-        value, _, d_beta, failed = self.laplace.deviance(factor, beta)
-        pull = linalg.lstsq(2.0 * information.schur, d_beta)[0]
-        lower = self.laplace.deviance(factor, beta, pull)[1]
-        self._beta = beta
-        return Point(value=value, gradient=lower, beta=beta, failed=failed)
+        value, lower, d_beta, failed = self.laplace.deviance(factor, beta)
+        pull = np.linalg.lstsq(2.0 * information.schur, d_beta)[0]
+        self.beta = beta
+        return Point(value=value, gradient=lower - pull @ information.turn, beta=beta, failed=failed)

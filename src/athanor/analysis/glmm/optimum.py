@@ -52,8 +52,7 @@ class Optimum:
 
 def optimum(design: Design, nagq: NAGQ, threads: int) -> Optimum:
     """The minimum of a design's Laplace deviance."""
-    theta, scale = crude(design, nagq)
-    root, spent = np.diag(scale), 0
+    (theta, root), spent = crude(design, nagq), 0
     laplace = Laplace(design, threads)
     if design.groups >= RATIO * SAMPLE:
         part = _search(Laplace(design.sample(SAMPLE), threads), nagq, theta, None, root, NEAR)
@@ -66,14 +65,14 @@ def optimum(design: Design, nagq: NAGQ, threads: int) -> Optimum:
 
 
 def crude(design: Design, nagq: NAGQ) -> tuple[Floats, Floats]:
-    """Starting values of the covariance parameters, and rough standard errors of all parameters."""
-    spread = design.spread()
-    rows, columns = np.tril_indices(design.q)
-    theta = np.where(rows == columns, START, 0.0) / spread[rows]
-    scale = START / (spread[rows] * np.sqrt(2 * design.groups))
-    if nagq:
-        scale = np.append(scale, np.sqrt(START**2 / design.groups + 4 / design.n) / spread[design.fixed])
-    return theta, scale
+    """Starting values of the covariance parameters, and coordinates in which steps of 1 are about standard errors."""
+    lower = np.tril_indices(design.q)
+    scaling = design.scaling(np.arange(design.q))
+    moves = [np.outer(scaling[:, j], np.eye(design.q)[k])[lower] for j, k in zip(*lower, strict=True)]
+    random = START / np.sqrt(2 * design.groups) * np.stack(moves, axis=1)
+    fixed = np.sqrt(START**2 / design.groups + 4 / design.n) * design.scaling(design.fixed)
+    root = np.asarray(linalg.block_diag(random, fixed)) if nagq else random
+    return START * scaling[lower], root
 
 
 def _search(laplace: Laplace, nagq: NAGQ, theta: Floats, beta: Floats | None, root: Floats, close: float) -> Optimum:
@@ -83,15 +82,18 @@ def _search(laplace: Laplace, nagq: NAGQ, theta: Floats, beta: Floats | None, ro
         beta, _ = laplace.settle(np.zeros((q, q)), np.zeros(p))
     criterion = Criterion(laplace, nagq, beta)
     parameters = minimise(criterion, np.append(theta, beta) if nagq else theta, root, close)
+    hessian = differentiate(criterion, parameters, root)
     for _ in range(ROUNDS):
-        hessian = differentiate(criterion, parameters, root)
         root = whiten(hessian)
         before, parameters = parameters, minimise(criterion, parameters, root, CLOSE)
-        if np.abs(linalg.lstsq(root, parameters - before)[0]).max() < NEAR:
+        if np.abs(np.linalg.lstsq(root, parameters - before)[0]).max() < NEAR:
             break
+        hessian = differentiate(criterion, parameters, root)
     point = criterion(parameters)
     factor, _ = criterion.split(parameters)
-    factor *= np.where(np.diag(factor) < 0, -1.0, 1.0)
+    signs = np.where(np.diag(factor) < 0, -1.0, 1.0)  # of columns of L: the deviance is the same for either
+    factor *= signs
+    laplace.modes *= signs
     return Optimum(
         laplace=laplace, parameters=parameters, factor=factor, point=point, hessian=hessian,
         evaluations=criterion.evaluations, gradient=float(np.abs(root.T @ point.gradient).max()),
@@ -119,11 +121,18 @@ def minimise(criterion: Criterion, start: Floats, root: Floats, close: float) ->
 
 
 def differentiate(criterion: Criterion, parameters: Floats, root: Floats) -> Hessian:
-    """Central differences of the exact gradient along the columns of `root`."""
+    """Central differences of the exact gradient along the columns of `root`.
+
+    The second evaluation of a pair starts at the first one's answer mirrored, which is right to second order.
+    """
     count = len(parameters)
     matrix, answers = np.empty((count, count)), []
+    beta, modes, reached = criterion(parameters).beta, criterion.laplace.modes.copy(), criterion.laplace.modes
     for k in range(count):
-        ahead, behind = criterion(parameters + STEP * root[:, k]), criterion(parameters - STEP * root[:, k])
+        ahead = criterion(parameters + STEP * root[:, k])
+        reached[:], criterion.beta = 2 * modes - reached, 2 * beta - ahead.beta
+        behind = criterion(parameters - STEP * root[:, k])
+        reached[:], criterion.beta = modes, beta
         matrix[:, k] = root.T @ (ahead.gradient - behind.gradient) / (2 * STEP)
         answers.append((ahead.beta - behind.beta) / (2 * STEP))
     return Hessian(root=root, matrix=(matrix + matrix.T) / 2, answers=np.stack(answers, axis=1))
