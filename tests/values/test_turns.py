@@ -100,10 +100,11 @@ def test_matched_comparisons_succeed_when_the_choice_did_and_are_uniform_over_un
     assert not ((drawn[:, 0] == A) & (drawn[:, 1] == B)).any()
 
 
-def test_pairs_alike_were_tried_exactly_when_the_choice_was():
-    games = game([(A, A), (A, B), (A, A), (B, B), (A, B)] + [(B, B)] * 3000, "strict")
-    pairs = alike_pairs(games, 0, 2)
-    values = turn_values(games, PairValues(SMALL), pairs)
-    assert (values.compared("tried") == games.repeated[:, None]).all()
-    last = pairs[5:].reshape(-1, 2)  # tried: aa, ab, bb, each as likely
-    assert np.mean(last[:, 0] != last[:, 1]) == pytest.approx(1 / 3, abs=0.03)
+def test_pairs_alike_were_tried_and_are_self_pairs_exactly_when_the_choice_is():
+    games = game([(A, A), (A, B), (A, A), (B, B), (A, B), (C, C), (A, C)] + [(B, B)] * 1500 + [(A, C)] * 1500, "strict")
+    values = turn_values(games, PairValues(SMALL), alike_pairs(games, 0, 2))
+    for mark in ("tried", "self_pair"):
+        assert (values.compared(mark) == values.chosen(mark)[:, None]).all()
+    drawn = alike_pairs(games, 1)[7:, 0]
+    assert np.mean(drawn[:1500, 0] == A) == pytest.approx(1 / 3, abs=0.04)  # tried self-pairs: aa, bb, cc
+    assert np.mean((drawn[1500:] == C).any(axis=1)) == pytest.approx(1 / 2, abs=0.04)  # tried others: ab, ac

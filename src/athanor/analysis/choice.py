@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -62,10 +62,11 @@ class ChoiceFit:
         found = []
         for k, term in enumerate(self.terms):
             value, half = float(self.beta[k]), None
+            finite = abs(value) <= LARGE
             if self.cluster_errors is not None and term not in self.unknown:
                 half = t_quantile(self.players - 1, level) * float(self.cluster_errors[k])
             found.append(Estimate(
-                name=term, value=value, low=None if half is None else value - half,
+                name=term, value=value if finite else None, low=None if half is None else value - half,
                 high=None if half is None else value + half, level=level, n=self.players, unit="players",
                 method="; ".join([self.method, *self.warnings]), excluded=self.excluded, group=group,
             ))  # fmt: skip
@@ -78,25 +79,39 @@ def full_choice(
     """Conditional logit of each turn's choice among all pairs that could be combined (McFadden 1974).
 
     Terms are names of values (of the past, or in `fixed`), each z-scored over the turn's candidates as the agents do
-    it, so that an agent's weight divided by its temperature is its coefficient; and `tried`, 1 for a pair combined
-    before: with it, not repeating is told apart from what untried pairs are worth. `forbid_tried` leaves such pairs
-    out of the candidates.
+    it, so that an agent's weight divided by its temperature is its coefficient; and the marks `tried` and `self_pair`,
+    1 for a pair combined before and for one of an element with itself: with them, not repeating and drawing two
+    elements independently (which takes a self-pair half as often as another, -0.69) are told apart from what pairs are
+    worth. `forbid_tried` leaves tried pairs out of the candidates; so does a `tried` that no choice ever is, whose
+    coefficient then has no finite estimate.
     """
-    from athanor.values import full_choice as loops
-
     if games.refused.any():
         raise DataError(f"{int((games.refused > 0).sum())} turns were refused by the rules; pass games.counted()")
-    names = [name for name in fixed.values if name in terms]
-    known = (*PAST, "tried", *fixed.values)
+    known = (*PAST, "tried", "self_pair", *fixed.values)
     for term in terms:
         if term not in known:
             raise UsageError(f"the term {term!r} is not one of {', '.join(known)}; pass one of them")
-    codes = np.array([(*PAST, "tried", *names).index(term) for term in terms])
+    rest = tuple(term for term in terms if term != "tried")
+    if "tried" in terms and rest and not games.repeated.any():
+        return _never_tried(full_choice(games, fixed, rest, forbid_tried=True, threads=threads), tuple(terms))
+    evaluate, counted = _over_all_pairs(games, fixed, terms, forbid_tried, threads)
+    what = "untried pairs" if forbid_tried else "all pairs"
+    method = f"conditional logit among {what}, z-scored by turn; sandwich by player, Student t"
+    return _fit(evaluate, tuple(terms), method, lambda: (int(counted.sum()), len(games.pool)))
+
+
+def _over_all_pairs(
+    games: Games, fixed: PairValues, terms: Sequence[str], forbid_tried: bool, threads: int
+) -> tuple[Callable[[Floats], Evaluated], Longs]:
+    """The likelihood as a function of the coefficients, and by player the turns that count in it, once evaluated."""
+    from athanor.values import full_choice as loops
+
+    names = [name for name in fixed.values if name in terms]
+    codes = np.array([(*PAST, "tried", "self_pair", *names).index(term) for term in terms])
     stacked = np.stack([fixed.values[name] for name in names]) if names else np.zeros((1, 1))
     choices, players, k = games.choices, games.choices.players, len(terms)
     data = (choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, games.pool)
-    order = (games.order.starts, games.order.items)
-    counted = np.zeros(players, dtype=np.int64)
+    order, counted = (games.order.starts, games.order.items), np.zeros(players, dtype=np.int64)
 
     def evaluate(beta: Floats) -> Evaluated:
         out = np.zeros(players), np.zeros((players, k)), np.zeros((players, k, k)), counted
@@ -110,9 +125,18 @@ def full_choice(
         lower = np.tril(out[2])
         return out[0], out[1], lower + np.swapaxes(np.tril(lower, -1), 1, 2)
 
-    what = "untried pairs" if forbid_tried else "all pairs"
-    method = f"conditional logit among {what}, z-scored by turn; sandwich by player, Student t"
-    return _fit(evaluate, tuple(terms), method, lambda: (int(counted.sum()), len(choices.first)))
+    return evaluate, counted
+
+
+def _never_tried(fit: ChoiceFit, terms: tuple[str, ...]) -> ChoiceFit:
+    """A fit among untried pairs as the limit of one with `tried`, whose coefficient is minus infinity."""
+    place = terms.index("tried")
+    errors = None if fit.cluster_errors is None else np.insert(fit.cluster_errors, place, np.inf)
+    return replace(
+        fit, terms=terms, beta=np.insert(fit.beta, place, -np.inf), unknown=fit.unknown | {"tried"},
+        model_errors=np.insert(fit.model_errors, place, np.inf), cluster_errors=errors,
+        warnings=(*fit.warnings, "no choice repeats a pair: tried separates the choices, its coefficient is unbounded"),
+    )  # fmt: skip
 
 
 def sampled_choice(games: Games, values: TurnValues, terms: Sequence[str]) -> ChoiceFit:

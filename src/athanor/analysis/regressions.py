@@ -30,7 +30,7 @@ class Regression(Record, kw_only=True):
     @property
     def terms(self) -> tuple[str, ...]:
         """The values in it, each once, in the formula's order."""
-        known = (*PAST, "tried", *FIXED)
+        known = (*PAST, "tried", "self_pair", *FIXED)
         fixed = self.formula.partition("~")[2].partition("(")[0].replace("+", " ").replace(":", " ").split()
         return tuple(dict.fromkeys(word for word in fixed if word in known))
 

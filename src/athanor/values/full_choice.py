@@ -7,9 +7,9 @@ from numba import njit
 
 from athanor.values.loops import gain_brandle2023, gain_pan2025, note, pair_of, recency, uncertainty
 
-TRIED = 4
-"""Code of the term that is 1 for a pair combined before and 0 for another; the codes below it are those of
-`formulas.PAST`, those above it (from 5) number the values of pairs that do not change."""
+TRIED, SELF, FIXED = 4, 5, 6
+"""Codes of terms: below TRIED those of `formulas.PAST`; TRIED and SELF are 1 for a pair combined before, and for one of
+an element with itself, else 0; from FIXED on they number the values of pairs that do not change."""
 
 
 @njit(cache=True)
@@ -37,7 +37,7 @@ def _candidates(n, order, tried, forbidden, open_):
 
 @njit(cache=True)
 def _design(n, order, codes, fixed, elements, tried, open_, columns):
-    """Write the terms of every pair of n elements, z-scored over the candidates but for `tried`; Float["terms pairs"].
+    """Write Float["terms pairs"]: the terms of all pairs of n elements, z-scored over the candidates but for the marks.
 
     Pairs are numbered as everywhere, by their places in the order of discovery.
     """
@@ -49,15 +49,17 @@ def _design(n, order, codes, fixed, elements, tried, open_, columns):
                     value = elements[code, i] + elements[code, j]
                 elif code == TRIED:
                     value = 1.0 if tried[pair_of(order[i], order[j])] else 0.0
+                elif code == SELF:
+                    value = 1.0 if i == j else 0.0
                 else:
-                    value = fixed[code - TRIED - 1, pair_of(order[i], order[j])]
+                    value = fixed[code - FIXED, pair_of(order[i], order[j])]
                 columns[c, k] = value
                 if open_[k]:
                     total += value
                     squares += value * value
                     count += 1
                 k += 1
-        if code == TRIED:
+        if code in (TRIED, SELF):
             continue
         mean = total / count
         variance = squares / count - mean * mean

@@ -55,8 +55,11 @@ def matched_pairs(games: Games, seed: int, count: int = 1) -> Ints:
 
 
 def alike_pairs(games: Games, seed: int, count: int = 1) -> Ints:
-    """Int["turns count 2"]: uniform over the unordered pairs that could be combined and that had been tried exactly
-    when the chosen pair had: the choices of a player without preferences who repeats when this one does."""
+    """Int["turns count 2"]: uniform over the unordered pairs that could be combined and are like the chosen one.
+
+    Alike are two pairs of which both had been tried or neither, and both are of an element with itself or neither: the
+    choices of a player without preferences who repeats, and doubles, when this one does.
+    """
     found, choices = np.empty((len(games.pool), count, 2), dtype=np.int32), games.choices
     loops.alike(
         choices.starts, choices.first, choices.second, games.repeated, games.order.items, games.order.starts,
@@ -70,7 +73,8 @@ def alike_pairs(games: Games, seed: int, count: int = 1) -> Ints:
 def turn_values(games: Games, fixed: PairValues, compared: Ints) -> TurnValues:
     """All values of each turn's chosen pair and of the pairs it is compared with, read before the turn's own update.
 
-    Beside the values of the past and those of `fixed` there is `tried`: 1 for a pair combined before, else 0.
+    Beside the values of the past and those of `fixed` there are two marks: `tried`, 1 for a pair combined before, else
+    0, and `self_pair`, 1 for a pair of an element with itself, else 0.
     `games` must have no refused turns; they count as no turn (`Games.counted` leaves them out). `compared`:
     Int["turns comparisons 2"]. Source: Brändle et al. 2023 and Pan et al. 2025, their value models.
     """
@@ -87,4 +91,5 @@ def turn_values(games: Games, fixed: PairValues, compared: Ints) -> TurnValues:
     )  # fmt: skip
     numbers: NDArray[np.int64] = pair_number(pairs[..., 0], pairs[..., 1])
     past: dict[str, Floats] = {name: np.asarray(found[i]) for i, name in enumerate(names)}
+    past["self_pair"] = (pairs[..., 0] == pairs[..., 1]).astype(np.float64)
     return TurnValues(past | {name: values[numbers] for name, values in fixed.values.items()})

@@ -1,0 +1,183 @@
+"""What drives choices: the published regression, better estimates beside it, and random players for comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from msgspec.structs import replace as with_fields
+
+from athanor.analysis import glmm
+from athanor.analysis.choice import full_choice, sampled_choice
+from athanor.analysis.intervals import LEVEL
+from athanor.analysis.regressions import Group, Regression, frame, group
+from athanor.core.errors import UsageError
+from athanor.core.records import Estimate, Record
+from athanor.core.seeds import stream
+from athanor.values.games import simulate
+from athanor.values.tables import PairValues
+from athanor.values.turns import TurnValues, alike_pairs, turn_values
+
+SAMPLED = 20
+"""Pairs that each choice is compared with in the sampled choice model."""
+PLAYERS = 200
+"""Random players of each kind, at least."""
+BATCH = 10
+"""Draws of null choices made at once."""
+
+PUBLISHED, MANY, ALL, NULL = "published", f"{SAMPLED} sampled pairs", "all pairs, repeats and doubles apart", "null"
+"""The kinds of weight, as they stand in an estimate's name behind the term."""
+NEVER_REPEATS, MEMORYLESS = "random-never-repeat (simulated)", "random (simulated)"
+
+
+class Options(Record, kw_only=True):
+    """How weights are estimated."""
+
+    seed: int
+    nagq: int = 1
+    """1: full Laplace approximation; 0: as the publications fitted."""
+    nulls: int = 0
+    """Draws of null choices for each group; 0 makes none."""
+    threads: int = 1
+
+
+def named(term: str, kind: str) -> str:
+    """The name of an estimate.
+
+    >>> named("uncertainty", PUBLISHED)
+    'weight of uncertainty (published)'
+    """
+    return f"weight of {term} ({kind})"
+
+
+def baselines(groups: Sequence[Group], fixed: PairValues, options: Options) -> tuple[Group, ...]:
+    """Random players, never-repeating and memoryless, with the groups' rules and numbers of turns."""
+    games = groups[0].games
+    lengths = np.concatenate([np.diff(one.games.choices.starts) for one in groups])
+    lengths = np.resize(lengths, max(PLAYERS, len(lengths)))
+    found = []
+    for name, never in ((NEVER_REPEATS, True), (MEMORYLESS, False)):
+        played = simulate(games.world, games.rules, lengths, options.seed, never_repeats=never)
+        found.append(group(
+            name, played, fixed, seed=options.seed, comparison=groups[0].comparison, count=SAMPLED
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def weights(
+    groups: Sequence[Group], fixed: PairValues, regression: Regression, options: Options
+) -> tuple[Estimate, ...]:
+    """Every weight of every group and of the random players, in the order of the groups.
+
+    The groups must have been made with `count=SAMPLED` on one world by one set of rules. Published weights are on the
+    scale of a standard deviation over all groups (over the random players for theirs), as published; the others over
+    the group alone.
+    """
+    _refuse_mixture(groups)
+    random = baselines(groups, fixed, options)
+    found = [*_published(groups, regression, options)]
+    for one in random:  # each alone: pooled with others its weights would be drawn towards theirs
+        found += _fit([one], regression, options)
+    for one in (*groups, *random):
+        found += _better(one, fixed, regression, options)
+        if options.nulls and one not in random:
+            found += null_weights(one, fixed, regression, options)
+    order = {one.name: k for k, one in enumerate((*groups, *random))}
+    return tuple(sorted(found, key=lambda estimate: order.get(estimate.group, -1)))
+
+
+def _refuse_mixture(groups: Sequence[Group]) -> None:
+    if not groups:
+        raise UsageError("no group of players was given, at least one was expected; pass a run")
+    worlds = {(one.games.world.table.digest, one.games.rules.name) for one in groups}
+    names = [one.name for one in groups]
+    if len(worlds) > 1 or len(set(names)) < len(names):
+        raise UsageError(
+            f"groups {', '.join(names)} are of {len(worlds)} worlds and rules with {len(set(names))} different names; "
+            "pass groups of one world under one set of rules, each with a name of its own"
+        )
+
+
+def _published(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
+    """The mixed model over all groups where its values vary by player, else over each alone."""
+    random = regression.formula.rpartition("(")[2]
+    if any(term in random for term in regression.terms):
+        yield from _fit(groups, regression, options)
+    else:
+        for one in groups:
+            yield from _fit([one], regression, options)
+
+
+def _fit(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
+    table = frame(groups, options.seed)
+    excluded = {one.name: one.excluded for one in groups}
+    if len(table.labels) < 2:
+        for term in regression.terms:
+            yield Estimate(
+                name=named(term, PUBLISHED), value=None, low=None, high=None, level=None, n=len(table.labels),
+                unit="players", method="a mixed model needs at least two players", group=groups[0].name,
+                excluded=groups[0].excluded,
+            )  # fmt: skip
+        return
+    fit = glmm.fit(regression.formula, table.columns, nagq=options.nagq, threads=options.threads)  # type: ignore[arg-type]
+    doubts = "".join(f"; {note}" for note in fit.diagnostics.notes)
+    if len(groups) > 1:
+        pooled = [with_fields(e, group="all groups") for e in fit.estimates()]
+        found = [e for name, players in table.groups.items() for e in fit.mean_coefficients(players, name=name)]
+        found = [*pooled, *(e for e in found if e.name != "1" and e.name != "Intercept")]
+    else:
+        found = [with_fields(e, group=groups[0].name) for e in fit.estimates()]
+    for estimate in found:
+        yield with_fields(
+            estimate, name=named(estimate.name, PUBLISHED), unit="players", method=estimate.method + doubts,
+            excluded=excluded.get(estimate.group, sum(excluded.values())),
+        )  # fmt: skip
+
+
+def _better(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:
+    """Choice models of the regression's values: against many sampled pairs, and among all pairs with repeats apart."""
+    terms = [term for term in regression.terms if term not in ("tried", "self_pair")]
+    sampled = sampled_choice(one.games, one.values, terms)
+    whole = full_choice(one.games, fixed, [*terms, "tried", "self_pair"], threads=options.threads)
+    for fit, kind in ((sampled, MANY), (whole, ALL)):
+        for estimate in fit.estimates(one.name):
+            yield with_fields(
+                estimate, name=named(estimate.name, kind), excluded=estimate.excluded + one.excluded,
+            )  # fmt: skip
+
+
+def null_weights(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:
+    """The published weights of a player without preferences who repeats exactly when these players do.
+
+    Each draw puts a uniform pair among those alike (`alike_pairs`) in the place of the chosen one and keeps everything
+    else, past and comparison. The value is the mean over draws and the interval holds the middle 95% of them; `method`
+    has the two-sided p-value of the observed weight (Phipson and Smyth 2010).
+    """
+    terms = [term for term in regression.terms if term not in ("tried", "self_pair")]
+    single = replace(one, values=_first_pair(one.values, terms))
+    observed = sampled_choice(one.games, single.values, terms).beta
+    seeds = stream(options.seed, "null", one.name).integers(2**31, size=-(-options.nulls // BATCH))
+    draws = np.array([beta for seed in seeds for beta in _null_batch(single, fixed, terms, int(seed))])[: options.nulls]
+    for k, term in enumerate(terms):
+        centre = draws[:, k].mean()
+        beyond = int((np.abs(draws[:, k] - centre) >= abs(observed[k] - centre)).sum())
+        low, high = np.quantile(draws[:, k], [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+        yield Estimate(
+            name=named(term, NULL), value=float(centre), low=float(low), high=float(high), level=LEVEL,
+            n=len(draws), unit="draws", excluded=one.excluded, group=one.name,
+            method=f"weights of random choices alike in what they repeat; observed {observed[k]:.3f}, "
+            f"p = {(beyond + 1) / (len(draws) + 1):.3g}",
+        )  # fmt: skip
+
+
+def _first_pair(values: TurnValues, terms: Sequence[str]) -> TurnValues:
+    return TurnValues({term: values.values[term][:, :2] for term in terms})
+
+
+def _null_batch(one: Group, fixed: PairValues, terms: list[str], seed: int) -> Iterator[np.ndarray]:
+    needed = PairValues(fixed.world, {name: values for name, values in fixed.values.items() if name in terms})
+    drawn = turn_values(one.games, needed, alike_pairs(one.games, seed, BATCH))
+    for k in range(BATCH):
+        values = {term: np.stack([drawn.compared(term)[:, k], one.values.compared(term)[:, 0]], 1) for term in terms}
+        yield sampled_choice(one.games, TurnValues(values), terms).beta
