@@ -9,10 +9,10 @@ from time import perf_counter
 
 from athanor.agents.registry import AgentName, LanguageOptions
 from athanor.analysis.arms import BASELINES
-from athanor.commands import play_alchemy
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
 from athanor.reports.page import report
+from athanor.studies import playing
 
 WORLDS = {"atelier": "atelier", "opaque": "generated:opaque:1"}
 
@@ -56,7 +56,7 @@ def run(config: Config) -> int:
 def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> Path:
     """One arm, in a folder of its own."""
     print(f"{name}: {episodes} episodes of {config.turns} turns", file=sys.stderr)
-    play = play_alchemy.Config(
+    play = playing.Config(
         table=table,
         rules="strict",
         agent=agent,
@@ -68,5 +68,5 @@ def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int
         language=options,
         backend=BackendConfig(llama=LlamaConfig(slots=config.episodes, context=4096)),
     )
-    play_alchemy.told(play, play_alchemy.play(play))
+    playing.told(play, playing.play(play))
     return play.out

@@ -1,0 +1,210 @@
+"""An agent plays alchemy into a run folder: every turn is written as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from athanor.agents.registry import AGENTS, AgentName, LanguageOptions, max_tokens_of
+from athanor.core.build import build_name, versions
+from athanor.core.errors import UsageError
+from athanor.core.play import Planned, play_many
+from athanor.core.progress import progress
+from athanor.core.protocols import Agent
+from athanor.core.records import Episode, Failure, Turn
+from athanor.core.store import Manifest, RunFolder
+from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Sight
+from athanor.environments.alchemy.worlds import table
+from athanor.models.backends import BACKENDS, BackendConfig
+from athanor.models.backends.llamacpp import model_path
+
+Ended = dict[str, Failure | None]
+"""The key of each episode that ended, with the failure that ended it if one did. The episodes are on disk: a run's
+turns are not kept in memory for this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Play episodes of alchemy and write them to a run folder."""
+
+    table: str
+    """atelier, little-alchemy-2, wordcraft, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, a file."""
+    rules: Literal["strict", "pan2025", "brandle2023"]
+    """strict is exact; the others are the published studies' games, defects included."""
+    agent: AgentName
+    """Who plays. `language` needs --model."""
+    episodes: int
+    """Episodes to play."""
+    turns: int
+    """Turns of an episode, at most."""
+    seed: int
+    """All randomness follows from it."""
+    out: Path
+    """The run folder to make; refused if it exists, unless --resume is given."""
+    split: Literal["open", "train", "test"] = "open"
+    """open: discover as much as possible. train, test: targeted tasks, one after the other."""
+    resume: bool = False
+    """Go on with the run in --out, if there is one; ended episodes are kept, those that ended in an error retried."""
+    concurrency: int = 0
+    """Episodes played at once; 0 is as many as the backend can work on."""
+    label: str = ""
+    """What reports call this run; left out, it is made from the agent and its settings."""
+    language: Annotated[LanguageOptions, tyro.conf.arg(name="")] = field(default_factory=LanguageOptions)
+    backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(default_factory=BackendConfig)
+
+
+def play(config: Config) -> Ended:
+    """Play what is not yet played, and give what ended now."""
+    if config.episodes < 1 or config.turns < 1:
+        raise UsageError(
+            f"{config.episodes} episodes of {config.turns} turns were asked for, at least one of each was expected; "
+            "pass --episodes and --turns of 1 or more"
+        )
+    if config.concurrency < 0:
+        raise UsageError(
+            f"concurrency {config.concurrency} was given, at least 1 was expected (or 0 for as many as the backend "
+            "works on); pass --concurrency 1 or more"
+        )
+    environment = Alchemy(table=table(config.table), rules=RULES[config.rules])
+    return asyncio.run(_whole(config, environment))
+
+
+def _asks(config: Config) -> bool:
+    return config.agent == "language"
+
+
+async def _whole(config: Config, environment: Alchemy) -> Ended:
+    """The backend and the agent are made first: a model or a setting that cannot be had leaves no folder behind."""
+    make, model = BACKENDS[config.backend.backend], config.language.model
+    backend = make(model, config.backend) if _asks(config) and model else None
+    try:
+        agent = AGENTS[config.agent](environment, config.language, backend)
+        manifest = manifest_of(config, environment)
+        slots = 1 if config.agent == "human" else backend.slots if backend else 8
+        begun = config.resume and (config.out / "manifest.json").exists()
+        folder = (RunFolder[Pair].resume if begun else RunFolder[Pair].create)(config.out, manifest)
+        try:
+            return await _play(config, environment, agent, slots, folder)
+        finally:
+            folder.close()
+    finally:
+        if backend:
+            await backend.close()
+
+
+def manifest_of(config: Config, environment: Alchemy) -> Manifest:
+    """What the run is. Settings that cannot change the science are told apart, and may change on --resume."""
+    science: dict[str, Any] = {
+        name: getattr(config, name) for name in ("table", "rules", "agent", "split", "episodes", "turns", "seed")
+    }
+    execution: dict[str, Any] = {"concurrency": config.concurrency, "command": " ".join(["athanor", *sys.argv[1:]])}
+    if _asks(config):
+        bound = max_tokens_of(config.language)
+        science |= {**asdict(config.language), "max_tokens": bound, "backend": config.backend.backend}
+        execution |= {"llama": asdict(config.backend.llama), "http": asdict(config.backend.http)}
+    return Manifest(
+        kind="play alchemy",
+        config=science,
+        execution=execution,
+        build=build_name(),
+        versions=versions(),
+        hashes={"table": environment.table.digest, **_model_hash(config)},
+        label=config.label or label_of(config),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _model_hash(config: Config) -> dict[str, str]:
+    """SHA-256 of the file that answers, where it is a file."""
+    if not _asks(config) or config.backend.backend == "openai":
+        return {}
+    model = config.language.model
+    path = model_path(model) if config.backend.backend == "llamacpp" else Path(model)
+    with open(path, "rb") as file:
+        return {"model": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def label_of(config: Config) -> str:
+    """The arm's name: the agent, and for a model what was not left at its default."""
+    if not _asks(config):
+        return config.agent
+    options, plain = config.language, LanguageOptions()
+    parts = [Path(options.model).stem if options.model.endswith((".gguf", ".json")) else options.model]
+    parts += [options.condition] if options.condition != plain.condition else []
+    parts += [f"T={options.temperature:g}"] if options.temperature is not None else []
+    parts += ["constrained"] if options.constrained else []
+    parts += [options.history] if options.history != plain.history else []
+    parts += ["by number"] if options.answer == "number" else []
+    parts += [f"effort {options.reasoning_effort}"] if options.reasoning_effort else []
+    return ", ".join(parts)
+
+
+async def _play(
+    config: Config, environment: Alchemy, agent: Agent[Sight, Pair], slots: int, folder: RunFolder[Pair]
+) -> Ended:
+    plan = _plan(config, environment, folder)
+    ended: Ended = {}
+    done = sum(len(planned.past) for planned in plan)
+    with progress(len(plan) * config.turns, "turn", folder.manifest.label, done) as bar:
+        episodes = play_many(
+            environment,
+            Discovery(environment=environment),
+            agent,
+            plan,
+            seed=config.seed,
+            turns=config.turns,
+            concurrency=config.concurrency or slots,
+            sink=_Watched(folder, bar),
+        )
+        async for episode in episodes:
+            ended[episode.key] = episode.failure
+    return ended
+
+
+def _all(config: Config, environment: Alchemy) -> list[Planned]:
+    tasks = list(environment.tasks(config.split, config.seed))
+    return [Planned(key=f"{i:04d}", task=tasks[i % len(tasks)]) for i in range(config.episodes)]
+
+
+def _plan(config: Config, environment: Alchemy, folder: RunFolder[Pair]) -> list[Planned]:
+    """What is left to play: episodes not begun, interrupted, or ended in an error."""
+    ended, turns = folder.ended(), folder.turns(Pair)
+    return [
+        Planned(key=planned.key, task=planned.task, past=tuple(turns.get(planned.key, ())))
+        for planned in _all(config, environment)
+        if planned.key not in ended or ended[planned.key].end == "error"
+    ]
+
+
+class _Watched:
+    """The run folder as a sink, with a progress bar that counts the turns."""
+
+    def __init__(self, folder: RunFolder[Pair], bar: Any) -> None:
+        self._folder, self._bar = folder, bar
+
+    def turn(self, episode: str, turn: Turn[Pair]) -> None:
+        self._folder.turn(episode, turn)
+        self._bar.update()
+
+    def episode(self, episode: Episode[Pair]) -> None:
+        self._folder.episode(episode)
+
+
+def told(config: Config, ended: Ended) -> int:
+    """Say on standard error which episodes ended in an error, and why; 1 if any did."""
+    failed = {key: failure for key, failure in ended.items() if failure}
+    if not failed:
+        return 0
+    causes = {f"{failure.kind}: {failure.message}": key for key, failure in failed.items()}
+    print(f"{len(failed)} of {len(ended)} episodes ended in an error:", file=sys.stderr)
+    for cause, key in list(causes.items())[:5]:
+        print(f"  episode {key}: {cause[:500]}", file=sys.stderr)
+    print(f"their turns are kept; try them again with --resume --out {config.out}", file=sys.stderr)
+    return 1
