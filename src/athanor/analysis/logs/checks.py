@@ -48,7 +48,8 @@ def checked(
         raise UsageError(f"a share of {allow} may be excluded, 0 to 1 was expected; pass for example 0.05")
     if illegal not in ("turn", "player"):
         raise UsageError(f"illegal {illegal!r} is not one of turn, player; pass one of them")
-    games = logs.games(world, rules)
+    kept = tuple(one for one in logs.excluded if one.cause not in REFUSALS)  # of other rules, if checked before
+    logs, games = replace(logs, excluded=kept), logs.games(world, rules)
     whole = logs.turns.num_rows + sum(one.count for one in logs.excluded)
     if illegal == "turn":
         found = merged([*logs.excluded, *_refused(logs, games)])

@@ -30,7 +30,7 @@ class _Trial(msgspec.Struct):
     second: str | None = None
     success: int | float | bool | None = None
     result: str | int | float | None = None
-    reason: msgspec.Raw | None = None
+    reason: Any = None
     config: _Config | None = None
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
-import pyarrow.parquet as pq
 
 from athanor.analysis.logs.checks import ALLOWED, checked
 from athanor.analysis.logs.json_file import decoded, opened, top_level
@@ -16,7 +15,7 @@ from athanor.analysis.logs.pan2025 import read_pan2025
 from athanor.analysis.logs.records import HEADER, Logs
 from athanor.analysis.logs.rows import settle, shortened
 from athanor.analysis.logs.runs import from_runs
-from athanor.analysis.logs.tabular import BRANDLE2023, is_parquet, names_of, read_table
+from athanor.analysis.logs.tabular import BRANDLE2023, header_of, is_parquet, read_table
 from athanor.analysis.logs.validation import read_validation
 from athanor.core.errors import DataError, UsageError
 from athanor.environments.alchemy.rules import Rules
@@ -82,11 +81,11 @@ def form_of(path: Path) -> str:
     if path.is_dir():
         return "run"
     if is_parquet(path):
-        return "logs" if HEADER in (pq.read_schema(path).metadata or {}) else "table"
+        return "logs" if HEADER in header_of(path)[1] else "table"
     if bytes(opened(path)[:1000]).lstrip()[:1] == b"{":
         return "validation" if _has_collect(path) else "pan2025"
     needed = {*BRANDLE2023.values(), "inventory"}
-    return "brandle2023" if needed <= set(names_of(path)) else "table"
+    return "brandle2023" if needed <= set(header_of(path)[0]) else "table"
 
 
 def _has_collect(path: Path) -> bool:

@@ -48,15 +48,17 @@ def columns_of(text: str) -> dict[str, str]:
     return found
 
 
-def names_of(path: Path) -> list[str]:
-    """The names of a file's columns. DataError if it cannot be read as a table."""
+def header_of(path: Path) -> tuple[list[str], dict[bytes, bytes]]:
+    """The names of a file's columns, and a Parquet file's metadata. DataError if it cannot be read as a table."""
     try:
         if is_parquet(path):
-            return pq.read_schema(path).names
-        with csv.open_csv(path, read_options=csv.ReadOptions(block_size=1 << 20)) as reader:
-            return reader.schema.names
+            schema = pq.read_schema(path)
+        else:
+            with csv.open_csv(path, read_options=csv.ReadOptions(block_size=1 << 20)) as reader:
+                schema = reader.schema
+        return schema.names, schema.metadata or {}
     except _UNREADABLE as error:
-        raise DataError(f"{path} cannot be read as a table ({error}); pass a whole CSV or Parquet file") from error
+        raise _not_a_table(path, error) from error
 
 
 def is_parquet(path: Path) -> bool:
@@ -75,7 +77,7 @@ def read_table(path: Path, world: TableArrays, columns: Mapping[str, str], form:
     order. Elements are named by index if none of the names is an element of the table. UsageError if a column that is
     mapped or needed is not there; DataError names the row that is no row of the table.
     """
-    there = names_of(path)
+    there, _ = header_of(path)
     columns = {name: name for name in COLUMNS if name in there} | dict(columns)
     _refuse_absent(path, columns, there)
     read = _read(path, columns)
@@ -117,7 +119,7 @@ def _read(path: Path, columns: Mapping[str, str]) -> dict[str, Words]:
             for name, column in columns.items():
                 codes[name].append(_coded(batch.column(column), known[name]))
     except _UNREADABLE as error:
-        raise DataError(f"{path} cannot be read as a table ({error}); pass a whole CSV or Parquet file") from error
+        raise _not_a_table(path, error) from error
     empty = np.zeros(0, dtype=np.int32)
     return {name: Words(np.concatenate([empty, *codes[name]]), tuple(known[name])) for name in columns}
 
@@ -160,16 +162,21 @@ def _trials(trial: Words | None, player: Ints) -> Longs:
     return found
 
 
+def _not_a_table(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} cannot be read as a table ({error}); pass a whole CSV or Parquet file")
+
+
 def _players(read: Mapping[str, Words], player: Words, group: str) -> pa.Table:
     """The players in order of appearance; what describes a player is read in its first row."""
-    rows = np.unique(player.codes[player.codes >= 0], return_index=True)[1]
-    first = np.flatnonzero(player.codes >= 0)[rows]
+    codes, rows = np.unique(player.codes, return_index=True)
+    first = dict(zip(codes.tolist(), rows.tolist(), strict=True))
 
     def said(name: str) -> list[str | None]:
-        words = read.get(name)
-        if words is None:
-            return [None] * len(first)
-        return [shortened(words.words[code]) if code >= 0 else None for code in words.codes[first]]
+        if name not in read:
+            return [None] * len(player.words)
+        words = read[name]
+        found = [words.codes[first[number]] if number in first else -1 for number in range(len(player.words))]
+        return [shortened(words.words[code]) if code >= 0 else None for code in found]
 
     described = zip(*map(said, PER_PLAYER), strict=True)
     found: list[dict[str, Any]] = [
