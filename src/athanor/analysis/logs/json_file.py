@@ -13,8 +13,10 @@ from athanor.core.errors import DataError
 
 D = TypeVar("D")
 
-_NO_NUMBER = re.compile(rb"(?<=[:,\[\s])(?:NaN|-?Infinity)(?=\s*[,\]}])")
-"""What Python writes and JSON does not have."""
+_NO_NUMBERS = tuple(
+    re.compile(rb"%b(?<=[:,\[\s]%b)(?=\s*[,\]}])" % (word, word)) for word in (b"NaN", b"Infinity", b"-Infinity")
+)
+"""What Python writes and JSON does not have. Each begins with its word, so that the search skips to it."""
 
 
 def opened(path: Path) -> memoryview:
@@ -35,8 +37,11 @@ def top_level(path: Path) -> dict[str, msgspec.Raw]:
     try:
         return msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except msgspec.DecodeError as error:
-        mended = _NO_NUMBER.sub(b"null", data)
-        if len(mended) == len(data):
+        mended, found = bytes(data), 0
+        for word in _NO_NUMBERS:
+            mended, count = word.subn(b"null", mended)
+            found += count
+        if not found:
             raise _unfit(str(path), error) from error
         return decoded(msgspec.json.Decoder(dict[str, msgspec.Raw]), mended, str(path))
     except (UnicodeDecodeError, RecursionError) as error:

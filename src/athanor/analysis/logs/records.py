@@ -121,9 +121,10 @@ class Logs:
         """What `write_parquet` wrote. DataError if it is another version's, changed, or not whole."""
         try:
             turns = pq.read_table(path)
+            turns.validate(full=True)
             header = msgspec.json.decode((turns.schema.metadata or {}).get(HEADER, b""), type=_Header)
             players = pa.Table.from_pylist(header.players, schema=PLAYERS)
-        except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, OverflowError, pa.ArrowException, msgspec.MsgspecError) as error:
             raise DataError(f"{path} is not a file of logs of this program ({error}); read the logs again") from error
         if header.schema != SCHEMA:
             raise DataError(
