@@ -1,0 +1,134 @@
+"""What the rules refuse in logged play, and how much may be left out before the logs are not believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from athanor.analysis.logs.records import Exclusion, Logs
+from athanor.analysis.logs.rows import EXAMPLES, merged
+from athanor.core.errors import DataError, UsageError
+from athanor.environments.alchemy.rules import Rules
+from athanor.values.arrays import Bools, Ints, TableArrays
+from athanor.values.games import CAUSES as REFUSALS
+from athanor.values.games import Games
+
+ALLOWED = 0.01
+"""Share of turns that may be left out, if nobody says otherwise."""
+
+CAUSES = {
+    "missing": "its player, trial or a name is not there, or is no number where one belongs",
+    "unreadable": "no pair could be read from the model's answer",
+    "error": "its episode ended in an error, or has not ended",
+    "duplicate": "its player has an earlier row with the same trial",
+    "gap": "the numbering of trials says that it was played, and no row has it",
+    "unknown": "it names something that is no element of the table",
+    "unowned": "it names an element that the replay says was not owned",
+    "final": "it names an element that is in no recipe, which the rules do not combine",
+    "illegal player": "its player combined, at some turn, what the rules refuse",
+}
+"""Why a turn is left out."""
+
+
+def checked(
+    logs: Logs, world: TableArrays, rules: Rules, *, allow: float = ALLOWED, illegal: Literal["turn", "player"] = "turn"
+) -> Logs:
+    """The logs with what the rules refuse counted among the excluded.
+
+    `illegal`: leave out a refused turn alone, or all of a player who has one (Brändle et al. 2023; then the player
+    is no part of the logs). DataError if more than the share `allow` of all turns is left out, gaps included.
+    """
+    if not 0 <= allow <= 1:
+        raise UsageError(f"a share of {allow} may be excluded, 0 to 1 was expected; pass for example 0.05")
+    if illegal not in ("turn", "player"):
+        raise UsageError(f"illegal {illegal!r} is not one of turn, player; pass one of them")
+    kept = tuple(one for one in logs.excluded if one.cause not in REFUSALS)  # of other rules, if checked before
+    logs, games = replace(logs, excluded=kept), logs.games(world, rules)
+    whole = logs.turns.num_rows + sum(one.count for one in logs.excluded)
+    if illegal == "turn":
+        found = merged([*logs.excluded, *_refused(logs, games)])
+        left = replace(logs, excluded=found, notes=logs.notes + _odd(logs, games))
+    else:
+        left = replace(_legal(logs, games), notes=logs.notes + _odd(logs, games))
+    _refuse_too_many(left.source, left.excluded, whole, allow)
+    return left
+
+
+def _refused(logs: Logs, games: Games) -> list[Exclusion]:
+    """The turns that the rules refuse, by cause."""
+    found = []
+    for number, cause in enumerate(REFUSALS[1:], 1):
+        which = np.flatnonzero(games.refused == number)
+        if len(which):
+            found.append(Exclusion(cause=cause, count=len(which), examples=_examples(logs, which[:EXAMPLES].tolist())))
+    return found
+
+
+def _examples(logs: Logs, turns: Sequence[int]) -> tuple[str, ...]:
+    ids, rows = logs.players["id"], logs.turns.take(list(turns)).to_pylist()
+    return tuple(
+        f"player {ids[row['player']]}, trial {row['trial']}: {row['first_name']!r} + {row['second_name']!r}"
+        for row in rows
+    )
+
+
+def _legal(logs: Logs, games: Games) -> Logs:
+    """The logs without the players who have a refused turn."""
+    player = games.choices.player
+    illegal = np.bincount(player[games.refused > 0], minlength=games.choices.players) > 0
+    left_out = np.flatnonzero(illegal[player])
+    if not len(left_out):
+        return logs
+    first = np.flatnonzero((games.refused > 0) & _first_refused(player, games.refused > 0))
+    why = Exclusion(cause="illegal player", count=len(left_out), examples=_examples(logs, first[:EXAMPLES].tolist()))
+    keep = pa.array(~illegal[player])
+    renumbered = pa.array((np.cumsum(~illegal) - 1).astype(np.int32))
+    turns, players = logs.turns.filter(keep), logs.players.filter(pa.array(~illegal))
+    turns = turns.set_column(0, turns.schema.field(0), pc.take(renumbered, turns["player"]))
+    players = players.set_column(0, players.schema.field(0), pa.array(np.arange(players.num_rows, dtype=np.int32)))
+    return replace(logs, turns=turns, players=players, excluded=merged([*logs.excluded, why]))
+
+
+def _first_refused(player: Ints, refused: Bools) -> Bools:
+    """Whether a turn is the first refused one of its player."""
+    first = np.zeros(len(player), dtype=bool)
+    _, where = np.unique(player[refused], return_index=True)
+    first[np.flatnonzero(refused)[where]] = True
+    return first
+
+
+def _odd(logs: Logs, games: Games) -> tuple[str, ...]:
+    """What does not fit the table and yet leaves no turn out."""
+    told = ~logs.turns["success"].is_null().to_numpy()
+    said = logs.turns["success"].fill_null(False).to_numpy()
+    judged = told & (games.refused == 0)
+    wrong = np.flatnonzero(judged & (said != games.success))
+    notes = []
+    if len(wrong):
+        places = "; ".join(_examples(logs, wrong[:EXAMPLES].tolist()))
+        notes.append(
+            f"in {len(wrong)} of {int(judged.sum())} turns the source's success is not what table "
+            f"{games.world.table.name} says ({places})"
+        )
+    if logs.form == "brandle2023" and not games.repeated.any():
+        notes.append("no player repeats a pair: this is the `memory` form of the data, or only first tries")
+    return tuple(notes)
+
+
+def _refuse_too_many(source: str, excluded: Sequence[Exclusion], whole: int, allow: float) -> None:
+    count = sum(one.count for one in excluded)
+    if count <= allow * whole:
+        return
+    causes = [f"  {one.count} {one.cause} ({CAUSES[one.cause]}): {'; '.join(one.examples)}" for one in excluded]
+    needed = math.ceil(1000 * count / whole) / 1000
+    raise DataError(
+        f"{source}: {count} of {whole} turns ({count / whole:.1%}) would be excluded, at most {allow:.1%} may be:\n"
+        + "\n".join(causes)
+        + f"\ncheck the table and the rules, or pass --allow-excluded {needed:g}"
+    )

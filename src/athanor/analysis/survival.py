@@ -1,0 +1,133 @@
+"""Curves of players who may stop when they like: how far those who still play are, and how many still play.
+
+Most people stop early, and those who go on are not like those who stop. The mean over whoever still plays rises for
+both reasons; the mean in which everyone keeps the last inventory does not. Both are given, with the share playing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from athanor.analysis.intervals import AMOUNT, LEVEL, Point, band
+from athanor.core.records import Estimate
+from athanor.values.arrays import Bools, Floats, Ints, Longs
+from athanor.values.games import Games
+
+
+@dataclass(frozen=True, kw_only=True)
+class Careers:
+    """What players owned turn by turn, and how long they played."""
+
+    starts: Longs
+    """Int["players+1"]: player p has turns `starts[p]:starts[p + 1]`."""
+    start: Ints
+    """Int["players"]: elements owned before the first turn."""
+    owned: Ints
+    """Int["turns"]: elements owned after each turn."""
+    stopped: Bools
+    """Bool["players"]: whether a player stopped, rather than being stopped (by a bound on turns, or an end of the
+    data)."""
+
+    @staticmethod
+    def of(games: Games, *, bound: int | None = None) -> Careers:
+        """The careers of replayed players, refused turns included; who has no turn is left out.
+
+        `bound`: turns that nobody could go beyond, so that who reached it was stopped.
+        """
+        lengths = np.diff(games.choices.starts)
+        playing = lengths[lengths > 0]
+        starts = np.concatenate([[0], np.cumsum(playing)])
+        return Careers(
+            starts=starts,
+            start=games.owned[starts[:-1]],
+            owned=games.owned + games.gained,
+            stopped=np.ones(len(playing), dtype=bool) if bound is None else playing < bound,
+        )
+
+    @property
+    def lengths(self) -> Longs:
+        """Int["players"]: turns played."""
+        return np.diff(self.starts)
+
+    def inventory(self, at: Sequence[int]) -> Floats:
+        """Float["players points"]: elements owned after so many turns; who stopped before keeps the last inventory."""
+        turns = np.minimum(np.asarray(at, dtype=np.int64), self.lengths[:, None])
+        after = self.owned[np.maximum(self.starts[:-1, None] + turns - 1, 0)]
+        return np.where(turns > 0, after, self.start[:, None]).astype(float)
+
+
+def playing_curve(careers: Careers, at: Sequence[int]) -> tuple[Point, ...]:
+    """The mean inventory after so many turns among those who played as many; `n` of a point is how many they are.
+
+    Student t interval over players. No point where nobody played as long.
+    """
+    playing = careers.lengths[:, None] >= np.asarray(at)
+    return band(np.where(playing, careers.inventory(at), np.nan), at, within=AMOUNT)
+
+
+def carried_curve(careers: Careers, at: Sequence[int]) -> tuple[Point, ...]:
+    """The mean inventory after so many turns among all players; who stopped before keeps the last inventory.
+
+    Student t interval over players.
+    """
+    return band(careers.inventory(at), at, within=AMOUNT)
+
+
+def staying_curve(careers: Careers, *, level: float = LEVEL) -> tuple[Point, ...]:
+    """The share of players who go on after so many turns, a point wherever somebody stopped; `n` are those at risk.
+
+    Kaplan and Meier (JASA 53, 1958): the product of 1 - d/n over the turns so far, d players stopping of the n who
+    played that turn; who was stopped is at risk until then. The interval is from Greenwood's variance on the
+    log-minus-log scale (Kalbfleisch and Prentice 1980), so that it stays within 0 and 1; None where nobody is left.
+    """
+    lengths = np.sort(careers.lengths)
+    at, stops = np.unique(careers.lengths[careers.stopped], return_counts=True)
+    risk = len(lengths) - np.searchsorted(lengths, at)
+    share = np.cumprod(1 - stops / risk)
+    left = risk - stops
+    terms = np.divide(stops, risk * left, out=np.full(len(at), np.inf), where=left > 0)
+    spread = float(special.ndtri(0.5 + level / 2)) * np.sqrt(np.cumsum(terms))
+    points = []
+    for turn, value, n, wide in zip(at.tolist(), share.tolist(), risk.tolist(), spread.tolist(), strict=True):
+        low = high = None
+        if 0 < value < 1:
+            factor = np.exp(wide / np.log(value))
+            low, high = float(value ** (1 / factor)), float(value**factor)
+        points.append(Point(at=turn, value=value, low=low, high=high, n=n))
+    return tuple(points)
+
+
+def staying_at(curve: Sequence[Point], turn: int, players: int) -> Point:
+    """The curve's value after so many turns: that of its last point not beyond, 1 before the first."""
+    before = [point for point in curve if point.at <= turn]
+    return before[-1] if before else Point(at=turn, value=1.0, low=None, high=None, n=players)
+
+
+def estimates(careers: Careers, turns: Sequence[int], group: str, *, level: float = LEVEL) -> tuple[Estimate, ...]:
+    """The three curves after given numbers of turns. `excluded` are the players who are no part of a mean, for they
+    had stopped."""
+    players, curve, found = len(careers.stopped), staying_curve(careers, level=level), []
+    for turn in turns:
+        named = (
+            (f"inventory after {turn} turns, still playing", playing_curve(careers, [turn]), "mean, Student t"),
+            (f"inventory after {turn} turns, last carried forward", carried_curve(careers, [turn]), "mean, Student t"),
+            (f"share going on after {turn} turns", (staying_at(curve, turn, players),), "Kaplan-Meier, Greenwood"),
+        )
+        for name, points, method in named:
+            found.append(_estimate(name, points, players, group, method, level))
+    return tuple(found)
+
+
+def _estimate(name: str, points: Sequence[Point], players: int, group: str, method: str, level: float) -> Estimate:
+    point = points[0] if points else None
+    share = name.startswith("share")
+    n = players if share else point.n if point else 0
+    return Estimate(
+        name=name, value=point.value if point else None, low=point.low if point else None,
+        high=point.high if point else None, level=None if point is None or point.low is None else level,
+        n=n, unit="players", method=f"{method} over players", excluded=players - n, group=group,
+    )  # fmt: skip

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from athanor.analysis.logs import Logs, columns_of, read_logs, read_ratings
+from athanor.core.errors import AthanorError, DataError, UsageError
+from athanor.values.arrays import TableArrays
+from tests.analysis.logs.forms import CSV, STRICT, TRIALS, WORLD, person, trial, written
+
+TABLE = "player,trial,first,second\n"
+
+
+def read(tmp_path: Path, text: str, allow: float = 1.0) -> Logs:
+    return read_logs(written(tmp_path / "own.csv", TABLE + text), WORLD, STRICT, allow=allow)
+
+
+def test_missing_values_duplicates_and_gaps_are_counted_with_their_rows(tmp_path: Path):
+    logs = read(tmp_path, "a,0,water,fire\na,1,,fire\n,2,water,fire\na,x,water,fire\na,0,earth,earth\na,4,mud,fire\n")
+    assert [(one.cause, one.count, one.examples) for one in logs.excluded] == [
+        (
+            "missing",
+            3,
+            (
+                "row 3, player unknown, trial 2: 'water' + 'fire'",
+                "row 4, player a, trial unknown: 'water' + 'fire'",
+                "row 2, player a, trial 1: nothing + 'fire'",
+            ),
+        ),
+        ("duplicate", 1, ("row 5, player a, trial 0: 'earth' + 'earth'",)),
+        ("gap", 2, ("player a lacks trial 2",)),
+        ("unowned", 1, ("player a, trial 4: 'mud' + 'fire'",)),
+    ]
+    assert logs.turns["trial"].to_pylist() == [0, 4]
+
+
+def test_rows_out_of_order_are_sorted_and_told(tmp_path: Path):
+    logs = read(tmp_path, "a,1,mud,fire\nb,0,water,fire\na,0,water,earth\nb,1,fire,fire\n", allow=0)
+    assert logs.turns["trial"].to_pylist() == [0, 1, 0, 1]
+    assert logs.turns["first_name"].to_pylist() == ["water", "mud", "water", "fire"]
+    assert any("1 rows came after a later trial" in note and "row 3" in note for note in logs.notes)
+
+
+def test_interleaved_players_are_no_disorder(tmp_path: Path):
+    logs = read(tmp_path, "a,0,water,fire\nb,0,water,earth\na,1,fire,fire\nb,1,mud,fire\n", allow=0)
+    assert logs.turns["player"].to_pylist() == [0, 0, 1, 1]
+    assert len(logs.notes) == 1
+
+
+def test_too_much_left_out_is_an_error_that_says_how_to_allow_it(tmp_path: Path):
+    text = "a,0,water,fire\na,1,lava,fire\na,2,fire,brick\n"
+    with pytest.raises(DataError) as error:
+        read(tmp_path, text, allow=0.01)
+    said = str(error.value)
+    assert "2 of 3 turns (66.7%) would be excluded, at most 1.0% may be" in said
+    assert "1 unknown (it names something that is no element of the table): player a, trial 1: 'lava' + 'fire'" in said
+    assert "1 unowned" in said
+    assert "--allow-excluded 0.667" in said
+    assert read(tmp_path, text, allow=0.667).turns.num_rows == 3
+
+
+def test_an_impossible_allowance_or_form_is_refused(tmp_path: Path):
+    path = written(tmp_path / "people.csv", CSV)
+    for wrong in (float("nan"), -0.1, 2.0):
+        with pytest.raises(UsageError, match="0 to 1 was expected"):
+            read_logs(path, WORLD, STRICT, allow=wrong)
+    with pytest.raises(UsageError, match="form 'xml' is not one of"):
+        read_logs(path, WORLD, STRICT, form="xml")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UsageError, match="only the form table has a choice"):
+        read_logs(path, WORLD, STRICT, form="brandle2023", columns={"first": "a"})
+
+
+def test_columns_that_are_not_there_are_named(tmp_path: Path):
+    with pytest.raises(UsageError, match="has no column 'first' for first, only a, b; say which it is with --columns"):
+        read_logs(written(tmp_path / "own.csv", "a,b\n1,2\n"), WORLD, STRICT)
+    with pytest.raises(UsageError, match="--columns has 'frist=a', NAME=COLUMN was expected"):
+        columns_of("frist=a")
+
+
+def test_a_source_that_disagrees_with_the_table_is_told(tmp_path: Path):
+    path = written(tmp_path / "own.csv", "first,second,success\nwater,fire,1\nfire,fire,True\n")
+    assert any("in 1 of 2 turns the source's success is not what table tiny says" in note
+               for note in read_logs(path, WORLD, STRICT).notes)  # fmt: skip
+
+
+def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tmp_path: Path, small):
+    logs, path = read(tmp_path, "a,0,water,fire\nb,0,lava,fire\n"), tmp_path / "logs.parquet"
+    logs.write_parquet(path)
+    again = read_logs(path, WORLD, STRICT, allow=1)
+    assert again.turns.equals(logs.turns)
+    assert again.players.equals(logs.players)
+    assert again.excluded == logs.excluded
+    with pytest.raises(DataError, match="was read with the table .* small@.* was passed"):
+        read_logs(path, TableArrays(small), STRICT, allow=1)
+    header = pq.read_schema(path).metadata[b"athanor.logs"].replace(b'"schema":1', b'"schema":9')
+    pq.write_table(logs.turns.replace_schema_metadata({b"athanor.logs": header}), path)
+    with pytest.raises(DataError, match="has schema 9, this program reads schema 1"):
+        Logs.read_parquet(path)
+    replace(logs, turns=logs.turns.take([1, 0])).write_parquet(path)
+    with pytest.raises(DataError, match="has other columns than it was written with, or they changed"):
+        Logs.read_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"gpt": {"7": {"0": trial("water", "fire"), "1": {"first": 3}}}}, r"gpt, run 7, trial 1: Expected `str"),
+        ({"gpt": {"7": {"one": {}}}}, r"gpt, run 7: 'one' is not the number of a trial"),
+        ({"gpt": {"7": []}}, r"gpt, run 7: Expected `object`"),
+        ({"gpt": {"7": {"results": TRIALS, "config": {"seed": 10**30}}}}, r"run 7: .*seed"),
+        ({"gpt": {"7": {}}}, "has no turn with two names"),
+        ({}, "is an empty object"),
+        ("{", "truncated"),
+        ("", "cannot be read"),
+        ('{"gpt": ' + "[" * 200_000, "recursion"),
+        ('{"gpt": \\u0000}', "malformed"),
+        ({"1": person(("water", "fire", 3))}, "person 1: Expected `str`"),
+        ("a,b\n1\n", r"only a, b|Expected 2 columns"),
+        ("first,second\n1,2\n1\n", "Expected 2 columns, got 1"),
+    ],
+)  # fmt: skip
+def test_a_file_that_does_not_fit_is_an_error_with_its_place(tmp_path: Path, content: object, said: str):
+    path = written(tmp_path / "logs.json", content)
+    with pytest.raises(AthanorError, match=said):
+        read_logs(path, WORLD, STRICT, allow=1)
+
+
+def test_ratings_without_an_answer_to_each_question_are_refused(tmp_path: Path):
+    content = {"1": person(("water", "fire", "steam")) | {"linkanswers": []}}
+    with pytest.raises(DataError, match="person 1 has 1, 1, 0, 1, 1, 1, 1 answers"):
+        read_ratings(written(tmp_path / "behavior.json", content))
+
+
+def test_numbers_that_json_does_not_have_are_read_as_null(tmp_path: Path):
+    content = {"gpt": {"1": {"0": trial("water", "fire", top=[float("nan"), -float("inf")], result="mud")}}}
+    text = json.dumps(content)
+    assert "NaN" in text
+    assert read_logs(written(tmp_path / "a.json", text), WORLD, STRICT).turns.num_rows == 1
+
+
+def test_a_huge_name_is_cut_and_unknown(tmp_path: Path):
+    content = {"gpt": {"1": {"0": trial("x" * 1_000_000, "fire")}}}
+    logs = read_logs(written(tmp_path / "a.json", content), WORLD, STRICT, allow=1)
+    assert len(logs.turns["first_name"][0].as_py()) == 201
+    assert logs.turns["first"].to_pylist() == [-1]
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+FIELDS = st.sampled_from(
+    ["first", "second", "success", "result", "config", "results", "temperature", "0", "1", "collect"]
+)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4))
+RECORDS = st.fixed_dictionaries({"first": LEAVES, "second": LEAVES, "result": LEAVES}) | VALUES
+TRIALS_OF = st.dictionaries(st.integers(-1, 9).map(str) | FIELDS, RECORDS, max_size=4)
+RUNS = st.dictionaries(st.text(max_size=3), TRIALS_OF | st.fixed_dictionaries({"results": TRIALS_OF}), max_size=3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.text(max_size=3), RUNS, max_size=2), st.integers(0, 30), st.booleans())
+def test_no_json_makes_the_reader_fail_with_anything_but_an_error_for_people(
+    tmp_path_factory: pytest.TempPathFactory, content: object, cut: int, ascii: bool
+):
+    path = tmp_path_factory.mktemp("fuzz") / "logs.json"
+    text = json.dumps(content, ensure_ascii=ascii).encode("utf-8", "surrogatepass")
+    path.write_bytes(text[: len(text) - cut % 3] if cut > 25 else text)
+    try:
+        logs = read_logs(path, WORLD, STRICT, allow=1)
+    except AthanorError:
+        return
+    assert logs.turns.num_rows > 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from([b"", b"{", b"first,second\n", b"PAR1"]))
+def test_no_bytes_make_it_fail_either(tmp_path_factory: pytest.TempPathFactory, junk: bytes, head: bytes):
+    path = tmp_path_factory.mktemp("fuzz") / "logs"
+    path.write_bytes(head + junk)
+    try:
+        read_logs(path, WORLD, STRICT, allow=1)
+    except AthanorError:
+        return
