@@ -43,7 +43,7 @@ def design(formula: Formula, data: Data, family: Family) -> Design:
     frame = pd.DataFrame({name: columns[name] for name in formula.predictors}, index=range(len(codes)), copy=False)
     names, matrix, q, fixed = _matrix(formula, frame, order)
     # A read-only array, as pandas' are, would be a type of its own to numba, and cost a second compilation.
-    response = np.require(response if order is None else response[order], requirements="CW")
+    response = np.require(response if order is None else response[order], requirements=["C", "W"])
     made = Design(
         matrix=matrix, response=response, starts=starts, labels=np.asarray(labels), names=tuple(names), q=q,
         fixed=fixed, poisson=family == "poisson",
