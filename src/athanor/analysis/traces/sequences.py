@@ -61,7 +61,9 @@ once. Equal counts are ranked by the order of LABELS."""
 
 def runs(line: Labelled, reading: Reading) -> tuple[tuple[Label, ...], ...]:
     """The labels in order, as unbroken runs: more than one where a sentence without a label comes between."""
-    labels = [label for label in line.labels if label] if reading == "pan2025" else line.labels
+    labels: Sequence[Label | None] = line.labels
+    if reading == "pan2025":
+        labels = [label for label in labels if label]
     parts: list[list[Label]] = [[]]
     for label in labels:
         if label is None:
