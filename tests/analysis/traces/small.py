@@ -36,7 +36,7 @@ class Puppet:
     async def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
         self.asked.append((messages, sampling))
         await asyncio.sleep(0)
-        numbers = [int(n) for n in re.findall(r"^(\d+): ", messages[1].text, re.MULTILINE)]
+        numbers = [int(n) for n in re.findall(r"^\[(\d+)\] ", messages[1].text, re.MULTILINE)]
         answer = self.reply(numbers, len(self.asked) - 1)
         if isinstance(answer, Exception):
             raise answer

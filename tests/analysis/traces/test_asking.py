@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,9 +49,10 @@ def test_an_answer_in_lines_or_json_is_read(text: str) -> None:
         ("1: state_goal\n2: outcome_pred", {1}, "'outcome_pred'"),
         ('{"1": "state_goal", "1": "final_choice", "2": 7}', {}, "1 is labelled 2 times"),
         ('{"1": "state_goal", ', {}, "no line"),
-        ("[" * 100_000, {}, "no line"),
+        ("[" * 10_000, {}, "no line"),
         ("1: I own fire.\n2: It may burn.\n3: I choose fire.", {}, "is not a label"),
         ("1: At turn 2: state_goal", {}, "is not a label"),
+        ("3: Final choice: water + fire.", {}, "'Final choice: water + fire.', which is not a label"),
     ],
 )  # fmt: skip
 def test_a_bad_answer_gives_only_what_is_certain_and_says_what_is_wrong(
@@ -89,7 +91,7 @@ def test_a_long_passage_is_asked_about_in_blocks_each_with_its_context() -> None
     sentences = [f"Thought {i}." for i in range(1, 8)]
     assert [list(block) for block in blocks(sentences, 3)] == [[1, 2, 3], [4, 5, 6], [7]]
     text = question(sentences, range(7, 8))[1].text
-    assert text.endswith("Label these sentences:\n7: Thought 7.")
+    assert text.endswith("Label these sentences:\n[7] Thought 7.")
     assert text.count("Thought") == CONTEXT + 1
     assert "context" not in question(sentences, range(1, 4))[1].text
 

@@ -140,13 +140,13 @@ def settings(**options: object) -> Manifest:
     return Manifest(kind="label", config=config, build="", versions={}, hashes={}, label="", created="")
 
 
-def test_another_labeller_or_other_instructions_are_refused_on_resume(tmp_path: Path, monkeypatch) -> None:
+def test_another_labeller_or_another_wording_is_refused_on_resume(tmp_path: Path, monkeypatch) -> None:
     open_folder(tmp_path / "out", settings(), resume=True)
     open_folder(tmp_path / "out", settings(), resume=True)
     with pytest.raises(UsageError, match="block was 40 and is now 9"):
         open_folder(tmp_path / "out", settings(block=9), resume=True)
-    monkeypatch.setattr("athanor.analysis.traces.labeller.INSTRUCTIONS", "Be brief.")
-    with pytest.raises(UsageError, match="instructions was"):
+    monkeypatch.setattr("athanor.analysis.traces.asking.INSTRUCTIONS", "Be brief.")
+    with pytest.raises(UsageError, match="wording was"):
         open_folder(tmp_path / "out", settings(), resume=True)
 
 

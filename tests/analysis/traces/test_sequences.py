@@ -151,6 +151,7 @@ def test_a_trace_that_nobody_could_label_is_unknown_and_not_zero() -> None:
 def test_turns_without_a_trace_are_counted_beside() -> None:
     found = by_name(LINES, empty={"1": 2, "2": 0, "3": 4})
     assert found["share of turns without a trace"].value == pytest.approx((2 / 4 + 0 + 1) / 3)
+    assert (found["share of traces cut"].n, found["share of traces cut"].excluded) == (2, 1)
 
 
 @pytest.mark.parametrize(("costs", "total"), [((0.5, 0.25), 0.75), ((0.5, None), None)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -30,10 +31,8 @@ CONTEXT = 3
 NAMED = 6
 """Faults that a second request names."""
 
-_LINE = re.compile(
-    r"[\s>*#\-(\[\"'`]*(?:sentence\s+)?([0-9]{1,6})[\])\"'`*]*\s*[:.=)\-–]+\s*[\"'`*\[]*([a-z][a-z_ \-]*)",
-    re.IGNORECASE,
-)
+_LINE = re.compile(r"[\s>*#\-(\[\"'`]*(?:sentence\s+)?([0-9]{1,6})[\])\"'`*]*\s*[:.=)\-–]+(.*)", re.IGNORECASE)
+_EDGES = " \t\"'`*[].,;_-"
 _LINE_READ = 200
 """Characters of an answer's line that are read; they bound the time that a hostile line can take."""
 
@@ -55,10 +54,11 @@ def blocks(sentences: Sequence[str], size: int) -> Iterator[range]:
 
 
 def question(sentences: Sequence[str], asked: range) -> tuple[Message, ...]:
-    """The request for one block of a passage. Numbers run through the passage."""
+    """The request for one block of a passage. Numbers run through the passage, in brackets: an echoed sentence must not
+    look like an answer."""
     before = sentences[max(0, asked.start - 1 - CONTEXT) : asked.start - 1]
     lines = ["Just before (for context, not to be labelled):", *map(_shown, before), ""] if before else []
-    lines += ["Label these sentences:", *(f"{number}: {_shown(sentences[number - 1])}" for number in asked)]
+    lines += ["Label these sentences:", *(f"[{number}] {_shown(sentences[number - 1])}" for number in asked)]
     return (Message(role="system", text=INSTRUCTIONS), Message(role="user", text="\n".join(lines)))
 
 
@@ -70,6 +70,12 @@ def objection(answer: str, reading: Reading, missing: Sequence[int]) -> tuple[Me
         f"{', '.join(map(str, missing))}. One line each, `number: label`, with one of {', '.join(LABELS)}."
     )
     return (Message(role="assistant", text=answer[:2000] or "(no answer)"), Message(role="user", text=text))
+
+
+def wording() -> str:
+    """A digest of all that a labeller is told but the sentences: it changes with the wording of any request."""
+    sample = (*question(("x",) * 5, range(5, 6)), *objection("x", Reading(labels={}, wrong=("x",)), [5]))
+    return hashlib.sha256("\n".join(message.text for message in sample).encode()).hexdigest()[:12]
 
 
 def grammar(numbers: Sequence[int]) -> str:
@@ -85,23 +91,34 @@ def read_answer(text: str, asked: range) -> Reading:
     there has miscounted, and gives none at all. Never raises.
     """
     said: dict[int, list[str]] = {}
-    for number, word in _pairs(text.rpartition("</think>")[2]):
-        said.setdefault(number, []).append("_".join(re.split(r"[\s_-]+", word.strip(" _-").casefold())))
-    if foreign := [n for n, words in said.items() if n not in asked and any(word in DEFINITIONS for word in words)]:
-        return Reading(labels={}, wrong=(f"it labels sentence {foreign[0]}, the last one is {asked[-1]}",))
-    known = {n: words[0] for n, words in said.items() if n in asked and len(words) == 1}
-    labels: dict[int, Label] = {n: label for n, word in known.items() for label in LABELS if label == word}
+    for number, words in _pairs(text.rpartition("</think>")[2]):
+        said.setdefault(number, []).append(words)
     if not said:
         return Reading(labels={}, wrong=("it has no line of the form `number: label`",))
+    foreign = next((n for n, every in said.items() if n not in asked and any(map(_label, every))), None)
+    if foreign is not None:
+        return Reading(labels={}, wrong=(f"it labels sentence {foreign}, the last one is {asked[-1]}",))
+    labels: dict[int, Label] = {}
+    for number in asked:
+        every = said.get(number, [])
+        label = _label(every[0]) if len(every) == 1 else None
+        if label:
+            labels[number] = label
     return Reading(labels=labels, wrong=tuple(_fault(n, said.get(n, [])) for n in asked if n not in labels))
 
 
-def _fault(number: int, words: list[str]) -> str:
-    if not words:
+def _label(words: str) -> Label | None:
+    """The label that words are, whatever their case, quotes and joints, with no more than a remark in brackets."""
+    cleaned = "_".join(re.split(r"[\s_-]+", words.partition("(")[0].strip(_EDGES).casefold()))
+    return next((label for label in LABELS if label == cleaned), None)
+
+
+def _fault(number: int, every: list[str]) -> str:
+    if not every:
         return f"sentence {number} has no label"
-    if len(words) > 1:
-        return f"sentence {number} is labelled {len(words)} times"
-    return f"sentence {number} is labelled {words[0][:40]!r}, which is not a label"
+    if len(every) > 1:
+        return f"sentence {number} is labelled {len(every)} times"
+    return f"sentence {number} is labelled {every[0].strip()[:40]!r}, which is not a label"
 
 
 def _pairs(text: str) -> Iterator[tuple[int, str]]:

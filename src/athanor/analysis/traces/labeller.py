@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from athanor.analysis.traces.asking import INSTRUCTIONS, blocks, grammar, objection, question, read_answer
+from athanor.analysis.traces.asking import blocks, grammar, objection, question, read_answer, wording
 from athanor.analysis.traces.labels import Label, Labelled, Passage
 from athanor.core.errors import BackendError, StoreError, UsageError
 from athanor.core.protocols import Backend
@@ -45,7 +44,7 @@ class Labeller:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the labels depend on, the instructions as a digest: what a resumed labelling must have in common."""
+        """All that the labels depend on, the wording of the requests as a digest: what a resumed labelling must have in common."""
         return {
             "labeller": self.backend.name,
             "block": self.block,
@@ -53,7 +52,7 @@ class Labeller:
             "constrained": self.constrained,
             "max_tokens": self.max_tokens,
             "seed": self.seed,
-            "instructions": hashlib.sha256(INSTRUCTIONS.encode()).hexdigest()[:12],
+            "wording": wording(),
         }
 
     async def label(self, passage: Passage) -> Labelled:

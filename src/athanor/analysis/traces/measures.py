@@ -70,7 +70,7 @@ def estimates(
     counts the episodes that are left out: those given (ended in an error) and those in which it is unknown. `empty`
     are the turns without a trace, by episode.
     """
-    episodes: dict[str, list[Labelled]] = {}
+    episodes: dict[str, list[Labelled]] = {key: [] for key in empty or {}}
     for line in lines:
         episodes.setdefault(line.episode, []).append(line)
     found = list(_labelling(episodes, group, excluded, empty or {}))
@@ -122,11 +122,11 @@ def _labelling(
     for label in LABELS:
         values = (labels.count(label) / n if n else None for labels, n in zip(given, known, strict=True))
         yield _mean(f"share {label}", values, SHARE, group, excluded)
-    missing = (1 - n / len(labels) for labels, n in zip(given, known, strict=True))
+    missing = (1 - n / len(labels) if labels else None for labels, n in zip(given, known, strict=True))
     yield _mean("share of sentences unlabelled", missing, SHARE, group, excluded)
-    cut = (sum(line.cut for line in mine) / len(mine) for mine in episodes.values())
+    cut = (sum(line.cut for line in mine) / len(mine) if mine else None for mine in episodes.values())
     yield _mean("share of traces cut", cut, SHARE, group, excluded)
-    turns = {key: (empty.get(key, 0), len(episodes.get(key, ()))) for key in sorted({*episodes, *empty})}
+    turns = {key: (empty.get(key, 0), len(mine)) for key, mine in episodes.items()}
     none = (gone / (gone + there) if gone + there else None for gone, there in turns.values())
     yield _mean("share of turns without a trace", none, SHARE, group, excluded)
 
