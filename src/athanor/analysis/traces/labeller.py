@@ -44,7 +44,7 @@ class Labeller:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the labels depend on, the wording of the requests as a digest: what a resumed labelling must have in common."""
+        """What a resumed labelling must have in common; the wording of the requests as a digest."""
         return {
             "labeller": self.backend.name,
             "block": self.block,
