@@ -95,3 +95,15 @@ def test_choices_of_another_table_are_refused():
         replay(world, RULES["strict"], Choices(np.array([0, 1]), np.array([7], np.int32), np.array([0], np.int32)))
     with pytest.raises(DataError, match="one of each a turn"):
         Choices(np.array([0, 2]), np.array([1], np.int32), np.array([0], np.int32))
+
+
+def test_the_games_of_some_players_are_what_those_players_alone_would_give():
+    choices = busy_choices(TableArrays(WORLDS[1]), players=4, turns=30, seed=2)
+    games = replay(TableArrays(WORLDS[1]), RULES["strict"], choices)
+    some = games.of(np.array([False, True, False, True]))
+    for part, player in enumerate((1, 3)):
+        rows, mine = slice(30 * player, 30 * (player + 1)), slice(30 * part, 30 * (part + 1))
+        assert some.choices.first[mine].tolist() == choices.first[rows].tolist()
+        assert some.gained[mine].tolist() == games.gained[rows].tolist()
+        assert some.order[part].tolist() == games.order[player].tolist()
+    assert some.choices.starts.tolist() == [0, 30, 60]

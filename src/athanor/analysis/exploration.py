@@ -143,6 +143,8 @@ def decimals(name: str, value: float) -> str:
         return f"{100 * value:.1f}%"
     if name.startswith("seconds"):
         return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
+    if name.startswith("kappa"):
+        return f"{value:.2f}"
     if name.startswith("cost"):
         return f"{value:,.2f}" if value >= 1 else _three_digits(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"

@@ -1,16 +1,20 @@
-"""athanor analyse: the estimates of one or more runs."""
+"""athanor analyse: the estimates of one or more runs, and what drives the choices in them."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import tyro
 
 from athanor.analysis.exploration import estimates, table_text, write_estimates
 from athanor.analysis.tables import read_runs, write_tables
+from athanor.core.records import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,17 +22,73 @@ class Config:
     """Print the estimates of runs, with intervals and the differences from their baselines."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run folders. Those on the same world, rules and number of turns are compared."""
+    """Run folders; with --regression also files of logs. Those on the same world and rules are compared."""
     json: bool = False
     """Print JSON on standard output instead of a table."""
+    regression: str = ""
+    """What drives choices: uncertainty, main (Pan et al. 2025), another name, or a formula; see docs/values.md."""
+    rules: str = ""
+    """Rules to replay the games by: strict, pan2025 or brandle2023; left out, the runs' own."""
+    pair_values: str = "true"
+    """Empowerment and success: true (of the table itself), or a folder made by `athanor train empowerment`."""
+    comparison: Literal["uniform", "matched"] = "uniform"
+    """Pairs that choices are compared with: any, or those that succeed or fail as the choice did."""
+    first_tries: bool = False
+    """Leave out pairs that a player combined before (the memory form of Brändle et al. 2023)."""
+    nagq: Literal[0, 1] = 1
+    """Mixed models by full Laplace approximation (1), or as the publications fitted them (0)."""
+    nulls: int = 0
+    """Draws of null choices (random but for repeats) for each run's weights; 0 makes none."""
+    seed: int = 0
+    """Draws the comparisons, the random players and the null choices."""
+    allow_excluded: float = 0.01
+    """Share of turns that may be left out (unreadable, unowned, gaps, ...) before the analysis refuses."""
+    table: str = ""
+    """The table of logs that are no run folder."""
+    columns: str = ""
+    """What the columns of a CSV or Parquet file are called: player=...,trial=...,first=...,second=..."""
 
 
 def run(config: Config) -> int:
-    """Write each run's tables and estimates into its folder, and print the estimates of all."""
-    runs = read_runs(config.runs)
-    for one in runs:
-        write_tables(one)
-        write_estimates(one.path / "estimates.jsonl", estimates([one]))
-    found = estimates(runs)
+    """Print the estimates; without --regression also write each run's tables and estimates into its folder."""
+    if config.regression:
+        found, told = _regression(config)
+    else:
+        runs = read_runs(config.runs)
+        for one in runs:
+            write_tables(one)
+            write_estimates(one.path / "estimates.jsonl", estimates([one]))
+        found, told = estimates(runs), ()
     print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
+    print(*told, sep="\n", file=sys.stderr if config.json else sys.stdout, end="\n" if told else "")
     return 0
+
+
+def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
+    from athanor.analysis.groups import Reading, groups_of, pair_values, read
+    from athanor.analysis.logs import columns_of
+    from athanor.analysis.reading import readings
+    from athanor.analysis.regressions import regression
+    from athanor.analysis.weights import Options, weights
+
+    wanted = regression(config.regression)
+    reading = Reading(
+        seed=config.seed, rules=config.rules, table=config.table, comparison=config.comparison,
+        columns=columns_of(config.columns) if config.columns else {}, allow=config.allow_excluded,
+        first_tries=config.first_tries,
+    )  # fmt: skip
+    options = Options(seed=config.seed, nagq=config.nagq, nulls=config.nulls, threads=len(os.sched_getaffinity(0)))
+    found: list[Estimate] = []
+    told: list[str] = []
+    for played in read(config.runs, reading):
+        fixed = pair_values(config.pair_values, played.world)
+        some = weights(groups_of(played, fixed, reading), fixed, wanted, options)
+        found += some
+        told += [note for logs in played.logs for note in logs.notes if not note.startswith("read as run")]
+        told += readings(some)
+        if config.pair_values == "true" and {"empowerment", "success"} & set(wanted.terms):
+            told.append(
+                "empowerment and success are the table's own, not what a player could predict; "
+                "pass --pair-values with a folder of `athanor train empowerment` for predicted ones"
+            )
+    return found, told

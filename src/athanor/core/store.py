@@ -111,7 +111,7 @@ class RunFolder(Generic[A]):
             refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
         files = _open_for_writing(path)
         for file in files:
-            _drop_torn_line(file)
+            drop_torn_line(file)
         return cls(path, stored, files)
 
     @classmethod
@@ -179,7 +179,7 @@ class RunFolder(Generic[A]):
         """The last line of every ended episode, by key, in order of first ending."""
         found: dict[str, EpisodeLine] = {}
         decoder = msgspec.json.Decoder(EpisodeLine)
-        for number, raw in _lines(self.path / "episodes.jsonl"):
+        for number, raw in whole_lines(self.path / "episodes.jsonl"):
             line = _decoded(decoder, raw, self.path / "episodes.jsonl", number)
             found[line.episode] = line
         return found
@@ -191,7 +191,7 @@ class RunFolder(Generic[A]):
         readers: tuple[msgspec.json.Decoder[Any], ...]
         readers = msgspec.json.Decoder(action_type), msgspec.json.Decoder(Unreadable)
         path = self.path / "turns.jsonl"
-        for number, raw in _lines(path):
+        for number, raw in whole_lines(path):
             line = _decoded(decoder, raw, path, number)
             reader = readers[bytes(line.action).startswith(b'{"unreadable"')]
             episode = found.setdefault(line.episode, [])
@@ -293,7 +293,7 @@ def _open_for_writing(path: Path) -> tuple[IO[bytes], IO[bytes]]:
     return files
 
 
-def _drop_torn_line(file: IO[bytes]) -> None:
+def drop_torn_line(file: IO[bytes]) -> None:
     """Cut what follows the last newline."""
     size = os.fstat(file.fileno()).st_size
     with open(file.name, "rb") as reader:
@@ -310,7 +310,7 @@ def _drop_torn_line(file: IO[bytes]) -> None:
         os.truncate(file.name, end)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The whole lines of a file with their numbers from 1; a torn last one is left out, a missing file is empty."""
     try:
         with open(path, "rb") as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,14 @@ class Games:
             self.world, self.rules, self.choices.keep(kept), self.refused[kept], self.success[kept],
             self.repeated[kept], self.gained[kept], self.pool[kept], self.owned[kept], self.order,
         )  # fmt: skip
+
+    def of(self, players: Bools) -> Games:
+        """The games of some players, Bool["players"]."""
+        lengths, kept = np.diff(self.choices.starts), self.keep(players[self.choices.player])
+        starts = np.concatenate([[0], np.cumsum(lengths[players])]).astype(np.int64)
+        choices = Choices(starts, kept.choices.first, kept.choices.second)
+        order = Lists.of(self.order[p].tolist() for p in np.flatnonzero(players).tolist())
+        return replace(kept, choices=choices, order=order)
 
     def counted(self) -> Games:
         """Without the turns that the rules refused."""

@@ -3,7 +3,7 @@
 from athanor.analysis.logs.checks import checked
 from athanor.analysis.logs.read import FORMS, read_logs
 from athanor.analysis.logs.records import PLAYERS, TURNS, Exclusion, Logs
-from athanor.analysis.logs.runs import from_runs
+from athanor.analysis.logs.runs import from_arms, from_runs
 from athanor.analysis.logs.tabular import columns_of
 from athanor.analysis.logs.validation import RATINGS, read_ratings
 
@@ -16,6 +16,7 @@ __all__ = [
     "Logs",
     "checked",
     "columns_of",
+    "from_arms",
     "from_runs",
     "read_logs",
     "read_ratings",

@@ -18,13 +18,17 @@ from athanor.values.arrays import TableArrays
 
 
 def from_runs(paths: Sequence[Path], world: TableArrays) -> Logs:
-    """The turns of run folders, an episode a player, named FOLDER/KEY; the group is the arm's name.
+    """The turns of run folders: `from_arms`, and errors as `read_runs`."""
+    return from_arms(arms_of(read_runs(paths)), world)
+
+
+def from_arms(arms: Sequence[Arm], world: TableArrays) -> Logs:
+    """The turns of arms, an episode a player, named FOLDER/KEY; the group is the arm's name.
 
     Left out: turns of episodes that ended in an error or have not ended (`error`), and turns from whose answer no pair
     could be read (`unreadable`). UsageError if a run is of another table or of targeted tasks, which start from other
-    elements; else as `read_runs`.
+    elements.
     """
-    arms = arms_of(read_runs(paths))
     for arm in arms:
         _refuse_other_games(arm, world)
     players, tables, excluded = [], [], []
@@ -38,7 +42,7 @@ def from_runs(paths: Sequence[Path], world: TableArrays) -> Logs:
     turns = pa.concat_tables(tables)
     return settle(
         Rows(
-            source=", ".join(str(path) for path in paths),
+            source=", ".join(str(arm.run.path) for arm in arms),
             form="run",
             players=players_table(players),
             player=turns["player"].to_numpy(),

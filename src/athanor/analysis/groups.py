@@ -1,0 +1,114 @@
+"""From run folders and logs to groups of players with the values of their turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from athanor.analysis.arms import arms_of
+from athanor.analysis.logs import Logs, checked, from_arms, read_logs
+from athanor.analysis.logs.checks import ALLOWED
+from athanor.analysis.regressions import Comparison, Group, group
+from athanor.analysis.tables import read_runs
+from athanor.analysis.weights import SAMPLED
+from athanor.core.errors import UsageError
+from athanor.core.store import RunFolder
+from athanor.environments.alchemy.rules import RULES, Rules
+from athanor.environments.alchemy.worlds import table
+from athanor.values.arrays import TableArrays
+from athanor.values.games import CAUSES
+from athanor.values.meaning import load
+from athanor.values.tables import PairValues
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How played games are to be read."""
+
+    seed: int
+    rules: str = ""
+    """Rules to replay by; empty takes the runs' own."""
+    table: str = ""
+    """Table of logs that do not name theirs; run folders do."""
+    comparison: Comparison = "uniform"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    allow: float = ALLOWED
+    first_tries: bool = False
+    """Leave out pairs that a player combined before (the `memory` form of Brändle et al. 2023)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """Logs of one world, replayed by one set of rules."""
+
+    world: TableArrays
+    rules: Rules
+    logs: tuple[Logs, ...]
+
+
+def read(paths: Sequence[Path], reading: Reading) -> list[Played]:
+    """Run folders and files of logs by world and rules, in the order in which those first come.
+
+    UsageError for a file without --table or --rules, or an unknown rule; else as `from_arms` and `read_logs`.
+    """
+    runs: dict[tuple[str, str], list[Path]] = {}
+    for path in paths:
+        config = RunFolder.read(path).manifest.config if path.is_dir() else {}
+        key = config.get("table") or reading.table, reading.rules or config.get("rules", "")
+        if not all(key):
+            raise UsageError(
+                f"{path} does not say by which table and rules it was played; pass them with --table and --rules"
+            )
+        if key[1] not in RULES:
+            raise UsageError(f"rules {key[1]!r} are not one of {', '.join(RULES)}; pass one of them with --rules")
+        runs.setdefault(key, []).append(path)
+    if not runs:
+        raise UsageError("no run was given, at least one was expected; pass run folders or files of logs")
+    return [_played(TableArrays(table(named)), RULES[rules], paths, reading) for (named, rules), paths in runs.items()]
+
+
+def _played(world: TableArrays, rules: Rules, paths: Sequence[Path], reading: Reading) -> Played:
+    folders = [path for path in paths if path.is_dir()]
+    arms = arms_of(read_runs(folders)) if folders else []
+    logs = [checked(from_arms([arm], world), world, rules, allow=reading.allow) for arm in arms]
+    for path in paths:
+        if not path.is_dir():
+            logs.append(read_logs(path, world, rules, columns=reading.columns or None, allow=reading.allow))
+    return Played(world=world, rules=rules, logs=tuple(logs))
+
+
+def groups_of(played: Played, fixed: PairValues, reading: Reading) -> tuple[Group, ...]:
+    """The groups of players (arms, models) with the values of their turns, as `weights` wants them.
+
+    What a source of several groups lacks (gaps, duplicates) is counted as left out of each.
+    """
+    return tuple(one for logs in played.logs for one in _groups(logs, played, fixed, reading))
+
+
+def _groups(logs: Logs, played: Played, fixed: PairValues, reading: Reading) -> Iterator[Group]:
+    games, names = logs.games(played.world, played.rules), logs.players["group"].to_pylist()
+    games = games.first_tries() if reading.first_tries else games
+    temperatures = logs.players["temperature"].to_pylist()
+    left_out = sum(one.count for one in logs.excluded if one.cause not in CAUSES)  # the rules' refusals are in games
+    for name in dict.fromkeys(names):
+        mine = np.array([other == name for other in names])
+        own = {t for t, is_mine in zip(temperatures, mine, strict=True) if is_mine}
+        yield group(
+            name or logs.source, games.of(mine), fixed, seed=reading.seed, comparison=reading.comparison,
+            count=SAMPLED, excluded=left_out, temperature=own.pop() if len(own) == 1 else None,
+        )  # fmt: skip
+
+
+def pair_values(named: str, world: TableArrays) -> PairValues:
+    """The values of a world's pairs: `true` ones, the table's own, or with those that a folder predicts.
+
+    With `true`, `success` and `empowerment` are the table's too, for regressions that name them.
+    """
+    true = PairValues.true(world)
+    if named == "true":
+        return true.with_values(success=true.values["true_success"], empowerment=true.values["true_empowerment"])
+    predicted, _ = load(Path(named), world)
+    return true.with_values(**predicted.pairs.values)

@@ -1,0 +1,158 @@
+"""athanor label: the kinds of thought in a run's reasoning traces."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tyro
+
+from athanor.analysis.exploration import table_text, write_estimates
+from athanor.analysis.traces.agreement import agreement, confusion, confusion_table
+from athanor.analysis.traces.files import LabelFile, label_all, open_folder
+from athanor.analysis.traces.gold import gold, gold_passages
+from athanor.analysis.traces.labeller import Labeller
+from athanor.analysis.traces.labels import Labelled
+from athanor.analysis.traces.measures import estimates, position_table, sentence_table, trace_table
+from athanor.analysis.traces.passages import Source, Traces, traces_of_run
+from athanor.analysis.traces.sequences import ngram_table, transition_table
+from athanor.core.build import build_name, versions
+from athanor.core.progress import progress
+from athanor.core.records import Estimate
+from athanor.core.store import Manifest, write_atomically
+from athanor.models.backends import BACKENDS, BackendConfig
+from athanor.models.backends.llamacpp import model_path
+
+NGRAMS = (2, 3, 5, 10, 15, 20)
+"""Lengths of the n-grams in the table: those published for GPT-4o (2, 3) and DeepSeek-R1 (5, 10, 15, 20)."""
+TOP = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Label the kinds of thought in a run's reasoning traces, after a trial of the labeller on the gold set."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run folder whose traces are labelled; it is only read."""
+    model: str
+    """Who labels. llamacpp: smollm2-135m-instruct or a GGUF file; openai: the server's name; scripted: a file."""
+    out: Path
+    """The folder to make; refused if it exists, unless --resume is given."""
+    source: Source | None = None
+    """Where the traces are: hidden reasoning, or the answers' text; left out, what the run has."""
+    resume: bool = False
+    """Go on in --out, if it is there; traces on which the backend failed are tried again."""
+    constrained: bool = False
+    """Decode only well-formed labels (a grammar), where the backend takes one."""
+    block: int = 40
+    """Sentences in one request, at most."""
+    temperature: float | None = 0.0
+    """Sampling temperature of the labeller; None sends none, for models that take none."""
+    max_tokens: int | None = None
+    """Bound on an answer's tokens; left out, what the labels take. A model that reasons first needs more."""
+    concurrency: int = 0
+    """Traces labelled at once; 0 is as many as the backend can work on."""
+    seed: int = 0
+    """Of the labeller's sampling."""
+    json: bool = False
+    """Print JSON on standard output instead of a table."""
+    backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(default_factory=BackendConfig)
+
+
+def run(config: Config) -> int:
+    """Label, write tables and estimates, and print the estimates; 1 if the backend failed on any trace."""
+    traces = traces_of_run(config.run, config.source)
+    trial, lines = asyncio.run(_label(config, traces))
+    counts = confusion(trial, gold())
+    who = next((line.model for line in trial.values()), config.model)
+    found = (
+        *agreement(counts, f"{who} on the gold set"),
+        *estimates(list(lines.values()), traces.label, excluded=traces.excluded, empty=traces.empty),
+    )
+    _write(config.out, confusion_table(counts), list(lines.values()), found)
+    print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
+    return _told(config, [*trial.values(), *lines.values()])
+
+
+async def _label(config: Config, traces: Traces) -> tuple[dict[str, Labelled], dict[str, Labelled]]:
+    """The labelled gold set and the labelled traces. The backend is made first: if it cannot be, no folder is left."""
+    backend = BACKENDS[config.backend.backend](config.model, config.backend)
+    try:
+        labeller = Labeller(
+            backend=backend, block=config.block, constrained=config.constrained, max_tokens=config.max_tokens,
+            temperature=config.temperature, seed=config.seed,
+        )  # fmt: skip
+        open_folder(config.out, _manifest(config, labeller, traces), resume=config.resume)
+        jobs = {"gold.jsonl": gold_passages(), "labels.jsonl": traces.passages}
+        done: list[dict[str, Labelled]] = []
+        for name, passages in jobs.items():
+            with LabelFile(config.out / name) as file, progress(len(passages), "trace", name) as bar:
+                done.append(
+                    await label_all(
+                        passages, labeller, file, concurrency=config.concurrency, each=lambda _, bar=bar: bar.update()
+                    )
+                )
+        return done[0], done[1]
+    finally:
+        await backend.close()
+
+
+def _manifest(config: Config, labeller: Labeller, traces: Traces) -> Manifest:
+    """What the labelling is. The traces may become more as the run goes on; each one's sentences must stay."""
+    return Manifest(
+        kind="label",
+        config={**labeller.settings, "backend": config.backend.backend, "source": traces.source},
+        execution={
+            "run": str(config.run), "concurrency": config.concurrency, "llama": asdict(config.backend.llama),
+            "http": asdict(config.backend.http), "command": " ".join(["athanor", *sys.argv[1:]]),
+        },
+        build=build_name(), versions=versions(), hashes=_model_hash(config), label=traces.label,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def _model_hash(config: Config) -> dict[str, str]:
+    """SHA-256 of the file that labels, where it is a file."""
+    if config.backend.backend == "openai":
+        return {}
+    path = model_path(config.model) if config.backend.backend == "llamacpp" else Path(config.model)
+    with open(path, "rb") as file:
+        return {"model": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _write(out: Path, trial: pa.Table, lines: list[Labelled], found: tuple[Estimate, ...]) -> None:
+    """Write out/tables/*.parquet and out/estimates.jsonl, each whole or not at all."""
+    tables = {
+        "confusion": trial,
+        "sentences": sentence_table(lines),
+        "traces": trace_table(lines),
+        "transitions": transition_table(lines),
+        "ngrams": ngram_table(lines, NGRAMS, TOP),
+        "positions": position_table(lines),
+    }
+    (out / "tables").mkdir(exist_ok=True)
+    for name, table in tables.items():
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer, compression="zstd")
+        write_atomically(out / "tables" / f"{name}.parquet", buffer.getvalue().to_pybytes())
+    write_estimates(out / "estimates.jsonl", found)
+
+
+def _told(config: Config, lines: list[Labelled]) -> int:
+    """Say on standard error on which traces the backend failed, and why; 1 if on any."""
+    failed = {line.cause: line.passage for line in lines if line.failed}
+    if not failed:
+        return 0
+    print(f"the backend failed on {sum(line.failed for line in lines)} of {len(lines)} traces:", file=sys.stderr)
+    for cause, passage in list(failed.items())[:5]:
+        print(f"  {passage}: {cause[:500]}", file=sys.stderr)
+    print(f"try them again with --resume --out {config.out}", file=sys.stderr)
+    return 1
