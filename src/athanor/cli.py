@@ -13,6 +13,7 @@ COMMANDS = {
     "play alchemy": "play_alchemy",
     "analyse": "analyse",
     "report": "report",
+    "label": "label",
     "check alchemy": "check_alchemy",
     "check run": "check_run",
     "fetch": "fetch",
