@@ -29,11 +29,11 @@ class Choices:
     second: Ints
 
     def __post_init__(self) -> None:
-        if (
-            len(self.first) != len(self.second)
-            or self.starts[-1] != len(self.first)
-            or (np.diff(self.starts) < 0).any()
-        ):
+        for name, kind in (("starts", np.int64), ("first", np.int32), ("second", np.int32)):
+            # Read-only arrays, as arrow gives them, would be another type to the compiled loops.
+            object.__setattr__(self, name, np.require(getattr(self, name), kind, ("C", "W")))
+        torn = len(self.first) != len(self.second) or self.starts[-1] != len(self.first)
+        if torn or (np.diff(self.starts) < 0).any():
             raise DataError(
                 f"choices have {len(self.first)} first and {len(self.second)} second elements and end at "
                 f"{self.starts[-1]}; one of each a turn was expected"
