@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from athanor.analysis.weights import ALL, MEMORYLESS, NEVER_REPEATS, NULL, PUBLISHED, named
+from athanor.analysis.weights import ALL, MEMORYLESS, NEVER_REPEATS, NULL, PUBLISHED, TOGETHER, named
 from athanor.core.records import Estimate
 
 
@@ -13,7 +13,7 @@ def readings(found: Sequence[Estimate]) -> list[str]:
     by = {(one.group, one.name): one for one in found}
     said = _of_the_random_players(by)
     for name in dict.fromkeys(one.group for one in found):
-        if name not in ("all groups", NEVER_REPEATS, MEMORYLESS):
+        if name not in (TOGETHER, NEVER_REPEATS, MEMORYLESS):
             said += [*_uncertainty(name, by), *_others(name, by)]
     return said
 
@@ -67,6 +67,8 @@ def _others(name: str, by: Found) -> list[str]:
 
 
 def _verdict(one: Estimate) -> str:
+    if one.value is None and "separates" in one.method:
+        return ": nearly every choice is the best there is by it, so that its weight has no upper bound"
     if one.low is None or one.high is None:
         return ""
     return ", which cannot be told from none" if one.low <= 0 <= one.high else ""

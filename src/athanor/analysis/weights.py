@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from msgspec.structs import replace as with_fields
@@ -12,7 +13,7 @@ from athanor.analysis import glmm
 from athanor.analysis.choice import full_choice, sampled_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.regressions import Group, Regression, frame, group
-from athanor.core.errors import UsageError
+from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate, Record
 from athanor.core.seeds import stream
 from athanor.values.games import simulate
@@ -28,6 +29,8 @@ BATCH = 10
 
 PUBLISHED, MANY, ALL, NULL = "published", f"{SAMPLED} sampled pairs", "all pairs, repeats and doubles apart", "null"
 """The kinds of weight, as they stand in an estimate's name behind the term."""
+TOGETHER = "all groups"
+"""The group of a fixed effect over several."""
 NEVER_REPEATS, MEMORYLESS = "random-never-repeat (simulated)", "random (simulated)"
 
 
@@ -35,7 +38,7 @@ class Options(Record, kw_only=True):
     """How weights are estimated."""
 
     seed: int
-    nagq: int = 1
+    nagq: Literal[0, 1] = 1
     """1: full Laplace approximation; 0: as the publications fitted."""
     nulls: int = 0
     """Draws of null choices for each group; 0 makes none."""
@@ -75,16 +78,33 @@ def weights(
     the group alone.
     """
     _refuse_mixture(groups)
-    random = baselines(groups, fixed, options)
-    found = [*_published(groups, regression, options)]
+    playing = [one for one in groups if len(one.games.pool)]
+    found = [e for one in groups if not len(one.games.pool) for e in _silent(one, regression)]
+    random = baselines(playing, fixed, options) if playing else ()
+    found += _published(playing, regression, options)
     for one in random:  # each alone: pooled with others its weights would be drawn towards theirs
         found += _fit([one], regression, options)
-    for one in (*groups, *random):
+    for one in (*playing, *random):
         found += _better(one, fixed, regression, options)
-        if options.nulls and one not in random:
-            found += null_weights(one, fixed, regression, options)
+    if options.nulls:
+        found += [e for one in playing for e in null_weights(one, fixed, regression, options)]
     order = {one.name: k for k, one in enumerate((*groups, *random))}
     return tuple(sorted(found, key=lambda estimate: order.get(estimate.group, -1)))
+
+
+def _silent(one: Group, regression: Regression) -> Iterator[Estimate]:
+    for kind in (PUBLISHED, MANY, ALL):
+        yield from _unknown([one], regression, kind, "no turn counts as an attempt")
+
+
+def _unknown(groups: Sequence[Group], regression: Regression, kind: str, why: str) -> Iterator[Estimate]:
+    """What cannot be estimated, and why."""
+    for one in groups:
+        for term in regression.terms:
+            yield Estimate(
+                name=named(term, kind), value=None, low=None, high=None, level=None, n=one.games.choices.players,
+                unit="players", method=why, group=one.name, excluded=one.excluded,
+            )  # fmt: skip
 
 
 def _refuse_mixture(groups: Sequence[Group]) -> None:
@@ -111,23 +131,19 @@ def _published(groups: Sequence[Group], regression: Regression, options: Options
 
 def _fit(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
     table = frame(groups, options.seed)
-    excluded = {one.name: one.excluded for one in groups}
-    if len(table.labels) < 2:
-        for term in regression.terms:
-            yield Estimate(
-                name=named(term, PUBLISHED), value=None, low=None, high=None, level=None, n=len(table.labels),
-                unit="players", method="a mixed model needs at least two players", group=groups[0].name,
-                excluded=groups[0].excluded,
-            )  # fmt: skip
+    present = set(np.unique(table.columns["player"]).tolist())
+    try:
+        fit = glmm.fit(regression.formula, table.columns, nagq=options.nagq, level=LEVEL, threads=options.threads)
+    except DataError as error:
+        yield from _unknown(groups, regression, PUBLISHED, str(error))
         return
-    fit = glmm.fit(regression.formula, table.columns, nagq=options.nagq, threads=options.threads)  # type: ignore[arg-type]
-    doubts = "".join(f"; {note}" for note in fit.diagnostics.notes)
+    found = [with_fields(e, group=groups[0].name if len(groups) == 1 else TOGETHER) for e in fit.estimates()]
     if len(groups) > 1:
-        pooled = [with_fields(e, group="all groups") for e in fit.estimates()]
-        found = [e for name, players in table.groups.items() for e in fit.mean_coefficients(players, name=name)]
-        found = [*pooled, *(e for e in found if e.name != "1" and e.name != "Intercept")]
-    else:
-        found = [with_fields(e, group=groups[0].name) for e in fit.estimates()]
+        for name, players in table.groups.items():
+            means = fit.mean_coefficients([p for p in players if p in present], name=name)
+            found += [e for e in means if e.name not in ("1", "Intercept")]
+    doubts = "".join(f"; {note}" for note in fit.diagnostics.notes)
+    excluded = {one.name: one.excluded for one in groups}
     for estimate in found:
         yield with_fields(
             estimate, name=named(estimate.name, PUBLISHED), unit="players", method=estimate.method + doubts,
