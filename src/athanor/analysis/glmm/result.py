@@ -1,0 +1,208 @@
+"""What a fit says: effects with their uncertainty, the groups, the likelihood, and in words how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from athanor.analysis.glmm.design import Floats
+from athanor.core.errors import UsageError
+from athanor.core.records import Estimate, Record
+
+
+class FixedEffect(Record, kw_only=True, omit_defaults=False):
+    """A coefficient on the scale of the link (log odds, or log of the mean count). Unknown is None."""
+
+    name: str
+    value: float
+    se: float | None
+    """Standard error behind z, p and the interval: `se_hessian` where it is known, else `se_schur`."""
+    se_schur: float | None
+    """With the covariance of the random effects held at its estimate, as lme4's `vcov(use.hessian=FALSE)`."""
+    se_hessian: float | None
+    """With the covariance estimated too, from the Hessian of the deviance, as lme4's `vcov(use.hessian=TRUE)`."""
+    z: float | None
+    p: float | None
+    """Two-sided, of Wald's test that the coefficient is 0."""
+    low: float | None
+    high: float | None
+
+
+class RandomEffects(Record, kw_only=True):
+    """The covariance of the random effects between groups, in the order of `names`."""
+
+    names: tuple[str, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    sd: tuple[float, ...]
+    correlation: tuple[tuple[float | None, ...], ...]
+    """None beside a standard deviation of zero."""
+
+
+class Diagnostics(Record, kw_only=True, omit_defaults=False):
+    """Whether the numbers can be trusted, and in `notes` why, one sentence each."""
+
+    converged: bool
+    singular: bool
+    gradient: float
+    """Largest derivative of the deviance, in coordinates whose unit is about one standard error."""
+    evaluations: int
+    failed: int
+    """Groups whose conditional mode was not found at the optimum."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Groups:
+    """The random effects of every group."""
+
+    labels: NDArray[Any]
+    """["groups"]"""
+    sizes: NDArray[np.int64]
+    """Int["groups"]: rows."""
+    modes: Floats
+    """Float["groups q"]: conditional modes of the random effects, deviations from the fixed effects."""
+    covariances: Floats
+    """Float["groups q q"]: their covariance given data, fixed effects and covariance parameters (lme4's condVar)."""
+    responses: Floats
+    """Float["groups q p"]: derivative of the modes in the fixed effects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fit:
+    """A fitted model."""
+
+    formula: str
+    family: str
+    nagq: int
+    level: float
+    n: int
+    """Rows."""
+    unit: str
+    """The column that groups."""
+    fixed: tuple[FixedEffect, ...]
+    fixed_covariance: Floats | None
+    """Float["p p"]: of the fixed effects, of the kind behind `FixedEffect.se`; None if unknown."""
+    random: RandomEffects
+    groups: Groups
+    loglik: float
+    """Laplace approximation with all constants, as lme4's logLik."""
+    deviance: float
+    """-2 loglik."""
+    aic: float
+    bic: float
+    """With the number of rows, as lme4."""
+    diagnostics: Diagnostics
+
+    def estimates(self) -> tuple[Estimate, ...]:
+        """The fixed effects as estimates over groups."""
+        n = len(self.groups.labels)
+        return tuple(
+            Estimate(
+                name=effect.name, value=effect.value, low=effect.low, high=effect.high, level=self.level, n=n,
+                unit=self.unit, method=self._method("fixed effect", effect.se_hessian is not None),
+            )
+            for effect in self.fixed
+        )  # fmt: skip
+
+    def coefficients(self) -> tuple[Floats, Floats | None]:
+        """Fixed plus random effect of every group and random-effects term, Float["groups q"], and covariances.
+
+        The covariances, Float["groups q q"], join what is unknown of the modes given the fixed effects with what is
+        unknown of the fixed effects, which also move the modes. A term without a fixed effect counts as fixed at 0.
+        """
+        groups, loading = self.groups, self._loading()
+        values = groups.modes + loading @ self._beta()
+        if self.fixed_covariance is None:
+            return values, None
+        moved = loading + groups.responses
+        return values, groups.covariances + moved @ self.fixed_covariance @ moved.swapaxes(1, 2)
+
+    def mean_coefficients(self, labels: Sequence[Any] | None = None, *, name: str = "") -> tuple[Estimate, ...]:
+        """Fixed plus random effects averaged over some groups (all by default), one estimate a term.
+
+        Of the groups there are, not of those one might draw: with all of them it is about the fixed effect, with less
+        uncertainty. `name` is written into `Estimate.group`. UsageError for a label that is no group.
+        """
+        chosen = self._positions(labels)
+        groups, loading = self.groups, self._loading()
+        values = groups.modes[chosen].mean(axis=0) + loading @ self._beta()
+        variances = None
+        if self.fixed_covariance is not None:
+            moved = loading + groups.responses[chosen].mean(axis=0)
+            own = groups.covariances[chosen].sum(axis=0) / len(chosen) ** 2
+            variances = np.diag(own + moved @ self.fixed_covariance @ moved.T)
+        half = None if variances is None else quantile(self.level) * np.sqrt(variances)
+        return tuple(
+            Estimate(
+                name=term, value=float(values[j]), level=self.level, n=len(chosen), unit=self.unit, group=name,
+                low=None if half is None else float(values[j] - half[j]),
+                high=None if half is None else float(values[j] + half[j]),
+                method=self._method("fixed plus random effects, mean over groups", self._known()),
+            )
+            for j, term in enumerate(self.random.names)
+        )  # fmt: skip
+
+    def _positions(self, labels: Sequence[Any] | None) -> NDArray[np.int64]:
+        if labels is None:
+            return np.arange(len(self.groups.labels))
+        place = {label: k for k, label in enumerate(self.groups.labels.tolist())}
+        unknown = [label for label in labels if label not in place]
+        if unknown or not len(labels):
+            what = f"{unknown[0]!r} is not one of the {len(place)} groups" if unknown else "no group was named"
+            raise UsageError(f"{what} of {self.unit}; give labels such as {next(iter(place))!r}")
+        return np.array([place[label] for label in dict.fromkeys(labels)])
+
+    def _beta(self) -> Floats:
+        return np.array([effect.value for effect in self.fixed])
+
+    def _loading(self) -> Floats:
+        """Float["q p"]: 1 where a random-effects term and a fixed effect have the same column."""
+        return np.array([[float(term == effect.name) for effect in self.fixed] for term in self.random.names])
+
+    def _known(self) -> bool:
+        return all(effect.se_hessian is not None for effect in self.fixed)
+
+    def _method(self, what: str, hessian: bool) -> str:
+        kind = "Hessian" if hessian else "covariance held fixed"
+        return f"{what}, {self.family} mixed model, Laplace nAGQ={self.nagq}, Wald ({kind})"
+
+
+def quantile(level: float) -> float:
+    """The two-sided normal quantile: 1.96 at 95%."""
+    return float(special.ndtri(0.5 + level / 2))
+
+
+def fixed_effect(name: str, value: float, schur: float | None, hessian: float | None, level: float) -> FixedEffect:
+    """A fixed effect with Wald's z, p and interval from its variances, of which None is unknown."""
+    se_schur, se_hessian = (None if v is None else float(np.sqrt(v)) for v in (schur, hessian))
+    se = se_schur if se_hessian is None else se_hessian
+    if se is None:
+        z = p = low = high = None
+    else:
+        z, half = value / se, quantile(level) * se
+        p, low, high = float(2 * special.ndtr(-abs(z))), value - half, value + half
+    return FixedEffect(
+        name=name, value=value, se=se, se_schur=se_schur, se_hessian=se_hessian, z=z, p=p, low=low, high=high
+    )
+
+
+def random_effects(names: tuple[str, ...], factor: Floats) -> RandomEffects:
+    """The covariance L L' with its standard deviations and correlations."""
+    covariance = factor @ factor.T
+    sd = np.sqrt(np.diag(covariance))
+    known = np.outer(sd, sd) > 0
+    correlation = np.divide(covariance, np.outer(sd, sd), out=np.zeros_like(covariance), where=known)
+    return RandomEffects(
+        names=names,
+        covariance=tuple(map(tuple, covariance.tolist())),
+        sd=tuple(sd.tolist()),
+        correlation=tuple(
+            tuple(float(np.clip(r, -1, 1)) if k else None for r, k in zip(*row, strict=True))
+            for row in zip(correlation, known, strict=True)
+        ),
+    )
