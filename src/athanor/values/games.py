@@ -146,7 +146,8 @@ def _games(world: TableArrays, rules: Rules, choices: Choices, policy: int, rng:
     n = len(choices.first)
     out = (
         np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_),
-        *(np.zeros(n, dtype=np.int32) for _ in range(5)),
+        np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
+        np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
     )  # fmt: skip
     ends = np.zeros(choices.players + 1, dtype=np.int64)
     order = loops.games(
