@@ -11,8 +11,8 @@ from athanor.analysis.intervals import LEVEL
 from athanor.core.errors import DataError
 from athanor.values.arrays import Floats
 
-STEPS, TOLERANCE = 100, 1e-12
-"""Newton steps at most, and the Newton decrement at which a maximum is found."""
+STEPS, TOLERANCE, NOTHING = 100, 1e-12, 1e-9
+"""Newton steps at most, the Newton decrement at which a maximum is found, and a mean that is on its way to 0."""
 
 
 def least_squares(design: Floats, response: Floats) -> tuple[Floats, Floats]:
@@ -66,11 +66,11 @@ def log_linear(design: Floats, counts: Floats) -> tuple[Floats, Floats]:
         mean = np.exp(design @ beta)
         bread = np.linalg.inv(design.T @ (mean[:, None] * design))
         slope = design.T @ (counts - mean)
-        if slope @ bread @ slope < TOLERANCE:
+        if slope @ bread @ slope < TOLERANCE and mean.min() > NOTHING:
             break
         beta = beta + bread @ slope
     else:
-        raise DataError(f"the log-linear mean of {rows} counts was not found in {STEPS} steps; is a group all zero?")
+        raise DataError(f"the mean of some of {rows} counts runs off to 0; leave out the group whose counts are all 0")
     if rows == columns:
         return beta, np.full((columns, columns), np.nan)
     scores = design * (counts - mean)[:, None]
