@@ -42,9 +42,11 @@ def design(formula: Formula, data: Data, family: Family) -> Design:
     order = None if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
     frame = pd.DataFrame({name: columns[name] for name in formula.predictors}, index=range(len(codes)), copy=False)
     names, matrix, q, fixed = _matrix(formula, frame, order)
+    # A read-only array, as pandas' are, would be a type of its own to numba, and cost a second compilation.
+    response = np.require(response if order is None else response[order], requirements=["C", "W"])
     made = Design(
-        matrix=matrix, response=response if order is None else response[order], starts=starts,
-        labels=np.asarray(labels), names=tuple(names), q=q, fixed=fixed, poisson=family == "poisson",
+        matrix=matrix, response=response, starts=starts, labels=np.asarray(labels), names=tuple(names), q=q,
+        fixed=fixed, poisson=family == "poisson",
     )  # fmt: skip
     _refuse_dependent(made.gram(fixed), [names[j] for j in fixed], "fixed effects")
     _refuse_dependent(made.gram(np.arange(q)), names[:q], "random effects")
@@ -142,7 +144,8 @@ def _key(name: str) -> tuple[str, ...]:
 def _refuse_dependent(gram: Floats, names: list[str], what: str) -> None:
     """Cholesky decomposition of the columns' products, in order; a pivot near zero is a dependent column."""
     size = np.sqrt(np.diag(gram))
-    gram = gram / np.outer(np.maximum(size, 1e-300), np.maximum(size, 1e-300))
+    size[size == 0] = 1.0
+    gram = gram / np.outer(size, size)
     dependent = []
     for j, name in enumerate(names):
         if gram[j, j] <= DEPENDENT:

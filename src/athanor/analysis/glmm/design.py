@@ -75,6 +75,7 @@ class Design:
         sizes = self.sizes[chosen]
         rows = np.repeat(self.starts[chosen] - np.append(0, np.cumsum(sizes)[:-1]), sizes) + np.arange(sizes.sum())
         return Design(
-            matrix=self.matrix[:, rows], response=self.response[rows], starts=np.append(0, np.cumsum(sizes)),
+            matrix=np.take(self.matrix, rows, axis=1), response=self.response[rows],
+            starts=np.append(0, np.cumsum(sizes)),
             labels=self.labels[chosen], names=self.names, q=self.q, fixed=self.fixed, poisson=self.poisson,
         )  # fmt: skip

@@ -21,7 +21,7 @@ BLOCK = 4096
 """Rows after which a block of groups ends. Results depend on it in the last digits; they do not on the threads."""
 TASKS = 4
 """Tasks a thread and pass, so that no thread waits long for the last one."""
-SETTLED = 1e-8
+SETTLED = 1e-10
 """The squared Newton decrement (deviance) of the fixed effects given the covariance before the last step: after it
 their error, in standard errors, is of the order of this number, as Newton's method squares the error."""
 TRIALS = 60

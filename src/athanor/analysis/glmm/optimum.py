@@ -18,7 +18,7 @@ STEP = 1e-2
 """Half the width of the Hessian's central differences, in units of a coordinate's standard error."""
 FLAT = 1e-4
 """Curvature, relative to the largest in scaled coordinates, below which a direction counts as flat."""
-NEAR, CLOSE = 0.1, 1e-3
+NEAR, CLOSE = 0.02, 1e-3
 """Gradients in scaled coordinates at which the first search and the last one end: the parameters are then within
 about this many standard errors of the minimum."""
 ROUNDS = 4
