@@ -81,8 +81,8 @@ def inventory_growth(
     and temperature 0; `trial`, `temperature` and their products are those of `baseline`, and `model M:...` what is
     added for another model. A model seen at one temperature shares the baseline's slopes in it, as a column that
     others make up is dropped in R. Inventories of one player are sums of each other, which an intercept of the player
-    does not mend: the intervals are far too narrow. `final_inventory` has honest ones. Source: Pan et al. 2025,
-    regression-script (id_by_id) - inventory, at nAGQ=0 with Llama-3.1-8B as the baseline.
+    does not mend: intervals are too narrow, those of products with `trial` most. `final_inventory` has honest ones.
+    Source: Pan et al. 2025, regression-script (id_by_id) - inventory, at nAGQ=0, Llama-3.1-8B the baseline.
     """
     settings, kept = _settings(groups, models, baseline)
     trial = scaled(np.concatenate([one.games.choices.turn for one in groups]).astype(np.float64))
