@@ -23,6 +23,14 @@ ENOUGH = 10
 """Finds from which the share of those used is more than noise."""
 LEAST = 8
 """Elements that the largest regression needs: its six coefficients, and two rows to spare."""
+TERMS = (
+    "r of usage and children", "r of usage and ln(1 + children)",
+    "usage % at ln(1 + children) = 0", "usage % by ln(1 + children)",
+    "usage % at children = 0", "usage % by children",
+    "scaled usage at the means", "scaled usage by children", "scaled usage by turn", "scaled usage by inventory",
+    "scaled usage by children x turn", "scaled usage by children x inventory",
+)  # fmt: skip
+"""What is estimated: two correlations, two lines with intercept and slope, and the published scaled regression."""
 
 Part = tuple[float, float | None, float | None]
 """A value with its interval; NaN for a value that is not defined."""
@@ -122,21 +130,27 @@ def _over_players(
     `often`: Bool["elements"].
     """
     children, players, used = games.world.children.lengths.astype(np.float64), games.choices.players, int(often.sum())
+    if used < LEAST:
+        why = f"{used} elements were found often; at least {LEAST} are needed"
+        return dict.fromkeys(TERMS, ((math.nan, None, None), why))
     kept = often[made.element].astype(np.float64)
-    values = {name: value for name, (value, _, _) in _numbers(_elements(made, children, kept), level).items()}
-    samples = np.full((resamples if players > 1 and used >= LEAST else 0, len(values)), np.nan)
+    values = [value for value, _, _ in _numbers(_elements(made, children, kept), level).values()]
+    samples = np.full((resamples if players > 1 else 0, len(TERMS)), np.nan)
     for row in samples:
         weight = np.bincount(rng.integers(players, size=players), minlength=players)[made.player]
         row[:] = [value for value, _, _ in _numbers(_elements(made, children, kept * weight), level).values()]
     what = f"over the {used} elements found often"
     found: dict[str, tuple[Part, str]] = {}
-    for k, (name, value) in enumerate(values.items()):
-        unknown = int(np.isnan(samples[:, k]).sum())
-        if unknown or not len(samples):
-            found[name] = (value, None, None), f"{what}; no interval, {unknown} of {len(samples)} resamples are unclear"
+    for term, value, sample in zip(TERMS, values, samples.T, strict=True):
+        unknown = int(np.isnan(sample).sum())
+        if unknown or not len(sample):
+            why = (
+                f"{unknown} of {resamples} resamples are undefined" if unknown else "there are no resamples of players"
+            )
+            found[term] = (value, None, None), f"{what}; no interval, {why}"
             continue
-        low, high = np.quantile(samples[:, k], [0.5 - level / 2, 0.5 + level / 2])
-        found[name] = (value, float(low), float(high)), f"{what}, percentiles of {resamples} resamples of players"
+        low, high = np.quantile(sample, [0.5 - level / 2, 0.5 + level / 2])
+        found[term] = (value, float(low), float(high)), f"{what}, percentiles of {resamples} resamples of players"
     return found
 
 
@@ -155,28 +169,25 @@ def _elements(made: Finds, children: Floats, weight: Floats) -> dict[str, Floats
 
 
 def _numbers(elements: dict[str, Floats], level: float) -> dict[str, Part]:
-    """Every number by its name."""
+    """Every number by its name, in the order of TERMS."""
     percent, children = 100 * elements["usage"], elements["children"]
     logs, ones = np.log1p(children), np.ones(len(children))
     usage, by, turn, inventory = (scaled(elements[c]) for c in ("usage", "children", "turn", "inventory"))
-    return {
-        "r of usage and children": pearson(children, percent, level),
-        "r of usage and ln(1 + children)": pearson(logs, percent, level),
-        **_line({"usage % at ln(1 + children) = 0": ones, "usage % by ln(1 + children)": logs}, percent, level),
-        **_line({"usage % at children = 0": ones, "usage % by children": children}, percent, level),
-        **_line({
-            "scaled usage at the means": ones, "scaled usage by children": by, "scaled usage by turn": turn,
-            "scaled usage by inventory": inventory, "scaled usage by children x turn": by * turn,
-            "scaled usage by children x inventory": by * inventory,
-        }, usage, level),
-    }  # fmt: skip
+    parts = (
+        pearson(children, percent, level),
+        pearson(logs, percent, level),
+        *_coefficients((ones, logs), percent, level),
+        *_coefficients((ones, children), percent, level),
+        *_coefficients((ones, by, turn, inventory, by * turn, by * inventory), usage, level),
+    )
+    return dict(zip(TERMS, parts, strict=True))
 
 
-def _line(columns: dict[str, Floats], response: Floats, level: float) -> dict[str, Part]:
+def _coefficients(columns: tuple[Floats, ...], response: Floats, level: float) -> list[Part]:
     """Each column's coefficient with Student's interval."""
-    beta, errors = least_squares(np.stack(list(columns.values()), axis=1), response)
+    beta, errors = least_squares(np.stack(columns, axis=1), response)
     half = t_quantile(max(1, len(response) - len(columns)), level) * errors
-    return {
-        name: (float(b), None if math.isnan(h) else float(b - h), None if math.isnan(h) else float(b + h))
-        for name, b, h in zip(columns, beta, half, strict=True)
-    }
+    return [
+        (float(b), None if math.isnan(h) else float(b - h), None if math.isnan(h) else float(b + h))
+        for b, h in zip(beta, half, strict=True)
+    ]
