@@ -47,7 +47,7 @@ def by_the_rules(world: Table, rules: Rules, choices: Choices):
             seen = environment.observe(state)
             after = environment.step(state, action).state
             verdict = judge.verify(task, state, action, after)
-            yield player, seen, verdict, len(after.owned) - len(state.owned)
+            yield player, seen, verdict, after, len(after.owned) - len(state.owned)
             state = after
 
 
@@ -57,11 +57,14 @@ def test_the_compiled_replay_does_what_the_rules_say_turn_by_turn(world: Table, 
     arrays = TableArrays(world)
     choices = busy_choices(arrays, players=3, turns=250, seed=1)
     games = replay(arrays, rules, choices)
+    rows, joined = games.joined()
     gifts = refusals = 0
-    for t, (player, seen, verdict, gained) in enumerate(by_the_rules(world, rules, choices)):
+    for t, (player, seen, verdict, after, gained) in enumerate(by_the_rules(world, rules, choices)):
         combinable = [world.elements[i] for i in games.order[player][: games.pool[t]]]
         assert tuple(combinable) == seen.combinable
         assert games.owned[t] == len(seen.owned)
+        assert games.owned_after[t] == len(after.owned)
+        assert (*combinable, *(world.elements[i] for i in joined[rows == t])) == after.combinable
         category = verdict.parts["category"]
         unknown = min(choices.first[t], choices.second[t]) < 0
         if category == "invalid" or unknown:

@@ -84,6 +84,10 @@ class Games:
     """How many elements could be combined before the turn."""
     owned: Ints
     """How many were owned before the turn, final elements included."""
+    pool_after: Ints
+    """How many elements could be combined after the turn (before gifts that come unseen as the next one begins)."""
+    owned_after: Ints
+    """How many were owned then."""
     order: Lists
     """For each player the combinable elements in discovery order."""
 
@@ -91,7 +95,8 @@ class Games:
         """Only these turns, as they were played: nothing is replayed, so inventories stay what they were."""
         return Games(
             self.world, self.rules, self.choices.keep(kept), self.refused[kept], self.success[kept],
-            self.repeated[kept], self.gained[kept], self.pool[kept], self.owned[kept], self.order,
+            self.repeated[kept], self.gained[kept], self.pool[kept], self.owned[kept], self.pool_after[kept],
+            self.owned_after[kept], self.order,
         )  # fmt: skip
 
     def of(self, players: Bools) -> Games:
@@ -109,6 +114,17 @@ class Games:
     def first_tries(self) -> Games:
         """Without pairs tried before: the `memory` form of the human data (Brändle et al. 2023)."""
         return self.keep(~self.repeated)
+
+    def joined(self) -> tuple[Longs, Ints]:
+        """Every combinable element that joined in some turn: that turn's row, and the element, in the order of play.
+
+        Gifts are among them, except where the rules give them unseen as a turn begins: those join in no turn. Rows
+        are those of `choices`, both arrays Int["joined"].
+        """
+        counts = (self.pool_after - self.pool).astype(np.int64)
+        rows = np.repeat(np.arange(len(counts)), counts)
+        place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + self.pool[rows]
+        return rows, self.order.items[self.order.starts[self.choices.player[rows]] + place]
 
 
 def replay(world: TableArrays, rules: Rules, choices: Choices) -> Games:
@@ -139,6 +155,7 @@ def _games(world: TableArrays, rules: Rules, choices: Choices, policy: int, rng:
     out = (
         np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_),
         np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
+        np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
     )  # fmt: skip
     ends = np.zeros(choices.players + 1, dtype=np.int64)
     order = loops.games(

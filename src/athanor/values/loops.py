@@ -111,7 +111,7 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
     """One player's game; the number of combinable elements at its end, which lie in scratch's order."""
     base, final, recipe, starts, items = table
     ownership, finals_combine, one, kind, timing = flags
-    refused, success, repeated, gained, pool_before, owned_before = out
+    refused, success, repeated, gained, pool_before, owned_before, pool_after, owned_after = out
     known, all_owned, order, due, tried = scratch
     inventory, dues = (0, 0), 0
     for element in base:
@@ -121,6 +121,7 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
         if timing == 2 and dues:
             inventory, dues = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine), 0
         owned_before[t], pool_before[t] = inventory
+        owned_after[t], pool_after[t] = inventory
         if policy != REPLAYED:
             first[t], second[t] = _draw(order, inventory[1], tried, policy, rng)
         a, b = first[t], second[t]
@@ -148,6 +149,7 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
                 if timing == 1:
                     break
         gained[t] = inventory[0] - begun
+        owned_after[t], pool_after[t] = inventory
     return inventory
 
 
