@@ -44,7 +44,7 @@ class Careers:
         return Careers(
             starts=starts,
             start=games.owned[starts[:-1]],
-            owned=games.owned + games.gained,
+            owned=games.owned_after,
             stopped=np.ones(len(playing), dtype=bool) if bound is None else playing < bound,
         )
 

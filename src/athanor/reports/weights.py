@@ -1,0 +1,101 @@
+"""Figures of weights: what moves each arm's choices by several estimates, and published numbers beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from athanor.analysis.exploration import LEVEL_TEXT
+from athanor.analysis.weights import ALL, MANY, MEMORYLESS, NEVER_REPEATS, PUBLISHED, TOGETHER, named
+from athanor.core.records import Estimate
+from athanor.reports.drawing import COLOURS, Spec, to_png, to_svg
+from athanor.reports.figures import Figure
+from athanor.reports.text import one_line
+
+KINDS = (PUBLISHED, MANY, ALL)
+TITLES = {PUBLISHED: "One random pair (published)", MANY: "Many sampled pairs", ALL: "All pairs, repeats apart"}
+LABEL = 34
+"""Characters of a group's name, at most."""
+
+
+def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequence[str]) -> Figure | None:
+    """The weights of every group in every world, one row of panels a term, one panel an estimate.
+
+    `worlds`: name of each world with its estimates, from `analysis.weights.weights`. None when there is none.
+    """
+    charts: list[Spec] = []
+    for world, found in worlds:
+        by = {(one.group, one.name): one for one in found}
+        groups = [group for group in dict.fromkeys(one.group for one in found) if group != TOGETHER]
+        labels = _labels(groups)
+        for term in terms:
+            panels = [_panel(term, kind, groups, labels, by, first=kind == PUBLISHED) for kind in KINDS]
+            if any(panel is not None for panel in panels):
+                title = {"text": f"{one_line(world, 90)}: weight of {term}"}
+                charts.append({"hconcat": [p for p in panels if p is not None], "spacing": 12, "title": title})
+    if not charts:
+        return None
+    caption = (
+        "What moves choices: change in log-odds by one standard deviation of a value, with its "
+        f"{LEVEL_TEXT} interval; the vertical line is no weight. Left, the published regression: the chosen against one random pair; "
+        "the band is what random players who never repeat a pair get by it. Middle: against many sampled pairs. Right: "
+        "among all pairs that could be combined, with repeats and self-pairs apart, z-scored by turn: random players "
+        "have none. The scales of the panels differ. Groups without a mark have no finite estimate; the table says why."
+    )
+    svg = to_svg(charts)
+    return Figure(name="weights", title="What drives choices", svg=svg, png=to_png(svg), caption=caption)
+
+
+def _labels(groups: Sequence[str]) -> dict[str, str]:
+    """Short names, unique: the world's, in brackets behind an arm's name, stands in the title already."""
+    short = {
+        group: group.rpartition(" (")[0] if group not in (NEVER_REPEATS, MEMORYLESS) else group for group in groups
+    }
+    found = {group: one_line(short[group] or group, LABEL) for group in groups}
+    twice = {label for label in found.values() if list(found.values()).count(label) > 1}
+    return {g: f"{label} #{k + 1}" if label in twice else label for k, (g, label) in enumerate(found.items())}
+
+
+def _panel(
+    term: str, kind: str, groups: Sequence[str], labels: dict[str, str], by: dict[tuple[str, str], Estimate], *, first: bool
+) -> Spec | None:  # fmt: skip
+    rows = [
+        {"group": labels[group], "value": one.value, "low": one.low, "high": one.high, "random": group in (NEVER_REPEATS, MEMORYLESS)}
+        for group in groups if (one := by.get((group, named(term, kind)))) is not None and one.value is not None
+    ]  # fmt: skip
+    if not rows:
+        return None
+    order = [labels[group] for group in groups]
+    y = {
+        "field": "group", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None,
+        "axis": {"labels": first, "ticks": False, "domain": False, "labelLimit": 260, "grid": True},
+    }  # fmt: skip
+    x = {"field": "value", "type": "quantitative", "title": "weight", "axis": {"tickCount": 4}}
+    colour = {"condition": {"test": "datum.random", "value": "#777777"}, "value": COLOURS[KINDS.index(kind)]}
+    spans = [row for row in rows if row["low"] is not None]
+    layers: list[Spec] = [_band(by, term) if kind == PUBLISHED else {}, _zero()]
+    layers += [
+        {
+            "data": {"values": spans}, "mark": {"type": "rule", "strokeWidth": 2},
+            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, "color": colour},
+        },
+        {
+            "data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 46, "opacity": 1},
+            "encoding": {"y": y, "x": x, "color": colour},
+        },
+    ]  # fmt: skip
+    title = {"text": TITLES[kind], "fontWeight": "normal", "fontSize": 12}
+    return {"layer": [one for one in layers if one], "width": 195, "height": 19 * len(order), "title": title}
+
+
+def _band(by: dict[tuple[str, str], Estimate], term: str) -> Spec:
+    never = by.get((NEVER_REPEATS, named(term, PUBLISHED)))
+    if never is None or never.low is None:
+        return {}
+    mark = {"type": "rect", "color": "#D9D9D9", "opacity": 0.7}
+    places = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
+    return {"data": {"values": [{"low": never.low, "high": never.high}]}, "mark": mark, "encoding": places}
+
+
+def _zero() -> Spec:
+    mark = {"type": "rule", "color": "#999999", "strokeWidth": 1}
+    return {"data": {"values": [{"at": 0}]}, "mark": mark, "encoding": {"x": {"field": "at", "type": "quantitative"}}}
