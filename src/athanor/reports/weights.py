@@ -13,8 +13,12 @@ from athanor.reports.text import one_line
 
 KINDS = (PUBLISHED, MANY, ALL)
 TITLES = {PUBLISHED: "One random pair (published)", MANY: "Many sampled pairs", ALL: "All pairs, repeats apart"}
+RANDOM = (NEVER_REPEATS, MEMORYLESS)
 LABEL = 34
 """Characters of a group's name, at most."""
+
+
+Found = dict[tuple[str, str], Estimate]
 
 
 def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequence[str]) -> Figure | None:
@@ -36,10 +40,10 @@ def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequ
         return None
     caption = (
         "What moves choices: change in log-odds by one standard deviation of a value, with its "
-        f"{LEVEL_TEXT} interval; the vertical line is no weight. Left, the published regression: the chosen against one random pair; "
-        "the band is what random players who never repeat a pair get by it. Middle: against many sampled pairs. Right: "
-        "among all pairs that could be combined, with repeats and self-pairs apart, z-scored by turn: random players "
-        "have none. The scales of the panels differ. Groups without a mark have no finite estimate; the table says why."
+        f"{LEVEL_TEXT} interval; the vertical line is no weight. Left, the published regression: the chosen against "
+        "one random pair; the band is what random players who never repeat a pair get by it. Middle: against many "
+        "sampled pairs. Right: among all pairs that could be combined, with repeats and self-pairs apart, z-scored by "
+        "turn: random players have none. The scales of the panels differ."
     )
     svg = to_svg(charts)
     return Figure(name="weights", title="What drives choices", svg=svg, png=to_png(svg), caption=caption)
@@ -47,21 +51,21 @@ def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequ
 
 def _labels(groups: Sequence[str]) -> dict[str, str]:
     """Short names, unique: the world's, in brackets behind an arm's name, stands in the title already."""
-    short = {
-        group: group.rpartition(" (")[0] if group not in (NEVER_REPEATS, MEMORYLESS) else group for group in groups
-    }
+    short = {group: group if group in RANDOM else group.rpartition(" (")[0] for group in groups}
     found = {group: one_line(short[group] or group, LABEL) for group in groups}
     twice = {label for label in found.values() if list(found.values()).count(label) > 1}
     return {g: f"{label} #{k + 1}" if label in twice else label for k, (g, label) in enumerate(found.items())}
 
 
 def _panel(
-    term: str, kind: str, groups: Sequence[str], labels: dict[str, str], by: dict[tuple[str, str], Estimate], *, first: bool
+    term: str, kind: str, groups: Sequence[str], labels: dict[str, str], by: Found, *, first: bool
 ) -> Spec | None:  # fmt: skip
+    mine = [(group, one) for group in groups if (one := by.get((group, named(term, kind)))) is not None]
     rows = [
-        {"group": labels[group], "value": one.value, "low": one.low, "high": one.high, "random": group in (NEVER_REPEATS, MEMORYLESS)}
-        for group in groups if (one := by.get((group, named(term, kind)))) is not None and one.value is not None
+        {"group": labels[group], "value": e.value, "low": e.low, "high": e.high, "random": group in RANDOM}
+        for group, e in mine if e.value is not None
     ]  # fmt: skip
+    unknown = [{"group": labels[group]} for group, e in mine if e.value is None]
     if not rows:
         return None
     order = [labels[group] for group in groups]
@@ -82,12 +86,17 @@ def _panel(
             "data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 46, "opacity": 1},
             "encoding": {"y": y, "x": x, "color": colour},
         },
+        {
+            "data": {"values": unknown},
+            "mark": {"type": "text", "text": "no finite estimate", "fontSize": 10, "color": "#777777", "align": "left"},
+            "encoding": {"y": y, "x": {"value": 4}},
+        },
     ]  # fmt: skip
     title = {"text": TITLES[kind], "fontWeight": "normal", "fontSize": 12}
     return {"layer": [one for one in layers if one], "width": 195, "height": 19 * len(order), "title": title}
 
 
-def _band(by: dict[tuple[str, str], Estimate], term: str) -> Spec:
+def _band(by: Found, term: str) -> Spec:
     never = by.get((NEVER_REPEATS, named(term, PUBLISHED)))
     if never is None or never.low is None:
         return {}
