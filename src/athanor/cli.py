@@ -13,6 +13,7 @@ COMMANDS = {
     "play alchemy": "play_alchemy",
     "analyse": "analyse",
     "report": "report",
+    "train empowerment": "train_empowerment",
     "check alchemy": "check_alchemy",
     "check run": "check_run",
     "fetch": "fetch",
