@@ -14,6 +14,7 @@ COMMANDS = {
     "analyse": "analyse",
     "report": "report",
     "label": "label",
+    "train empowerment": "train_empowerment",
     "check alchemy": "check_alchemy",
     "check run": "check_run",
     "fetch": "fetch",

@@ -1,0 +1,84 @@
+"""athanor train empowerment: predict what a world's pairs make, and how empowering it is, from names alone."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from athanor.analysis.exploration import write_estimates
+from athanor.analysis.meaning import quality, quality_text, reliability
+from athanor.core.build import build_name, versions
+from athanor.core.store import Manifest
+from athanor.environments.alchemy.worlds import table
+from athanor.models.meaning.embeddings import Vectors, embedding
+from athanor.values.arrays import TableArrays
+from athanor.values.meaning import KIND, refuse_existing, save
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Predict empowerment from the meaning of element names, by cross-validation."""
+
+    table: str
+    """atelier, little-alchemy-2, wordcraft, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, a file."""
+    seed: int
+    """All randomness follows from it."""
+    out: Path
+    """The folder for the values, their estimates and a manifest; refused if it holds something."""
+    embedding: str = "minilm"
+    """minilm, the path of a .vec, .npz or .parquet file, or hf:PATH[:LAYER] with a model's folder or GGUF file."""
+    split: Literal["pair", "element"] = "pair"
+    """What is new to the networks that predict a pair: the pair, or also one of its elements or both."""
+    recipe: Literal["exact", "brandle2023"] = "exact"
+    """exact is symmetric and calibrated; brandle2023 is as published."""
+    folds: int = 10
+    """Folds of the cross-validation."""
+    device: str = "cpu"
+    """Where torch works."""
+    json: bool = False
+    """Print JSON on standard output instead of a table."""
+
+
+def run(config: Config) -> int:
+    """Predict, write, and print how good the predictions are."""
+    refuse_existing(config.out)
+    world = TableArrays(table(config.table))
+    vectors = embedding(config.embedding, config.device).embed(world.table.elements)
+
+    from athanor.models.meaning.fitting import Compute
+    from athanor.models.meaning.prediction import predict
+
+    compute = Compute(device=config.device)
+    found = predict(world, vectors, config.split, config.recipe, config.seed, count=config.folds, compute=compute)
+    estimates = quality(found, config.seed)
+    config.out.mkdir(parents=True, exist_ok=True)
+    write_estimates(config.out / "estimates.jsonl", estimates)
+    save(config.out, found, manifest_of(config, vectors))
+    print(
+        msgspec.json.format(msgspec.json.encode(estimates), indent=1).decode()
+        if config.json
+        else quality_text(estimates, reliability(found.pairs.values["success"], found.world.recipe >= 0))
+    )
+    print(f"values in {config.out}", file=sys.stderr)
+    return 0
+
+
+def manifest_of(config: Config, vectors: Vectors) -> Manifest:
+    """What the predictions are; `save` adds the digests of the table and of the files."""
+    science = {name: getattr(config, name) for name in ("table", "embedding", "split", "recipe", "folds", "seed")}
+    return Manifest(
+        kind=KIND,
+        config=science,
+        execution={"device": config.device, "command": " ".join(["athanor", *sys.argv[1:]])},
+        build=build_name(),
+        versions=versions(),
+        hashes={"vectors": hashlib.sha256(vectors.tobytes()).hexdigest()},
+        label=f"{config.table}, {config.embedding}, by {config.split}, {config.recipe}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
