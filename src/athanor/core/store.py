@@ -1,14 +1,17 @@
 """The run folder: a manifest written first, then turns and episodes appended as they happen.
 
 Each turn is one `write` to a file opened for appending, so a killed process loses at most the turn in
-flight. A torn last line (a kill or a full disk half way through) is recognised by its missing newline and dropped.
+flight. A torn last line (a kill half way through) is recognised by its missing newline and dropped. A line that a full
+disk took only in part is cut off at once, and nothing more is written: episodes in flight could not tell it from theirs.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
@@ -86,6 +89,8 @@ class RunFolder(Generic[A]):
         self.path = path
         self.manifest = manifest
         self._files = files
+        self._failed = ""
+        """Why nothing more is written, once a line could not be."""
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
@@ -97,11 +102,13 @@ class RunFolder(Generic[A]):
                 "pass --resume to go on with a run, or another --out"
             )
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomically(path / "manifest.json", msgspec.json.format(_encode(manifest), indent=2) + b"\n")
+            with all_or_nothing() as write:
+                write(path / "manifest.json", msgspec.json.format(_encode(manifest), indent=2) + b"\n")
+                for name in _LINES:
+                    write(path / name, b"")
+                return cls(path, manifest, _open_for_writing(path))
         except OSError as error:
-            raise StoreError(_cannot("create", path, error)) from error
-        return cls(path, manifest, _open_for_writing(path))
+            raise StoreError(cannot("create", path, error)) from error
 
     @classmethod
     def resume(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
@@ -161,13 +168,18 @@ class RunFolder(Generic[A]):
     def _append(self, which: int, line: Record) -> None:
         if self._files is None:
             raise StoreError(f"{self.path} is open for reading only; open it with RunFolder.create or RunFolder.resume")
+        if self._failed:
+            raise StoreError(self._failed)
         data = _encode(line) + b"\n"
         try:
             written = self._files[which].write(data)
+            if written != len(data):  # the disk filled up half way through the line
+                raise OSError(errno.ENOSPC, f"it took only {written} of {len(data)} bytes, the disk is full")
         except OSError as error:
-            raise StoreError(_cannot("write", self.path, error)) from error
-        if written != len(data):  # a disk that filled up half way through the line; the next resume drops it
-            raise StoreError(f"{self.path} took only {written} of {len(data)} bytes: the disk is full; {_FREE}")
+            self._failed = cannot("write", self.path, error, again=_RESUME, elsewhere=f"make it writable and {_RESUME}")
+            with suppress(OSError):  # where even that fails, the next resume cuts it off
+                _drop_torn_line(self._files[which])
+            raise StoreError(self._failed) from error
 
     def close(self) -> None:
         """Close the files and let another process write."""
@@ -271,19 +283,54 @@ def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
     raise UsageError(f"{path} was made with another {what}: {detail}; resume it as it was made, or pass another --out")
 
 
-_FREE = "free some space and go on with --resume: every whole turn is kept"
+_LINES = ("turns.jsonl", "episodes.jsonl")
+_RESUME = "go on with --resume: every whole turn is kept"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _cannot(do: str, path: Path, error: OSError) -> str:
-    advice = _FREE if do == "write" else "pass an --out that can be written"
+def cannot(
+    do: str,
+    path: Path,
+    error: OSError,
+    *,
+    elsewhere: str = "pass an --out that can be written",
+    again: str = "run the command again",
+) -> str:
+    """What an OSError means to a user: to free space and do it `again` where the disk is full, else `elsewhere`."""
+    advice = f"free some space and {again}" if error.errno in _FULL else elsewhere
     return f"cannot {do} {path}: {error.strerror or error}; {advice}"
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[Callable[[Path, bytes], None]]:
+    """Gives a function that writes files, each whole, and makes their folders. If an OSError or a StoreError ends the
+    block, the files and folders that were not there before are removed again.
+    """
+    new: list[Path] = []
+
+    def write(path: Path, data: bytes) -> None:
+        for folder in reversed([parent for parent in path.parents if not parent.exists()]):
+            folder.mkdir(exist_ok=True)
+            new.append(folder)
+        existed = path.exists()
+        write_atomically(path, data)
+        if not existed:
+            new.append(path)
+
+    try:
+        yield write
+    except (OSError, StoreError):
+        for path in reversed(new):
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise
 
 
 def _open_for_writing(path: Path) -> tuple[IO[bytes], IO[bytes]]:
     try:
-        files = (open(path / "turns.jsonl", "ab", buffering=0), open(path / "episodes.jsonl", "ab", buffering=0))
+        files = (open(path / _LINES[0], "ab", buffering=0), open(path / _LINES[1], "ab", buffering=0))
     except OSError as error:
-        raise StoreError(_cannot("open", path, error)) from error
+        raise StoreError(cannot("open", path, error)) from error
     try:
         fcntl.flock(files[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -320,7 +367,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(_cannot("read", path, error)) from error
+        raise StoreError(cannot("read", path, error, elsewhere="make it readable, or pass another run")) from error
 
 
 D = TypeVar("D")
