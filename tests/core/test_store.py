@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Completion, Episode, Failure, Task, TokenLogprob, Turn, Unreadable, Verdict
-from athanor.core.store import RunFolder, write_atomically
+from athanor.core.store import RunFolder
 from athanor.environments.alchemy import Pair
 
 TASK = Task(environment="alchemy", split="open", key="open", content={"table": "t", "start": ["a"], "goal": ""})

@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from athanor.core.disk import all_or_nothing
 from athanor.core.errors import UsageError
 from athanor.core.records import Completion, Turn, Unreadable
-from athanor.core.store import EpisodeLine, Manifest, RunFolder, write_atomically
+from athanor.core.store import EpisodeLine, Manifest, RunFolder
 from athanor.environments.alchemy import Pair
 from athanor.environments.alchemy.table import ordered
 
@@ -109,14 +110,17 @@ def read_run(path: Path) -> Run:
 
 
 def write_tables(run: Run) -> tuple[Path, Path]:
-    """Write RUN/tables/turns.parquet and episodes.parquet, each whole or not at all, and give their paths."""
+    """Write RUN/tables/turns.parquet and episodes.parquet, each whole or not at all, and give their paths.
+
+    OSError where they cannot be written; then nothing new is left behind.
+    """
     folder = run.path / "tables"
-    folder.mkdir(exist_ok=True)
     paths = folder / "turns.parquet", folder / "episodes.parquet"
-    for path, table in zip(paths, (run.turns, run.episodes), strict=True):
-        buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer, compression="zstd")
-        write_atomically(path, buffer.getvalue().to_pybytes())
+    with all_or_nothing() as write:
+        for path, table in zip(paths, (run.turns, run.episodes), strict=True):
+            buffer = pa.BufferOutputStream()
+            pq.write_table(table, buffer, compression="zstd")
+            write(path, buffer.getvalue().to_pybytes())
     return paths
 
 

@@ -2,7 +2,7 @@
 
 Each turn is one `write` to a file opened for appending, so a killed process loses at most the turn in
 flight. A torn last line (a kill half way through) is recognised by its missing newline and dropped. A line that a full
-disk took only in part is cut off at once, and nothing more is written: episodes in flight could not tell it from theirs.
+disk took only in part is cut off at once, and nothing more is written, by whatever episode.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 import msgspec
 
+from athanor.core.disk import all_or_nothing, cannot
+from athanor.core.disk import write_atomically as write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Completion, End, Episode, Failure, Record, Task, Turn, Unreadable, Verdict
 
@@ -126,9 +128,11 @@ class RunFolder(Generic[A]):
         """A run for reading; it may still be in the writing."""
         file = path / "manifest.json"
         if not file.is_file():
-            raise UsageError(f"{path} has no manifest.json, a run folder was expected; pass a folder made by --out")
+            raise UsageError(f"{path} has no manifest.json, a run folder was expected; {_runs_below(path)}")
         try:
             manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+        except OSError as error:
+            raise StoreError(cannot("read", path, error, elsewhere=_READABLE)) from error
         except msgspec.MsgspecError as error:
             raise DataError(f"{file} is not a manifest of this program ({error}); restore it or play again") from error
         if manifest.schema != SCHEMA:
@@ -256,22 +260,18 @@ class RunFolder(Generic[A]):
             )
 
 
+def _runs_below(path: Path) -> str:
+    """What to pass instead of a folder that is no run."""
+    found = sorted(str(file.parent) for depth in ("*", "*/*", "*/*/*") for file in path.glob(f"{depth}/manifest.json"))
+    if not found:
+        return "pass a folder made by --out"
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"leave it out, or pass the runs below it: {', '.join(found[:5])}{more}"
+
+
 def _unfinished(file: Path) -> bool:
     """Whether a file is what a process killed while writing the manifest leaves behind."""
     return file.name.startswith(".manifest.json.")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, replacing what was there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
@@ -285,45 +285,7 @@ def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
 
 _LINES = ("turns.jsonl", "episodes.jsonl")
 _RESUME = "go on with --resume: every whole turn is kept"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def cannot(
-    do: str,
-    path: Path,
-    error: OSError,
-    *,
-    elsewhere: str = "pass an --out that can be written",
-    again: str = "run the command again",
-) -> str:
-    """What an OSError means to a user: to free space and do it `again` where the disk is full, else `elsewhere`."""
-    advice = f"free some space and {again}" if error.errno in _FULL else elsewhere
-    return f"cannot {do} {path}: {error.strerror or error}; {advice}"
-
-
-@contextmanager
-def all_or_nothing() -> Iterator[Callable[[Path, bytes], None]]:
-    """Gives a function that writes files, each whole, and makes their folders. If an OSError or a StoreError ends the
-    block, the files and folders that were not there before are removed again.
-    """
-    new: list[Path] = []
-
-    def write(path: Path, data: bytes) -> None:
-        for folder in reversed([parent for parent in path.parents if not parent.exists()]):
-            folder.mkdir(exist_ok=True)
-            new.append(folder)
-        existed = path.exists()
-        write_atomically(path, data)
-        if not existed:
-            new.append(path)
-
-    try:
-        yield write
-    except (OSError, StoreError):
-        for path in reversed(new):
-            with suppress(OSError):
-                path.rmdir() if path.is_dir() else path.unlink()
-        raise
+_READABLE = "make it readable, or pass another run"
 
 
 def _open_for_writing(path: Path) -> tuple[IO[bytes], IO[bytes]]:
@@ -367,7 +329,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(cannot("read", path, error, elsewhere="make it readable, or pass another run")) from error
+        raise StoreError(cannot("read", path, error, elsewhere=_READABLE)) from error
 
 
 D = TypeVar("D")
