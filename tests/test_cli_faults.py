@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from athanor.environments.alchemy import worlds
+from athanor.analysis.tables import read_run
+from athanor.core.store import RunFolder
+from athanor.environments.alchemy import RULES, Alchemy, Table, worlds
+from athanor.environments.alchemy.environment import split_of
 from athanor.environments.alchemy.loaders import to_own
 from tests.conftest import shared
 from tests.test_cli import athanor, play
@@ -101,3 +104,76 @@ def test_a_dropped_download_is_a_clear_error(capsys, tmp_path, monkeypatch):
     assert code == 1
     assert "cannot be read (IncompleteRead" in err
     assert "pass a copy with --from FILE" in err
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("return", 99.0), ("turns", 3), ("seed", 9), ("agent", "oracle"), ("end", "terminated"),
+        ("episode", "0007"), ("task", {"environment": "alchemy", "split": "open", "key": "x", "content": {}}),
+    ],
+)  # fmt: skip
+def test_an_ending_that_the_turns_do_not_give_is_noticed(capsys, tmp_path, world, field, value):
+    run = tmp_path / "run"
+    athanor(capsys, *play(world, run))
+    lines = [json.loads(line) for line in (run / "episodes.jsonl").read_text().splitlines()]
+    assert (lines[0]["turns"], lines[0]["end"]) == (6, "truncated")
+    lines[0][field] = value
+    if field == "episode":
+        lines[0]["turns"] = 0
+    (run / "episodes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    code, told, err = athanor(capsys, "check", "run", str(run))
+    assert (code, "1 differences" in told) == (1, True), told
+    assert ("not this one" if field == "episode" else f"stored {field}") in err
+
+
+def test_the_turns_of_an_unfinished_run_are_checked_and_told(capsys, tmp_path, world):
+    run = tmp_path / "run"
+    athanor(capsys, *play(world, run))
+    (run / "episodes.jsonl").write_bytes(b"")
+    turns = (run / "turns.jsonl").read_text()
+    (run / "turns.jsonl").write_text("".join(turns.splitlines(keepends=True)[:4]))
+    code, told, _ = athanor(capsys, "check", "run", str(run))
+    assert code == 0
+    assert "(3 of 3 not finished), 4 turns replayed, 0 differences" in told
+    (run / "turns.jsonl").write_text(turns.replace('"reward":0.0', '"reward":1.0', 1))
+    code, told, _ = athanor(capsys, "check", "run", str(run))
+    assert (code, "1 differences" in told) == (1, True)
+
+
+def test_a_run_of_another_kind_is_refused_by_name(capsys, tmp_path, manifest):
+    RunFolder.create(tmp_path / "run", manifest).close()
+    code, _, err = athanor(capsys, "check", "run", str(tmp_path / "run"))
+    assert code == 2
+    assert "a run of 'test' whose manifest does not say how alchemy was played (no table, rules" in err
+
+
+def test_repeated_tasks_are_told_and_can_be_told_apart(capsys, tmp_path, world, small):
+    options = play(world, tmp_path / "run", "--split", "train")
+    code, _, err = athanor(capsys, *options)
+    assert (code, "not independent" in err) == (0, False)
+    goals = len(list(Alchemy(table=small, rules=RULES["strict"]).tasks("train", 1)))
+    options = play(world, tmp_path / "more", "--split", "train")
+    options[options.index("--episodes") + 1] = str(2 * goals)
+    code, _, err = athanor(capsys, *options)
+    assert code == 0
+    assert f"split train has {goals} tasks, {2 * goals} episodes play each about 2.0 times" in err
+    keys = read_run(tmp_path / "more").episodes["task"].to_pylist()
+    assert (len(keys), len(set(keys))) == (2 * goals, goals)
+
+
+def test_a_split_without_tasks_is_a_misuse(capsys, tmp_path):
+    table = Table(name="one", elements=("a", "b", "c"), base=("a", "b"), results={("a", "b"): ("c",)})
+    (tmp_path / "one.json").write_bytes(to_own(table))
+    empty = "test" if split_of("c") == "train" else "train"
+    code, _, err = athanor(capsys, *play(str(tmp_path / "one.json"), tmp_path / "run", "--split", empty))
+    assert code == 2
+    assert f"table one has no task of the split {empty}; pass --split open" in err
+
+
+def test_a_table_in_which_every_pair_makes_something_is_checked(capsys, tmp_path):
+    pairs = [(a, b) for a in "abc" for b in "abc" if a <= b]
+    table = Table(name="rich", elements=("a", "b", "c"), base=("a", "b"), results=dict.fromkeys(pairs, ("c",)))
+    (tmp_path / "rich.json").write_bytes(to_own(table))
+    code, told, _ = athanor(capsys, "check", "alchemy", "--table", str(tmp_path / "rich.json"))
+    assert (code, "0 complaints" in told) == (0, True)

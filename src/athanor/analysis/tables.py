@@ -51,6 +51,7 @@ EPISODES = pa.schema([
     ("failure", pa.string()),
     ("table", pa.string()),
     ("split", pa.string()),
+    ("task", pa.string()),
     ("goal", pa.string()),
     ("turns", pa.int32()),
     ("start", pa.int32()),
@@ -59,7 +60,8 @@ EPISODES = pa.schema([
     ("passed", pa.bool_()),
 ])  # fmt: skip
 """Columns of the episode table, in order of the key. `end` is null while an episode is being played, and so is what
-only its last line tells. `passed`: some turn passed. `inventory` is what was owned at the end."""
+only its last line tells. `task`: the task's key; episodes that share one are not independent. `passed`: some turn
+passed. `inventory` is what was owned at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +195,7 @@ def _episode_row(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None
         "failure": None if line.failure is None else f"{line.failure.kind}: {line.failure.message}",
         "table": line.task.content.get("table"),
         "split": line.task.split,
+        "task": line.task.key,
         "goal": line.task.content.get("goal") or None,
         "start": start,
         "inventory": None if start is None else start + gained,
