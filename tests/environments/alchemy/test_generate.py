@@ -73,6 +73,11 @@ def test_a_renamed_world_has_the_same_structure_and_no_name_in_common():
         assert getattr(statistics(old), field) == getattr(statistics(new), field)
 
 
+def test_a_renamed_world_has_no_notes_that_could_leak_a_name():
+    noted = replace(table("atelier"), notes=("1 rows that came twice merged: ink + pen -> line",))
+    assert rename(noted, 1).notes == ()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

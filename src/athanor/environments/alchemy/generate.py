@@ -83,7 +83,10 @@ def generate(spec: WorldSpec, seed: int, naming: Naming) -> Table:
 
 
 def rename(table: Table, seed: int) -> Table:
-    """The same world under opaque names: equal in structure, with nothing for a model's knowledge to hold on to."""
+    """The same world under opaque names: equal in structure, with nothing for a model's knowledge to hold on to.
+
+    The notes, which may name what was left out or merged, stay behind.
+    """
     new = dict(zip(table.elements, make_names(len(table.elements), seed, "opaque"), strict=True))
     index = table.index
     return replace(
@@ -99,6 +102,7 @@ def rename(table: Table, seed: int) -> Table:
             Gift(element=new[g.element], size=g.size, count=g.count, of=tuple(new[e] for e in g.of))
             for g in table.gifts
         ),
+        notes=(),
     )  # fmt: skip
 
 
