@@ -200,12 +200,25 @@ def test_fetch_checks_what_it_is_given(capsys, tmp_path, monkeypatch):
     assert Path(told.strip()).read_bytes() == source.read_bytes()
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["play"], ["play", "chess"], ["check"], ["--version!"]])
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["play"], ["play", "chess"], ["--version!"]])
 def test_an_unknown_command_lists_the_commands(capsys, arguments):
     code, out, err = athanor(capsys, *arguments)
     assert code == 2
     assert out == ""
     assert "play alchemy" in err
+
+
+@pytest.mark.parametrize(
+    ("word", "listed", "left"), [("play", "play alchemy", "check run"), ("check", "check run", "tour")]
+)
+def test_the_first_word_of_a_command_lists_those_that_begin_with_it(capsys, word, listed, left):
+    code, out, err = athanor(capsys, word)
+    assert (code, out, listed in err, left in err) == (2, "", True, False)
+    assert "is not a command" not in err
+    code, out, err = athanor(capsys, word, "--help")
+    assert (code, err, listed in out, left in out) == (0, "", True, False)
+    code, _, err = athanor(capsys, word, "chess")
+    assert (code, f"'{word} chess' is not a command" in err, listed in err) == (2, True, True)
 
 
 def test_help_is_data(capsys):

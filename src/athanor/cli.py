@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from typing import NoReturn
 
 from athanor.core.errors import AthanorError
 
@@ -29,12 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     name = next((name for name in COMMANDS if arguments[: len(name.split())] == name.split()), None)
     if name is None:
-        asked = " ".join(arguments)
-        helped = arguments[:1] in ([], ["--help"], ["-h"])
-        if not helped:
-            print(f"{asked!r} is not a command of athanor", file=sys.stderr)
-        print(_overview(), file=sys.stdout if helped and arguments else sys.stderr)
-        sys.exit(0 if helped and arguments else 2)
+        _no_command(arguments)
     import tyro
 
     module = import_module(f"athanor.commands.{COMMANDS[name]}")
@@ -57,9 +53,22 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
 
 
-def _overview() -> str:
+def _no_command(arguments: list[str]) -> NoReturn:
+    """Say which commands there are, or which begin with the word given, and exit: 0 if that was asked for."""
+    word = arguments[:1] if [name for name in COMMANDS if name.split()[:1] == arguments[:1]] else []
+    rest = arguments[len(word) :]
+    helped = rest[:1] in (["--help"], ["-h"])
+    if rest and not helped:
+        print(f"{' '.join(arguments)!r} is not a command of athanor", file=sys.stderr)
+    print(_overview(word), file=sys.stdout if helped else sys.stderr)
+    sys.exit(0 if helped else 2)
+
+
+def _overview(word: list[str]) -> str:
+    """The commands that begin with a word, or all."""
     lines = ["usage: athanor COMMAND [OPTIONS]; athanor COMMAND --help says more", ""]
     for name, module in COMMANDS.items():
-        text = import_module(f"athanor.commands.{module}").Config.__doc__ or ""
-        lines.append(f"  {name:<16}{text.splitlines()[0]}")
+        if not word or name.split()[:1] == word:
+            text = import_module(f"athanor.commands.{module}").Config.__doc__ or ""
+            lines.append(f"  {name:<16}{text.splitlines()[0]}")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from msgspec.structs import replace
@@ -9,6 +10,7 @@ from athanor.core.errors import BackendError, UsageError
 from athanor.core.play import Planned, play, play_many
 from athanor.core.records import Decision, Unreadable
 from athanor.core.replay import check_episode, replay, validate
+from athanor.core.store import RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Table
 
 
@@ -56,6 +58,39 @@ def test_an_agents_exception_ends_the_episode_with_its_cause(strict):
     assert episode.failure is not None
     assert (episode.failure.kind, episode.failure.message) == ("BackendError", "the server is down")
     assert len(episode.turns) == 1
+
+
+class Gives:
+    """Gives the same thing at every turn, whatever it is."""
+
+    name = "gives"
+
+    def __init__(self, thing):
+        self.thing = thing
+
+    async def act(self, observation, history, rng):
+        return self.thing
+
+
+@pytest.mark.parametrize(
+    ("thing", "told"),
+    [
+        ("ink + pen", "'ink \\+ pen'"),
+        (None, "None"),
+        (Decision(action=("ink", "pen")), "a Decision on \\('ink', 'pen'\\)"),  # type: ignore[arg-type]
+        (pair("ink+pen"), "Pair\\(.*\\)"),
+    ],
+)
+def test_what_is_no_decision_on_an_action_is_the_agents_error_and_not_written(strict, tmp_path, manifest, thing, told):
+    folder: RunFolder[Pair] = RunFolder.create(tmp_path / "run", manifest)
+    planned = Planned(key="0000", task=next(strict.tasks("open", 0)))
+    judge = Discovery(environment=strict)
+    episode = asyncio.run(play(strict, judge, Gives(thing), planned, seed=0, turns=3, sink=folder))
+    folder.close()
+    assert episode.end == "error"
+    assert episode.failure is not None
+    assert re.fullmatch(f"the agent gave {told}, a Decision on a Pair or Unreadable was .*", episode.failure.message)
+    assert list(RunFolder.read(tmp_path / "run").episodes(Pair)) == [episode]
 
 
 def test_an_error_of_usage_stops_the_run(strict):

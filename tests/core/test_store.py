@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Completion, Episode, Failure, Task, TokenLogprob, Turn, Unreadable, Verdict
-from athanor.core.store import RunFolder, write_atomically
+from athanor.core.store import RunFolder
 from athanor.environments.alchemy import Pair
 
 TASK = Task(environment="alchemy", split="open", key="open", content={"table": "t", "start": ["a"], "goal": ""})
@@ -216,3 +217,55 @@ def test_stored_lines_explain_themselves(tmp_path: Path, manifest):
     stored = msgspec.json.decode((tmp_path / "run" / "episodes.jsonl").read_bytes())
     assert stored["return"] == 1.0
     assert stored["task"]["key"] == "open"
+
+
+class Halved:
+    """A file whose n-th write takes only half, as on a disk that fills up; later ones succeed again."""
+
+    def __init__(self, file, n: int) -> None:
+        self._file, self._left, self.name = file, n, file.name
+
+    def write(self, data: bytes) -> int:
+        self._left -= 1
+        return self._file.write(data[: len(data) // 2] if self._left == 0 else data)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def test_after_a_short_write_nothing_is_glued_to_it_and_the_run_goes_on_with_resume(tmp_path: Path, manifest):
+    folder: RunFolder[Pair] = RunFolder.create(tmp_path / "run", manifest)
+    assert folder._files
+    folder._files = (Halved(folder._files[0], 3), folder._files[1])  # type: ignore[assignment]
+    folder.turn("0000", turn(0))
+    folder.turn("0001", turn(0))
+    with pytest.raises(StoreError, match="took only .* the disk is full; free some space and go on with --resume"):
+        folder.turn("0000", turn(1))
+    for late in (lambda: folder.turn("0001", turn(1)), lambda: folder.episode(episode([turn(0)], key="0001"))):
+        with pytest.raises(StoreError, match="the disk is full"):
+            late()
+    folder.close()
+    again: RunFolder[Pair] = RunFolder.resume(tmp_path / "run", manifest)
+    assert {key: len(turns) for key, turns in again.turns(Pair).items()} == {"0000": 1, "0001": 1}
+    assert (tmp_path / "run" / "turns.jsonl").read_bytes().endswith(b"}\n")
+    assert again.ended() == {}
+    again.close()
+
+
+@pytest.mark.parametrize("attempt", [0, 1, 2])
+def test_a_run_folder_that_a_full_disk_cuts_short_leaves_nothing_behind(tmp_path: Path, manifest, monkeypatch, attempt):
+    left = [attempt]
+
+    def full(descriptor):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(StoreError, match="cannot create .*: No space left on device; free some space and run the comm"):
+        RunFolder.create(tmp_path / "mine" / "runs" / "a", manifest)
+    assert os.listdir(tmp_path / "mine") == []

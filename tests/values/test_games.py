@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,13 +10,21 @@ from athanor.core.seeds import stream
 from athanor.environments.alchemy.environment import Alchemy
 from athanor.environments.alchemy.rules import RULES, Rules
 from athanor.environments.alchemy.state import Pair
-from athanor.environments.alchemy.table import Table
+from athanor.environments.alchemy.table import Gift, Table
 from athanor.environments.alchemy.verifier import Discovery
 from athanor.environments.alchemy.worlds import table
 from athanor.values.arrays import TableArrays
 from athanor.values.games import CAUSES, Choices, replay
 
-WORLDS = [table("atelier"), table("generated:opaque:3")]
+ATELIER = table("atelier")
+RUNGS = [*range(4, 10), *range(15, 21)]
+LADDER = dataclasses.replace(
+    ATELIER,
+    name="ladder",
+    gifts=tuple(Gift(element=e, size=size) for e, size in zip(ATELIER.elements[-12:], RUNGS, strict=True)),
+)
+"""Gifts each of which lifts the inventory to the size of the next; the base of four earns the first by itself."""
+WORLDS = [ATELIER, table("generated:opaque:3"), LADDER]
 
 
 def busy_choices(world: TableArrays, players: int, turns: int, seed: int) -> Choices:

@@ -12,8 +12,8 @@ import numpy as np
 from athanor.analysis.arms import BASELINES, Arm, arms_of
 from athanor.analysis.intervals import AMOUNT, LEVEL, SHARE, Interval, Range, difference, mean, wilson
 from athanor.analysis.tables import Run
+from athanor.core.disk import write_atomically
 from athanor.core.records import Estimate
-from athanor.core.store import write_atomically
 from athanor.environments.alchemy import CATEGORIES
 from athanor.environments.alchemy.rules import Cause
 
@@ -42,7 +42,12 @@ def estimates_of(arms: Sequence[Arm]) -> tuple[Estimate, ...]:
 
 def write_estimates(path: Path, found: Sequence[Estimate]) -> None:
     """Write estimates to a file, one JSON line each, whole or not at all."""
-    write_atomically(path, b"".join(msgspec.json.encode(estimate) + b"\n" for estimate in found))
+    write_atomically(path, lines_of(found))
+
+
+def lines_of(found: Sequence[Estimate]) -> bytes:
+    """Estimates as they are kept: one JSON line each."""
+    return b"".join(msgspec.json.encode(estimate) + b"\n" for estimate in found)
 
 
 def _measures(arm: Arm) -> Iterator[Estimate]:

@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from athanor.core.disk import all_or_nothing
 from athanor.core.errors import UsageError
 from athanor.core.records import Completion, Turn, Unreadable
-from athanor.core.store import EpisodeLine, Manifest, RunFolder, write_atomically
+from athanor.core.store import EpisodeLine, Manifest, RunFolder
 from athanor.environments.alchemy import Pair
 from athanor.environments.alchemy.table import ordered
 
@@ -50,6 +51,7 @@ EPISODES = pa.schema([
     ("failure", pa.string()),
     ("table", pa.string()),
     ("split", pa.string()),
+    ("task", pa.string()),
     ("goal", pa.string()),
     ("turns", pa.int32()),
     ("start", pa.int32()),
@@ -58,7 +60,8 @@ EPISODES = pa.schema([
     ("passed", pa.bool_()),
 ])  # fmt: skip
 """Columns of the episode table, in order of the key. `end` is null while an episode is being played, and so is what
-only its last line tells. `passed`: some turn passed. `inventory` is what was owned at the end."""
+only its last line tells. `task`: the task's key; episodes that share one are not independent. `passed`: some turn
+passed. `inventory` is what was owned at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +112,17 @@ def read_run(path: Path) -> Run:
 
 
 def write_tables(run: Run) -> tuple[Path, Path]:
-    """Write RUN/tables/turns.parquet and episodes.parquet, each whole or not at all, and give their paths."""
+    """Write RUN/tables/turns.parquet and episodes.parquet, each whole or not at all, and give their paths.
+
+    OSError where they cannot be written; then nothing new is left behind.
+    """
     folder = run.path / "tables"
-    folder.mkdir(exist_ok=True)
     paths = folder / "turns.parquet", folder / "episodes.parquet"
-    for path, table in zip(paths, (run.turns, run.episodes), strict=True):
-        buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer, compression="zstd")
-        write_atomically(path, buffer.getvalue().to_pybytes())
+    with all_or_nothing() as write:
+        for path, table in zip(paths, (run.turns, run.episodes), strict=True):
+            buffer = pa.BufferOutputStream()
+            pq.write_table(table, buffer, compression="zstd")
+            write(path, buffer.getvalue().to_pybytes())
     return paths
 
 
@@ -189,6 +195,7 @@ def _episode_row(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None
         "failure": None if line.failure is None else f"{line.failure.kind}: {line.failure.message}",
         "table": line.task.content.get("table"),
         "split": line.task.split,
+        "task": line.task.key,
         "goal": line.task.content.get("goal") or None,
         "start": start,
         "inventory": None if start is None else start + gained,

@@ -14,6 +14,7 @@ import tyro
 
 from athanor.analysis.exploration import estimates, table_text, write_estimates
 from athanor.analysis.tables import read_runs, write_tables
+from athanor.core.disk import cannot
 from athanor.core.records import Estimate
 
 
@@ -49,19 +50,28 @@ class Config:
     """What the columns of a CSV or Parquet file are called: player=...,trial=...,first=...,second=..."""
 
 
+_AGAIN = "analyse again to keep them; they are printed all the same"
+
+
 def run(config: Config) -> int:
-    """Print the estimates; without --regression also write each run's tables and estimates into its folder."""
-    if config.regression:
-        found, told = _regression(config)
-    else:
-        runs = read_runs(config.runs)
-        for one in runs:
-            write_tables(one)
-            write_estimates(one.path / "estimates.jsonl", estimates([one]))
-        found, told = estimates(runs), ()
+    """Print the estimates; without --regression also keep each run's tables and estimates in its folder if possible."""
+    found, told = _regression(config) if config.regression else (_kept(config), ())
     print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
     print(*told, sep="\n", file=sys.stderr if config.json else sys.stdout, end="\n" if told else "")
     return 0
+
+
+def _kept(config: Config) -> Sequence[Estimate]:
+    runs = read_runs(config.runs)
+    for one in runs:
+        try:
+            write_tables(one)
+            write_estimates(one.path / "estimates.jsonl", estimates([one]))
+        except OSError as error:
+            elsewhere = f"make it writable and {_AGAIN}"
+            told = cannot("store the tables and estimates in", one.path, error, elsewhere=elsewhere, again=_AGAIN)
+            print(f"athanor analyse: {told}", file=sys.stderr)
+    return estimates(runs)
 
 
 def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
-from athanor.core.errors import DataError
-from athanor.core.replay import check_episode
-from athanor.core.store import RunFolder
+from athanor.core.errors import DataError, UsageError
+from athanor.core.records import Task, Turn
+from athanor.core.replay import Difference, check_ending, check_turns
+from athanor.core.store import EpisodeLine, RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair
 from athanor.environments.alchemy.worlds import table
+from athanor.studies.playing import planned
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Replay a run's episodes and compare every verdict with the stored one."""
+    """Replay a run's episodes and compare every verdict and every ending with what is stored."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """The run folder."""
@@ -27,19 +29,56 @@ class Config:
 def run(config: Config) -> int:
     """Print what was compared; 1 if anything differs."""
     folder: RunFolder[Pair] = RunFolder.read(config.run)
+    environment = _environment(folder)
     setting = folder.manifest.config
-    world = table(setting["table"])
-    if world.digest != folder.manifest.hashes["table"]:
-        raise DataError(
-            f"the table {setting['table']} is not the one that {config.run} was played on (SHA-256 "
-            f"{world.digest[:12]}... against {folder.manifest.hashes['table'][:12]}...); bring that table back"
+    plan = planned(environment, setting["split"], setting["seed"], setting["episodes"])
+    tasks = {each.key: each.task for each in plan}
+    ended, turns = folder.played(Pair)
+    found: list[Difference] = []
+    for key in sorted({*ended, *turns}):
+        found += _check(environment, setting, tasks.get(key), key, turns.get(key, []), ended.get(key))
+    left = len(plan) - sum(line.end != "error" for line in ended.values())
+    unfinished = f" ({left} of {len(plan)} not finished)" if left else ""
+    count = sum(map(len, turns.values()))
+    print(f"{len({*ended, *turns})} episodes{unfinished}, {count} turns replayed, {len(found)} differences")
+    for difference in found[:20]:
+        where = "" if difference.turn is None else f", turn {difference.turn}"
+        print(f"episode {difference.episode}{where}: {difference.what}", file=sys.stderr)
+    return 1 if found else 0
+
+
+def _environment(folder: RunFolder[Pair]) -> Alchemy:
+    """What the run was played in. UsageError if it is no run of alchemy, DataError if its table has changed."""
+    manifest, setting = folder.manifest, folder.manifest.config
+    wanted = ("table", "rules", "split", "seed", "episodes", "turns", "agent")
+    lacking = [name for name in wanted if name not in setting]
+    if lacking or "table" not in manifest.hashes or setting["rules"] not in RULES:
+        raise UsageError(
+            f"{folder.path} is a run of {manifest.kind!r} whose manifest does not say how alchemy was played"
+            f"{' (no ' + ', '.join(lacking) + ')' if lacking else ''}, a run of 'play alchemy' was expected; pass one"
         )
-    environment = Alchemy(table=world, rules=RULES[setting["rules"]])
-    verifier = Discovery(environment=environment)
-    episodes = list(folder.episodes(Pair))
-    differences = [d for episode in episodes for d in check_episode(environment, verifier, episode)]
-    turns = sum(len(episode.turns) for episode in episodes)
-    print(f"{len(episodes)} episodes, {turns} turns replayed, {len(differences)} differences")
-    for difference in differences[:20]:
-        print(f"episode {difference.episode}, turn {difference.turn}: {difference.what}", file=sys.stderr)
-    return 1 if differences else 0
+    world = table(setting["table"])
+    if world.digest != manifest.hashes["table"]:
+        raise DataError(
+            f"the table {setting['table']} is not the one that {folder.path} was played on (SHA-256 "
+            f"{world.digest[:12]}... against {manifest.hashes['table'][:12]}...); bring that table back"
+        )
+    return Alchemy(table=world, rules=RULES[setting["rules"]])
+
+
+def _check(
+    environment: Alchemy,
+    setting: dict[str, Any],
+    task: Task | None,
+    key: str,
+    turns: list[Turn[Pair]],
+    line: EpisodeLine | None,
+) -> tuple[Difference, ...]:
+    """One episode, ended or not, against the rules and against the run's own setting."""
+    if task is None:
+        return (Difference(episode=key, turn=None, what=f"the run has {setting['episodes']} episodes, not this one"),)
+    found, derived = check_turns(environment, Discovery(environment=environment), task, key, turns)
+    if line is None:
+        return found
+    agent = line.agent if setting["agent"] == "language" else setting["agent"]  # a model's name is not in the setting
+    return found + check_ending(line, derived, task=task, agent=agent, seed=setting["seed"], most=setting["turns"])

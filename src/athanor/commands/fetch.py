@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,7 +39,7 @@ def run(config: Config) -> int:
         else:
             with urllib.request.urlopen(wanted.url, timeout=60) as answer:
                 data = answer.read(LARGEST)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, HTTPException) as error:  # URLError is an OSError; a dropped connection is neither
         raise DataError(
             f"{source} cannot be read ({error}); check the path or the network, or pass a copy with --from FILE"
         ) from error

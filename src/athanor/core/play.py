@@ -11,7 +11,7 @@ from athanor.core.build import build_name
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.history import History
 from athanor.core.protocols import Agent, Environment, Verifier
-from athanor.core.records import Decision, End, Episode, Failure, Record, Task, Turn
+from athanor.core.records import Decision, End, Episode, Failure, Record, Task, Turn, Unreadable
 from athanor.core.seeds import TurnStreams
 
 S = TypeVar("S")
@@ -70,13 +70,15 @@ async def play(
 ) -> Episode[A]:
     """Play one episode to its end, at most `turns` turns, and give its record.
 
-    An exception of the agent ends the episode as `error` with its cause. An exception of the environment or
-    the verifier is a bug and propagates, as do errors of usage and of the store.
+    An exception of the agent ends the episode as `error` with its cause, and so does anything it gives that is not a
+    decision on an action of the environment. An exception of the environment or the verifier is a bug and propagates,
+    as do errors of usage and of the store.
     """
     task, key, sink = planned.task, planned.key, sink or Nowhere()
     streams = TurnStreams(seed, "agent", key)
     state, history, terminated = catch_up(environment, task, key, planned.past)
     failure: Failure | None = None
+    actions = (environment.action_type, Unreadable)
     for index in range(len(history), turns):
         if terminated:
             break
@@ -84,6 +86,8 @@ async def play(
         started = perf_counter()
         try:
             decision: Decision[A] = await agent.act(observation, history, streams.at(index))
+            if not isinstance(decision, Decision) or not isinstance(decision.action, actions):
+                raise TypeError(_no_decision(decision, actions))
         except (UsageError, StoreError):
             raise
         except Exception as error:
@@ -114,6 +118,12 @@ async def play(
     )  # type: ignore[arg-type]
     sink.episode(episode)
     return episode
+
+
+def _no_decision(given: object, actions: tuple[type, ...]) -> str:
+    what = f"a Decision on {given.action!r:.200}" if isinstance(given, Decision) else f"{given!r:.200}"
+    names = " or ".join(action.__name__ for action in actions)
+    return f"the agent gave {what}, a Decision on a {names} was expected; change what its `act` returns"
 
 
 async def play_many(

@@ -1,19 +1,24 @@
 """The run folder: a manifest written first, then turns and episodes appended as they happen.
 
 Each turn is one `write` to a file opened for appending, so a killed process loses at most the turn in
-flight. A torn last line (a kill or a full disk half way through) is recognised by its missing newline and dropped.
+flight. A torn last line (a kill half way through) is recognised by its missing newline and dropped. A line that a full
+disk took only in part is cut off at once, and nothing more is written, by whatever episode.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 import msgspec
 
+from athanor.core.disk import all_or_nothing, cannot
+from athanor.core.disk import write_atomically as write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Completion, End, Episode, Failure, Record, Task, Turn, Unreadable, Verdict
 
@@ -86,6 +91,8 @@ class RunFolder(Generic[A]):
         self.path = path
         self.manifest = manifest
         self._files = files
+        self._failed = ""
+        """Why nothing more is written, once a line could not be."""
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
@@ -97,11 +104,13 @@ class RunFolder(Generic[A]):
                 "pass --resume to go on with a run, or another --out"
             )
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomically(path / "manifest.json", msgspec.json.format(_encode(manifest), indent=2) + b"\n")
+            with all_or_nothing() as write:
+                write(path / "manifest.json", msgspec.json.format(_encode(manifest), indent=2) + b"\n")
+                for name in _LINES:
+                    write(path / name, b"")
+                return cls(path, manifest, _open_for_writing(path))
         except OSError as error:
-            raise StoreError(_cannot("create", path, error)) from error
-        return cls(path, manifest, _open_for_writing(path))
+            raise StoreError(cannot("create", path, error)) from error
 
     @classmethod
     def resume(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
@@ -119,9 +128,11 @@ class RunFolder(Generic[A]):
         """A run for reading; it may still be in the writing."""
         file = path / "manifest.json"
         if not file.is_file():
-            raise UsageError(f"{path} has no manifest.json, a run folder was expected; pass a folder made by --out")
+            raise UsageError(f"{path} has no manifest.json, a run folder was expected; {_runs_below(path)}")
         try:
             manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+        except OSError as error:
+            raise StoreError(cannot("read", path, error, elsewhere=_READABLE)) from error
         except msgspec.MsgspecError as error:
             raise DataError(f"{file} is not a manifest of this program ({error}); restore it or play again") from error
         if manifest.schema != SCHEMA:
@@ -161,13 +172,18 @@ class RunFolder(Generic[A]):
     def _append(self, which: int, line: Record) -> None:
         if self._files is None:
             raise StoreError(f"{self.path} is open for reading only; open it with RunFolder.create or RunFolder.resume")
+        if self._failed:
+            raise StoreError(self._failed)
         data = _encode(line) + b"\n"
         try:
             written = self._files[which].write(data)
+            if written != len(data):  # the disk filled up half way through the line
+                raise OSError(errno.ENOSPC, f"it took only {written} of {len(data)} bytes, the disk is full")
         except OSError as error:
-            raise StoreError(_cannot("write", self.path, error)) from error
-        if written != len(data):  # a disk that filled up half way through the line; the next resume drops it
-            raise StoreError(f"{self.path} took only {written} of {len(data)} bytes: the disk is full; {_FREE}")
+            self._failed = cannot("write", self.path, error, again=_RESUME, elsewhere=f"make it writable and {_RESUME}")
+            with suppress(OSError):  # where even that fails, the next resume cuts it off
+                _drop_torn_line(self._files[which])
+            raise StoreError(self._failed) from error
 
     def close(self) -> None:
         """Close the files and let another process write."""
@@ -244,22 +260,18 @@ class RunFolder(Generic[A]):
             )
 
 
+def _runs_below(path: Path) -> str:
+    """What to pass instead of a folder that is no run."""
+    found = sorted(str(file.parent) for depth in ("*", "*/*", "*/*/*") for file in path.glob(f"{depth}/manifest.json"))
+    if not found:
+        return "pass a folder made by --out"
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"leave it out, or pass the runs below it: {', '.join(found[:5])}{more}"
+
+
 def _unfinished(file: Path) -> bool:
     """Whether a file is what a process killed while writing the manifest leaves behind."""
     return file.name.startswith(".manifest.json.")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, replacing what was there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
@@ -271,19 +283,16 @@ def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
     raise UsageError(f"{path} was made with another {what}: {detail}; resume it as it was made, or pass another --out")
 
 
-_FREE = "free some space and go on with --resume: every whole turn is kept"
-
-
-def _cannot(do: str, path: Path, error: OSError) -> str:
-    advice = _FREE if do == "write" else "pass an --out that can be written"
-    return f"cannot {do} {path}: {error.strerror or error}; {advice}"
+_LINES = ("turns.jsonl", "episodes.jsonl")
+_RESUME = "go on with --resume: every whole turn is kept"
+_READABLE = "make it readable, or pass another run"
 
 
 def _open_for_writing(path: Path) -> tuple[IO[bytes], IO[bytes]]:
     try:
-        files = (open(path / "turns.jsonl", "ab", buffering=0), open(path / "episodes.jsonl", "ab", buffering=0))
+        files = (open(path / _LINES[0], "ab", buffering=0), open(path / _LINES[1], "ab", buffering=0))
     except OSError as error:
-        raise StoreError(_cannot("open", path, error)) from error
+        raise StoreError(cannot("open", path, error)) from error
     try:
         fcntl.flock(files[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -320,7 +329,7 @@ def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(_cannot("read", path, error)) from error
+        raise StoreError(cannot("read", path, error, elsewhere=_READABLE)) from error
 
 
 D = TypeVar("D")

@@ -14,13 +14,13 @@ from athanor.analysis.arms import Arm, arms_of
 from athanor.analysis.exploration import (
     LEVEL_TEXT,
     estimates_of,
-    write_estimates,
+    lines_of,
 )  # fmt: skip
 from athanor.analysis.tables import read_runs
 from athanor.core.build import build_name
+from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import StoreError
 from athanor.core.records import Estimate
-from athanor.core.store import write_atomically
 from athanor.reports.figures import Figure, figures_of
 from athanor.reports.matrices import NOTES, cell, matrices
 from athanor.reports.text import block, one_line
@@ -39,14 +39,14 @@ def report(runs: list[Path], out: Path) -> Path:
     figures = figures_of(arms)
     page = page_of(arms, found, figures)
     try:
-        (out / "figures").mkdir(parents=True, exist_ok=True)
-        for figure in figures:
-            write_atomically(out / "figures" / f"{figure.name}.svg", figure.svg.encode())
-            write_atomically(out / "figures" / f"{figure.name}.png", figure.png)
-        write_estimates(out / "estimates.jsonl", found)
-        write_atomically(out / "report.html", page.encode("utf-8", "replace"))
+        with all_or_nothing() as write:
+            for figure in figures:
+                write(out / "figures" / f"{figure.name}.svg", figure.svg.encode())
+                write(out / "figures" / f"{figure.name}.png", figure.png)
+            write(out / "estimates.jsonl", lines_of(found))
+            write(out / "report.html", page.encode("utf-8", "replace"))
     except OSError as error:
-        raise StoreError(f"cannot write {out}: {error.strerror or error}; pass an --out that can be written") from error
+        raise StoreError(cannot("write", out, error)) from error
     return out / "report.html"
 
 

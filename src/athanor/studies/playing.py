@@ -73,6 +73,7 @@ def play(config: Config) -> Ended:
             "works on); pass --concurrency 1 or more"
         )
     environment = Alchemy(table=table(config.table), rules=RULES[config.rules])
+    _warn_of_repeats(config, environment)
     return asyncio.run(_whole(config, environment))
 
 
@@ -151,7 +152,7 @@ async def _play(
 ) -> Ended:
     plan = _plan(config, environment, folder)
     ended: Ended = {}
-    done = sum(len(planned.past) for planned in plan)
+    done = sum(len(each.past) for each in plan)
     with progress(len(plan) * config.turns, "turn", folder.manifest.label, done) as bar:
         episodes = play_many(
             environment,
@@ -168,18 +169,36 @@ async def _play(
     return ended
 
 
-def _all(config: Config, environment: Alchemy) -> list[Planned]:
-    tasks = list(environment.tasks(config.split, config.seed))
-    return [Planned(key=f"{i:04d}", task=tasks[i % len(tasks)]) for i in range(config.episodes)]
+def planned(environment: Alchemy, split: str, seed: int, episodes: int) -> list[Planned]:
+    """The episodes of a run: its split's tasks in order, from the first again when there are more episodes than tasks.
+
+    UsageError if the split has no task.
+    """
+    tasks = list(environment.tasks(split, seed))
+    if not tasks:
+        raise UsageError(f"table {environment.table.name} has no task of the split {split}; pass --split open")
+    return [Planned(key=f"{i:04d}", task=tasks[i % len(tasks)]) for i in range(episodes)]
+
+
+def _warn_of_repeats(config: Config, environment: Alchemy) -> None:
+    """Say when targeted tasks are played more than once. The open task always is: its episodes differ by their seed."""
+    tasks = len({each.task.key for each in planned(environment, config.split, config.seed, config.episodes)})
+    if config.split != "open" and config.episodes > tasks:
+        print(
+            f"split {config.split} has {tasks} tasks, {config.episodes} episodes play each about "
+            f"{config.episodes / tasks:.1f} times: episodes of one task are not independent (the column `task` of "
+            f"episodes.parquet tells them apart); pass --episodes {tasks} to play every task once",
+            file=sys.stderr,
+        )
 
 
 def _plan(config: Config, environment: Alchemy, folder: RunFolder[Pair]) -> list[Planned]:
     """What is left to play: episodes not begun, interrupted, or ended in an error."""
     ended, turns = folder.ended(), folder.turns(Pair)
     return [
-        Planned(key=planned.key, task=planned.task, past=tuple(turns.get(planned.key, ())))
-        for planned in _all(config, environment)
-        if planned.key not in ended or ended[planned.key].end == "error"
+        Planned(key=each.key, task=each.task, past=tuple(turns.get(each.key, ())))
+        for each in planned(environment, config.split, config.seed, config.episodes)
+        if each.key not in ended or ended[each.key].end == "error"
     ]
 
 

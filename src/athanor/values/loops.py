@@ -113,13 +113,18 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
     ownership, finals_combine, one, kind, timing = flags
     refused, success, repeated, gained, pool_before, owned_before, pool_after, owned_after = out
     known, all_owned, order, due, tried = scratch
-    inventory, dues = (0, 0), 0
+    inventory = (0, 0)
     for element in base:
         inventory = _join(element, known, all_owned, inventory[0], order, inventory[1], final, finals_combine)
+    dues = _earned(known, inventory[0], gifts, kind, due)
+    while timing == 0 and dues:
+        inventory = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine)
+        dues = _earned(known, inventory[0], gifts, kind, due)
     for t in range(lo, hi):
         begun = inventory[0]
         if timing == 2 and dues:
-            inventory, dues = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine), 0
+            inventory = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine)
+            dues = _earned(known, inventory[0], gifts, kind, due)
         owned_before[t], pool_before[t] = inventory
         owned_after[t], pool_after[t] = inventory
         if policy != REPLAYED:

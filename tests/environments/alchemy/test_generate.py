@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
 
 from athanor.core.errors import UsageError
+from athanor.core.seeds import stream
 from athanor.environments.alchemy.generate import WorldSpec, everyday_words, generate, make_names, rename, spec_of
 from athanor.environments.alchemy.statistics import statistics
 from athanor.environments.alchemy.worlds import table
@@ -45,7 +47,71 @@ def test_a_world_can_be_matched_to_any_table():
     assert count.uses_gini == pytest.approx(model.uses_gini, abs=0.05)
 
 
+def test_a_world_matched_to_a_table_has_no_element_with_more_children():
+    world = generate(spec_of(table("atelier")), 1, "opaque")
+    assert statistics(world).most_children[0][1] <= statistics(table("atelier")).most_children[0][1]
+    capped = generate(replace(SMALL, most_children=14), 0, "opaque")
+    assert statistics(capped).most_children[0][1] <= 14 < statistics(generate(SMALL, 0, "opaque")).most_children[0][1]
+
+
+@pytest.fixture
+def patience():
+    """A generation that goes on for ever fails instead."""
+
+    def enough(*_):
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, enough)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+
+
+def test_whatever_is_asked_for_is_made_as_asked_or_refused(patience):
+    """Random specifications, most of which no world has: what is made is exact, and every draw comes to an end."""
+    rng, made = stream(0, "specifications"), 0
+    for seed in range(40):
+        n, (base, depth, two, selfs) = int(rng.integers(8, 30)), rng.integers(1, 5, size=4).tolist()
+        spec = WorldSpec(
+            elements=n, base=base, pairs=int(rng.integers(n, 2 * n)), two_results=two - 1, three_results=two // 3,
+            self_pairs=selfs - 1, finals=int(rng.integers(0, n // 2)), gini=float(rng.uniform(0.2, 0.7)),
+            generations=tuple(rng.integers(1, 9, size=depth).tolist()), size_gifts=(), set_gifts=(),
+        )  # fmt: skip
+        try:
+            count = statistics(generate(spec, seed, "opaque"))
+        except UsageError as error:
+            assert "no world has these statistics" in str(error)  # noqa: PT017
+            continue
+        made += 1
+        found = (count.elements, count.pairs, count.self_pairs, count.finals, count.generations["none"])
+        assert found == (n, spec.pairs, spec.self_pairs, spec.finals, depth)
+        sizes = count.pairs_by_results
+        assert (sizes.get("2", 0), sizes.get("3", 0)) == (spec.two_results, spec.three_results)
+        assert not count.unreachable["none"]
+        assert count.uses_gini == pytest.approx(spec.gini, abs=0.05)
+    assert made > 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"elements": 2, "base": 1, "finals": 0, "generations": (1,), "pairs": 1, "self_pairs": 1}, "nothing that it"),
+        ({"gini": 0.05}, "a Gini coefficient of 0.05, the nearest found is 0"),
+        ({"most_children": 2}, "generation"),
+        ({"two_results": -1}, "-1 of something"),
+        ({"size_gifts": (5,) * 90}, "more gifts than the 86 elements"),
+        ({"set_gifts": ((3, 87),)}, r"\(3, 87\)"),
+        ({"elements": 10**9}, "at most 100000"),
+    ],
+)
+def test_what_cannot_be_reached_is_refused_with_the_gap(patience, wrong, says):
+    few = {"two_results": 0, "three_results": 0, "size_gifts": (), "set_gifts": ()} if "elements" in wrong else {}
+    with pytest.raises(UsageError, match=f"no world has these statistics: .*({says})"):
+        generate(replace(SMALL, **{**few, **wrong}), 0, "opaque")
+
+
 def test_a_world_is_fixed_by_its_seed():
+    assert generate(SMALL, 0, "opaque").digest.startswith("d2980c3de580930e")
     assert generate(SMALL, 3, "opaque").digest == generate(SMALL, 3, "opaque").digest
     assert generate(SMALL, 3, "opaque").digest != generate(SMALL, 4, "opaque").digest
 
@@ -71,6 +137,11 @@ def test_a_renamed_world_has_the_same_structure_and_no_name_in_common():
     assert not set(old.elements) & set(new.elements)
     for field in ("pairs", "rows", "finals", "closures", "uses_gini", "pairs_by_results"):
         assert getattr(statistics(old), field) == getattr(statistics(new), field)
+
+
+def test_a_renamed_world_has_no_notes_that_could_leak_a_name():
+    noted = replace(table("atelier"), notes=("1 rows that came twice merged: ink + pen -> line",))
+    assert rename(noted, 1).notes == ()
 
 
 @pytest.mark.parametrize(

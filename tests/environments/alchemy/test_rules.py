@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from athanor.core.errors import DataError
 from athanor.core.records import Unreadable
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Gift, Pair, Table
 
@@ -75,6 +76,44 @@ def test_a_gift_that_earns_a_gift_comes_at_once_or_a_turn_later_or_never():
     assert [s.gifts for s in (first, second, third)] == [("g1",), ("g1", "g2"), ("g1", "g2", "g3")]
     verdicts, state, sight = after(table, "pan2025", "a+b", "a+a", "a+a")
     assert state.gifts == ("g1",)  # by size only: g2 is by set, so five are never owned
+
+
+def ladder(*gifts: Gift) -> Table:
+    """Two base elements that make a third; the gifts make nothing of their own accord."""
+    elements = ("a", "b", "c", *(gift.element for gift in gifts))
+    return Table(name="ladder", elements=elements, base=("a", "b"), results={("a", "b"): ("c",)}, gifts=gifts)
+
+
+def test_a_gift_that_lifts_the_inventory_to_the_next_size_earns_it_a_turn_later_under_pan2025():
+    table = ladder(Gift(element="g1", size=3), Gift(element="g2", size=4), Gift(element="g3", size=5))
+    turns = [("a+b", ()), ("b+b", ("g1",)), ("what?", ("g2",)), ("a+a", ("g3",)), ("a+a", ())]
+    verdicts, state, _ = after(table, "pan2025", *(said for said, _ in turns))
+    assert [tuple(v.parts.get("gifts", ())) for v in verdicts] == [given for _, given in turns]
+    assert state.owned == ("a", "b", "c", "g1", "g2", "g3")
+
+
+def test_a_base_that_earns_a_gift_by_itself_has_it_in_the_first_turn_without_a_discovery():
+    table = ladder(Gift(element="g1", size=2), Gift(element="g2", size=3), Gift(element="late", size=9))
+    for rules, start, seen, first, second in (
+        ("strict", ("a", "b", "g1", "g2"), ("a", "b", "g1", "g2"), (), ()),
+        ("pan2025", ("a", "b"), ("a", "b", "g1"), ("g1",), ("g2",)),
+        ("brandle2023", ("a", "b"), ("a", "b"), ("g1",), ("g2",)),
+    ):
+        environment = Alchemy(table=table, rules=RULES[rules])
+        task = next(environment.tasks("open", 0))
+        state = environment.start(task)
+        assert (tuple(task.content["start"]), state.owned) == (start, start)
+        assert environment.observe(state).owned == seen
+        verdicts, _, _ = after(table, rules, "a+a", "a+a")
+        assert [tuple(v.parts.get("gifts", ())) for v in verdicts] == [first, second]
+
+
+def test_a_base_that_is_all_final_is_refused_where_finals_do_not_combine():
+    table = Table(name="stuck", elements=("a", "b", "c"), base=("a",), results={("b", "b"): ("c",)})
+    for rules in ("strict", "brandle2023"):
+        with pytest.raises(DataError, match=f"stuck leaves nothing to combine under the rules {rules}"):
+            Alchemy(table=table, rules=RULES[rules])
+    assert Alchemy(table=table, rules=RULES["pan2025"])
 
 
 def test_pan2025_gives_gifts_unseen_at_the_start_of_the_next_turn(small):

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from athanor.core.errors import DataError, UsageError
-from athanor.environments.alchemy import worlds
+from athanor.environments.alchemy import RULES, Alchemy, Pair, worlds
 from athanor.environments.alchemy.loaders import LA2_JOKES, from_json, load, to_own
 from athanor.environments.alchemy.statistics import gini, statistics
+from athanor.environments.alchemy.text import AlchemyDialogue
 from tests.conftest import shared
 
 OWN = {
@@ -37,6 +38,25 @@ def test_the_projects_own_format_reads_back_as_it_was_written(small):
         (own(recipes=[["a", "b", "x"]]), "names the unknown element 'x'"),
         (own(elements=["a", "b", "c", "c"]), "lists the element 'c' twice"),
         (own(base=[]), "has no base elements"),
+        (own(base=["a", "a"]), "lists the base element 'a' twice"),
+        (own(recipes=[]), "has no recipes"),
+        *(
+            (own(elements=["a", "b", "c", name]), "a name that an answer can give was expected")
+            for name in (
+                "",
+                " d",
+                "d ",
+                "d\n",
+                "d\ne",
+                "c++",
+                "b + c",
+                "d  e",
+                "!?",
+                "d\x00",
+            )
+        ),
+        (own(elements=["a", "b", "c", "A"]), "elements 'a' and 'A', which an answer cannot tell apart"),
+        (own(elements=["a", "b", "c", "b!"]), "elements 'b' and 'b!', which an answer cannot tell apart"),
         (own(base=["z"]), "the base names the unknown element 'z'|base names the unknown element 'z'"),
         (own(gifts=[{"element": "z", "size": 3}]), "the gift z names the unknown element 'z'"),
         (own(recipes=[["a", "b"]]), "does not have the form"),
@@ -51,6 +71,8 @@ def test_the_projects_own_format_reads_back_as_it_was_written(small):
         ({"entities": {"a": {"id": 1, "recipes": [["a", "nope"]]}}}, "unknown element 'nope'"),
         ({"1": {"n": "a"}, "2": {"n": "b", "p": [["1", "7"]]}}, "unknown id '7'"),
         ({"1": {"n": "a"}, "2": {"n": "a"}}, "two ids the same name"),
+        ({"\u00b2": {"n": "a"}}, "none of the known formats"),
+        ({"9" * 5000: {"n": "a"}}, "none of the known formats"),
     ],
 )
 def test_a_wrong_table_is_refused_with_what_is_wrong(content, says):
@@ -92,6 +114,10 @@ def test_brandles_combination_table_is_read_with_and_without_names(tmp_path: Pat
     [
         ("first,second,success\n0,1,1\n", r"lacks the columns \['result'\]"),
         ("first,second,success,result\n0,x,1,2\n", "line 2: .* is not four whole numbers"),
+        ("first,second,success,result\n0,inf,1,2\n", "line 2: .* is not four whole numbers"),
+        ("first,second,success,result\n0,nan,1,2\n", "line 2: .* is not four whole numbers"),
+        ("first,second,success,result\n0,1.5,1,2\n", "line 2: .* is not four whole numbers"),
+        ('first,second,success,result\n"' + "1" * 200_000 + '",1,1,2\n', "field larger than field limit"),
         ("first,second,success,result\n0,1,1,-1\n", "line 2: a negative element index"),
         ("first,second,success,result\n0,1,1,999999999\n", "below 100000 was expected"),
         ("first,second,success,result\n0,1,1\n", "is not four whole numbers"),
@@ -139,6 +165,14 @@ def test_the_official_index_and_gifts_are_the_published_ones():
         ("container", 300, 0, 0), ("light", 0, 5, 16), ("small", 0, 5, 12), ("motion", 0, 5, 15),
     ]  # fmt: skip
     assert sum(len(made) for made in world.children.values()) == 3632
+
+
+@pytest.mark.parametrize("name", ["double rainbow!", "jack-o-lantern", "yin & yang", "7", "crème brûlée"])
+def test_an_answer_names_any_element_that_a_table_accepts(name):
+    world = from_json("t", own(elements=["a", "b", "c", name], recipes=[["a", "b", "c"], [name, name, "c"]]))
+    environment = Alchemy(table=world, rules=RULES["strict"])
+    seen = environment.observe(environment.start(next(environment.tasks("open", 0))))
+    assert AlchemyDialogue(environment=environment).hear(f"{name} + {name}", seen) == Pair(first=name, second=name)
 
 
 def test_wordcrafts_table_has_the_published_counts():

@@ -41,12 +41,13 @@ def _echo(environment: Alchemy, task: Task) -> Pair | Unreadable:
     return dialogue.hear(f"{dialogue.rules()}\n{dialogue.say(seen, None)}", seen)
 
 
-def _nothing(environment: Alchemy) -> Pair:
-    """The first pair that makes nothing."""
+def _nothing(environment: Alchemy) -> Pair | None:
+    """The first pair that makes nothing, if there is one."""
     table = environment.table
-    return next(
+    barren = (
         Pair(first=first, second=second)
         for i, first in enumerate(table.elements)
         for second in table.elements[i:]
         if ordered(first, second) not in table.results
     )
+    return next(barren, None)

@@ -33,8 +33,9 @@ class Content(Record, kw_only=True):
 class Alchemy:
     """Two elements are combined a turn; what they make joins the inventory.
 
-    Splits: `open` is one task, to discover as much as possible from the base elements. `train` and `test` are
-    targeted tasks (make this element in one turn from these few), parted by a hash of the element to make.
+    Splits: `open` is one task, to discover as much as possible from the base elements and the gifts that these earn at
+    once. `train` and `test` are targeted tasks (make this element in one turn from these few), parted by a hash of the
+    element to make. DataError if the rules let no element of the base be combined.
     """
 
     table: Table
@@ -43,11 +44,18 @@ class Alchemy:
     action_type: type[Pair] = Pair
     splits: tuple[str, ...] = ("open", "train", "test")
 
+    def __post_init__(self) -> None:
+        if not self.observe(self.rules.start(self.table, self.table.base)).combinable:
+            raise DataError(
+                f"table {self.table.name} leaves nothing to combine under the rules {self.rules.name}: every element "
+                "of its base is final; give one of them a recipe, or pass other --rules"
+            )
+
     def tasks(self, split: str, seed: int) -> Iterator[Task]:
         if split not in self.splits:
             raise UsageError(f"split {split!r} is not one of {', '.join(self.splits)}; pass one of them")
         if split == "open":
-            yield self._task(split, "open", self.table.base, "")
+            yield self._task(split, "open", self.rules.start(self.table, self.table.base).owned, "")
             return
         goals = [goal for goal in self._makeable if split_of(goal) == split]
         order = stream(seed, "tasks", split).permutation(len(goals))

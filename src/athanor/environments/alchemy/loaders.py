@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def from_json(name: str, content: Any) -> Table:
             reader = from_own
         elif isinstance(content.get("entities"), dict):
             reader = from_wordcraft
-        elif content and all(str(k).isdigit() and isinstance(v, dict) and "n" in v for k, v in content.items()):
+        elif content and all(_is_id(str(k)) and isinstance(v, dict) and "n" in v for k, v in content.items()):
             reader = from_official
     if reader is None:
         raise DataError(
@@ -83,6 +83,10 @@ def from_json(name: str, content: Any) -> Table:
             '(entities) or the game\'s own (numeric ids with "n"); convert it to one of them'
         )
     return reader(name, content)
+
+
+def _is_id(key: str) -> bool:
+    return key.isascii() and key.isdigit() and len(key) < 10
 
 
 class _Own(msgspec.Struct, forbid_unknown_fields=True):
@@ -162,16 +166,16 @@ def from_brandle_csv(name: str, text: str, names: dict[int, str]) -> Table:
     `names` gives the elements' names, indices not in it are named by their number. Base: the first four indices.
     """
     rows: list[tuple[int, int, int]] = []
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = {"first", "second", "success", "result"} - set(reader.fieldnames or ())
     if missing:
         raise DataError(
             f"table {name} lacks the columns {sorted(missing)}; first, second, success, result are expected"
         )
     highest = max(names, default=-1)
-    for number, row in enumerate(reader, 2):
+    for number, row in _numbered(name, reader):
         try:
-            first, second, success, result = (int(float(row[c])) for c in ("first", "second", "success", "result"))
+            first, second, success, result = (_whole(row[c]) for c in ("first", "second", "success", "result"))
         except (TypeError, ValueError) as error:
             raise DataError(f"table {name}, line {number}: {row} is not four whole numbers; repair the line") from error
         highest = max(highest, first, second)
@@ -185,6 +189,22 @@ def from_brandle_csv(name: str, text: str, names: dict[int, str]) -> Table:
     elements = tuple(names.get(i, f"element {i}") for i in range(highest + 1))
     named = [(elements[a], elements[b], elements[r]) for a, b, r in rows]
     return _la2(name, elements, list(dict.fromkeys(named)), [])
+
+
+def _numbered(name: str, reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows with their line numbers; DataError where the file is no CSV."""
+    try:
+        yield from enumerate(reader, 2)
+    except csv.Error as error:
+        raise DataError(f"table {name}, line {reader.line_num}: {error}; repair the line") from error
+
+
+def _whole(text: str) -> int:
+    """A whole number that may be written as a fraction (`3.0`). ValueError if it is none."""
+    number = float(text)
+    if not number.is_integer():  # neither is infinity, nor what is not a number
+        raise ValueError(text)
+    return int(number)
 
 
 def _names_beside(path: Path) -> dict[int, str]:

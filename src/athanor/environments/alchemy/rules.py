@@ -32,13 +32,19 @@ class Rules(Record, omit_defaults=False, kw_only=True):
     """Whether the game ends when every combinable pair has been tried."""
 
     def start(self, table: Table, owned: tuple[str, ...], goal: str = "") -> Inventory:
-        """The inventory a game starts with."""
+        """The inventory a game starts with; gifts that it has earned by itself are given, or due in the first turn."""
         empty = Inventory(owned=(), known=frozenset(), combinable=(), tried=Map(), goal=goal)
-        return self._add(table, empty, owned, empty.tried)
+        state = self._add(table, empty, owned, empty.tried)
+        if self.timing == "at once":
+            return self._after(table, state)
+        return replace(state, due=self._earned(table, state))
 
     def settle(self, table: Table, state: Inventory) -> Inventory:
-        """The state as a turn begins: gifts that come between turns are there."""
-        return self._give(table, state, state.due) if state.due and self.timing == "next turn" else state
+        """The state as a turn begins: gifts that come between turns are there, and due is what those earn."""
+        if not state.due or self.timing != "next turn":
+            return state
+        given = self._give(table, state, state.due)
+        return replace(given, due=self._earned(table, given))
 
     def refuse(self, table: Table, state: Inventory, action: Pair | Unreadable) -> Cause | None:
         """Why an action counts as no attempt, or None if it is one."""

@@ -14,6 +14,15 @@ from athanor.core.records import Record
 Names = tuple[str, str]
 
 
+EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#“”‘’«»-–—|"
+"""Characters that do not count at either end of a name: models decorate their answers with them."""
+
+
+def spelling(name: str) -> str:
+    """How a name is recognised in an answer: without case, and without what decorates its ends."""
+    return name.casefold().strip(EDGES)
+
+
 def ordered(first: str, second: str) -> Names:
     """An unordered pair in its one spelling: alphabetical."""
     return (first, second) if first <= second else (second, first)
@@ -56,11 +65,15 @@ class Table:
 
     def __post_init__(self) -> None:
         known = set(self.elements)
-        if len(known) != len(self.elements):
-            twice = next(e for e in self.elements if self.elements.count(e) > 1)
-            raise DataError(f"table {self.name} lists the element {twice!r} twice; name every element once")
+        for what, names in (("element", self.elements), ("base element", self.base)):
+            if len(set(names)) != len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise DataError(f"table {self.name} lists the {what} {twice!r} twice; name every {what} once")
+        self._check_names()
         if not self.base:
             raise DataError(f"table {self.name} has no base elements; name at least one to start from")
+        if not any(self.results.values()):
+            raise DataError(f"table {self.name} has no recipes; say of at least one pair what it makes")
         used = [("base", e) for e in self.base]
         used += [(f"the recipe {a} + {b}", e) for (a, b), made in self.results.items() for e in (a, b, *made)]
         used += [(f"the gift {gift.element}", e) for gift in self.gifts for e in (gift.element, *gift.of)]
@@ -68,6 +81,22 @@ class Table:
             if element not in known:
                 raise DataError(
                     f"table {self.name}: {where} names the unknown element {element!r}; add it to the elements"
+                )
+
+    def _check_names(self) -> None:
+        """DataError on a name that no answer can give: answers are lines of two names joined by a plus sign."""
+        spelt: dict[str, str] = {}
+        for name in self.elements:
+            if name != " ".join(name.split()) or not name.isprintable() or "+" in name or not spelling(name):
+                raise DataError(
+                    f"table {self.name} has the element {name!r}, a name that an answer can give was expected (letters "
+                    "or digits, no plus sign, no line break, no blank at its ends or two in a row); rename it"
+                )
+            other = spelt.setdefault(spelling(name), name)
+            if other != name:
+                raise DataError(
+                    f"table {self.name} has the elements {other!r} and {name!r}, which an answer cannot tell apart "
+                    "(case and signs at the ends do not count); rename one of them"
                 )
 
     @cached_property

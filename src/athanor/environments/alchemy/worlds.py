@@ -8,9 +8,9 @@ from pathlib import Path
 
 import platformdirs
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.disk import all_or_nothing, cannot
+from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Record
-from athanor.core.store import write_atomically
 from athanor.environments.alchemy.generate import WorldSpec, generate, rename
 from athanor.environments.alchemy.loaders import DATA, from_json, load
 from athanor.environments.alchemy.table import Table
@@ -71,7 +71,11 @@ def table(name: str) -> Table:
                 f"table {name} is not here; run `athanor fetch {name}` (or `athanor fetch {name} --from FILE`), "
                 "or pass another --table"
             )
-        return from_json(name, _checked(name, file.read_bytes(), str(file)))
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{file} cannot be read ({error}); make it readable, or fetch it again") from error
+        return from_json(name, _checked(name, data, str(file)))
     path = Path(name)
     if path.suffix in (".json", ".csv") or path.exists():
         return load(path)
@@ -79,12 +83,15 @@ def table(name: str) -> Table:
 
 
 def store(name: str, data: bytes, source: str) -> Path:
-    """Keep a downloaded table, after its digest was checked."""
+    """Keep a downloaded table, after its digest was checked. StoreError if the data folder cannot hold it."""
     _checked(name, data, source)
-    folder = data_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    write_atomically(path, data)
+    path = data_folder() / f"{name}.json"
+    try:
+        with all_or_nothing() as write:
+            write(path, data)
+    except OSError as error:
+        elsewhere = "make the folder writable, or pass the path of a copy with --table"
+        raise StoreError(cannot("store", path, error, elsewhere=elsewhere)) from error
     return path
 
 
