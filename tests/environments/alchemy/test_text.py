@@ -44,11 +44,66 @@ def dialogue(**options) -> AlchemyDialogue:
         ("jack-o-lantern + Jack-O-Lantern!", "jack-o-lantern", "jack-o-lantern"),
         ("“ink” + ‘pen’", "ink", "pen"),
         ("ink + gold", "ink", "gold"),
-        ("a very long and winding name + pen", "a very long and winding name", "pen"),
+        ("Answer:ink + pen", "ink", "pen"),
+        ("ink + the old pen", "ink", "old pen"),
+        ("the ink + a pen", "ink", "pen"),
+        ("1. ink + pen", "ink", "pen"),
+        ("ink ＋ pen", "ink", "pen"),
+        ("ink plus pen", "ink", "pen"),
+        ("$\\boxed{\\text{ink} + \\text{pen}}$", "ink", "pen"),
+        ('{"first": "ink", "second": "old pen"}', "ink", "old pen"),
+        ('```json\n["ink", "pen"]\n```', "ink", "pen"),
+        ('{"reason": "new", "first": "ink", "second": "gold leaf"}', "ink", "gold leaf"),
+        ("<answer>ink + pen</answer>", "ink", "pen"),
+        ("I combine the ink + pen to make a line", "ink", "pen"),
+        ("I will choose old pen + ink.", "old pen", "ink"),
+        ("ink (base) + pen (base)", "ink", "pen"),
+        ("ink + pen (which makes a line) or pen + pen", "ink", "pen"),
+        ("ink + pen, pen + pen", "ink", "pen"),
+        ("I think the best is blue ink + red pen", "blue ink", "red pen"),
     ],
 )
 def test_a_name_answer_is_read_leniently(reply, first, second):
     assert dialogue().hear(reply, SIGHT) == Pair(first=first, second=second)
+
+
+@pytest.mark.parametrize(
+    ("reply", "first", "second"),
+    [
+        ("hot ink + pen", "hot ink", "pen"),
+        ("deep ink + pen ball", "deep ink", "pen ball"),
+        ("purple line + unicorn pen truck", "purple line", "unicorn pen truck"),
+        ("I combine very old pen + ink", "very old pen", "ink"),
+        ("ink + pen to nowhere", "ink", "pen to nowhere"),
+    ],
+)
+def test_a_name_that_is_no_element_is_not_mended_into_one(reply, first, second):
+    heard = dialogue().hear(reply, SIGHT)
+    assert heard == Pair(first=first, second=second)
+    after = STRICT.step(START, heard).state
+    verdict = Discovery(environment=STRICT).verify(next(STRICT.tasks("open", 0)), START, heard, after)
+    assert verdict.parts["cause"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "You already combined a +1 element with Fiber",
+        "That was not a valid turn: no pair could be read: no two elements joined by + were found.",
+        "Combining elements gives +5 points",
+        "a very long and winding name + pen",
+        "ink + pen or pen + pen",
+        "hot ink and pen",
+        "I have ink and pen.",
+    ],
+)
+def test_a_sentence_is_unreadable_and_not_a_pair_of_names(reply):
+    assert isinstance(dialogue().hear(reply, SIGHT), Unreadable)
+
+
+def test_a_chain_of_three_names_is_no_answer():
+    heard = dialogue().hear("ink + pen + ink", SIGHT)
+    assert heard == Unreadable(unreadable="more than two names are joined by +")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +145,10 @@ def test_a_thoughtful_answer_is_read_at_its_end():
         ("ink + 3", Pair(first="ink", second="pen")),
         ("1 + 99", Pair(first="ink", second="number 99")),
         ("0 + 1", Pair(first="number 0", second="ink")),
+        ("number 1 + #3", Pair(first="ink", second="pen")),
+        ("1 ink + 3 pen", Pair(first="ink", second="pen")),
+        ("[1, 3]", Pair(first="ink", second="pen")),
+        ("1 pen + 3", Pair(first="1 pen", second="pen")),
     ],
 )
 def test_a_number_answer_counts_in_the_order_of_discovery(reply, heard):

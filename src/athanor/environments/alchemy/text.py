@@ -10,6 +10,7 @@ from typing import Literal
 
 from athanor.core.history import History
 from athanor.core.records import Turn, Unreadable
+from athanor.environments.alchemy.answers import EDGES, read
 from athanor.environments.alchemy.environment import Alchemy
 from athanor.environments.alchemy.state import Pair, Sight
 from athanor.environments.alchemy.table import ordered
@@ -42,14 +43,7 @@ _LAST_LINE = (
 _EXAMPLES = ("walrus", "teapot", "glacier", "trombone", "meteor", "slipper")
 """Names for the example of an answer; the first two that are not elements of the world are shown."""
 
-_MARKERS = re.compile(
-    r"(?:final answer|answer|i will choose|i will combine|i choose|my choice|combine)\s*(?:is)?\s*[:\-]?\s"
-)
-_JOINERS = re.compile(r"\s(?:and|with|&)\s|\s*[,;&/|]\s*")
-_ENDS = re.compile(r"=|->|→|⇒|\n|\.\s|\bmakes\b|\bto (?:make|get|create)\b")
-_EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#“”‘’«»-–—|"
-_LONGEST = 4_000
-"""Characters of an answer that are read at each of its ends."""
+_NUMBER = re.compile(r"(?:number |no\. ?|#)?([0-9]{1,8})(?:[.):]? (.+))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,17 +109,7 @@ class AlchemyDialogue:
         return ("Answer: " if self.condition == "reasoning" else "") + " + ".join(names)
 
     def hear(self, reply: str, observation: Sight) -> Pair | Unreadable:
-        text = reply if len(reply) <= 2 * _LONGEST else f"{reply[:_LONGEST]}\n{reply[-_LONGEST:]}"
-        text = text.casefold()
-        if not text.strip():
-            return Unreadable(unreadable="the answer is empty")
-        marked = list(_MARKERS.finditer(text))
-        for marker in reversed(marked):
-            pair = self._pair(text[marker.end() :], observation, last=False)
-            if pair:
-                return pair
-        pair = self._pair(text, observation, last=self.condition == "reasoning")
-        return pair or Unreadable(unreadable="no two elements joined by + were found")
+        return read(reply, lambda name: self._known(name, observation), last=self.condition == "reasoning")
 
     def grammar(self, observation: Sight) -> str:
         names = observation.combinable
@@ -184,52 +168,14 @@ class AlchemyDialogue:
     @cached_property
     def _names(self) -> dict[str, str]:
         """Every element under its cleaned spelling."""
-        return {name.casefold().strip(_EDGES): name for name in self.environment.table.elements}
-
-    @cached_property
-    def _most_words(self) -> int:
-        return max(len(name.split()) for name in self._names)
-
-    def _pair(self, text: str, observation: Sight, *, last: bool) -> Pair | None:
-        """The first (or last) two names joined by a plus sign in a text; by another joiner if it has no plus."""
-        found: Pair | None = None
-        for line in text.split("\n"):
-            if "+" not in line:
-                continue
-            left, right = line.split("+", 1)
-            first, second = self._name(left, observation, end=True), self._name(right, observation, end=False)
-            if first and second:
-                found = Pair(first=first, second=second)
-                if not last:
-                    return found
-        if found or "+" in text:
-            return found
-        line = next((line for line in text.split("\n") if line.strip(_EDGES)), "")
-        parts = [part for part in _JOINERS.split(_ENDS.split(line)[0]) if part.strip(_EDGES)]
-        if len(parts) != 2:
-            return None
-        first, second = self._mention(parts[0], observation, end=True), self._mention(parts[1], observation, end=False)
-        return Pair(first=first, second=second) if first and second else None
-
-    def _name(self, part: str, observation: Sight, *, end: bool) -> str:
-        """The element named at the end (or start) of a part, or the part itself, cleaned and cut, if there is none."""
-        if not end:
-            part = _ENDS.split(part.split("+")[0])[0]
-        cleaned = " ".join(part.strip(_EDGES).split())
-        return self._mention(part, observation, end=end) or cleaned[:60].strip(_EDGES)
-
-    def _mention(self, part: str, observation: Sight, *, end: bool) -> str:
-        """The longest name of an element at the end (or start) of a part; empty if there is none."""
-        words = part.strip(_EDGES).split()
-        for count in range(min(len(words), self._most_words), 0, -1):
-            chosen = words[-count:] if end else words[:count]
-            name = self._known(" ".join(chosen).strip(_EDGES), observation)
-            if name:
-                return name
-        return ""
+        return {name.casefold().strip(EDGES): name for name in self.environment.table.elements}
 
     def _known(self, name: str, observation: Sight) -> str:
-        if self.answer == "number" and name.isascii() and name.isdigit() and len(name) < 6:
-            owned, number = observation.owned, int(name)
-            return owned[number - 1] if 0 < number <= len(owned) else f"number {number}"
+        """The element that a cleaned name stands for, or its number in the order of discovery."""
+        found = _NUMBER.fullmatch(name) if self.answer == "number" else None
+        if found:
+            owned, number = observation.owned, int(found[1])
+            element = owned[number - 1] if 0 < number <= len(owned) else f"number {number}"
+            if found[2] is None or found[2] == element.casefold():
+                return element
         return self._names.get(name, "")
