@@ -266,6 +266,51 @@ def test_a_past_turn_is_remembered_by_its_answer_without_control_words():
     assert "<|" not in said.echo(history[1])
 
 
+def test_a_misread_pair_is_remembered_in_the_models_own_words():
+    said = dialogue()
+    history, _ = conversation(said, Pair(first="hot ink of an unheard-of kind that goes on", second="pen"))
+    assert said.echo(history[0]) == "raw   words"
+    assert dialogue(answer="number").echo(history[0]) == "raw   words"
+    long = Turn(
+        index=0,
+        observation=SIGHT,
+        action=Unreadable(unreadable="?"),
+        verdict=history[0].verdict,
+        completion=Completion(text="a" * 300 + "z" * 150, model="m"),
+    )
+    assert said.echo(long) == "a" * 200
+    assert dialogue(condition="reasoning").echo(long) == "a" * 50 + "z" * 150
+
+
+@pytest.mark.parametrize("inventory", ["announced", "restated"])
+@pytest.mark.parametrize(
+    ("rules", "gifts"), [("strict", ["fame, luck"]), ("brandle2023", ["fame", "luck"]), ("pan2025", ["luck"])]
+)
+def test_the_turn_that_receives_a_gift_says_so(small, rules, gifts, inventory):
+    environment = Alchemy(table=small, rules=RULES[rules])
+    said = AlchemyDialogue(environment=environment, inventory=inventory)
+    task = next(environment.tasks("open", 0))
+    state, history, told = environment.start(task), History[Pair]("0"), []
+    pairs = [("ink", "pen")] * 2 + [("line", "line"), ("text", "text"), ("ink", "ink"), ("ink", "ink")]
+    for index, (first, second) in enumerate(pairs):
+        sight, action = environment.observe(state), Pair(first=first, second=second)
+        told.append((said.say(sight, history[-1] if history else None), said.recall(sight, history)))
+        after = environment.step(state, action).state
+        verdict = Discovery(environment=environment).verify(task, state, action, after)
+        history.append(Turn(index=index, observation=sight, action=action, verdict=verdict))
+        state = after
+    for way in zip(*told, strict=True):
+        lines = [line for text in way for line in text.split("\n") if "gift" in line]
+        assert lines == [f"A gift for what you have discovered so far: {names}." for names in gifts]
+
+
+def test_the_rules_say_truly_whether_final_elements_combine():
+    assert "unless you are told that it is final" in dialogue().rules()
+    published = AlchemyDialogue(environment=Alchemy(table=WORLD, rules=RULES["pan2025"]))
+    assert "can be combined like any other" in published.rules()
+    assert "like any other" not in dialogue().rules()
+
+
 def test_the_summary_names_every_tried_pair_once():
     said = dialogue()
     nothing = Pair(first="pen", second="pen")

@@ -18,8 +18,14 @@ from athanor.environments.alchemy.table import ordered
 Condition = Literal["base", "engineered", "reasoning"]
 
 _GAME = """You are playing a game of discovery. You own a few elements and combine two of them a turn. If the two \
-make something, it joins your elements and can be combined like any other. An element may be combined with itself, \
+make something, it joins your elements{further}. An element may be combined with itself, \
 and the order of the two does not matter. {results} Try to discover as many different elements as you can."""
+
+_FURTHER = {
+    True: " and can be combined like any other",
+    False: " and can be combined in its turn, unless you are told that it is final",
+}
+"""Whether final elements may be combined."""
 
 _RESULTS = {
     "all": "A pair always makes the same, and now and then it makes two or three elements at once.",
@@ -35,14 +41,17 @@ not among your past attempts.""",
 promising and why, and check that the pair you settle on was not tried before.""",
 }
 
-_ANSWER = "Answer with two of your elements, joined by a plus sign, and nothing else. For example: {example}"
-_LAST_LINE = (
-    "Then end with one line that names two of your elements, joined by a plus sign. For example:\nAnswer: {example}"
-)
+_ANSWER = "Answer with {two}, joined by a plus sign, and nothing else. For example: {example}"
+_LAST_LINE = "Then end with one line that has {two}, joined by a plus sign. For example:\nAnswer: {example}"
+_TWO = {"name": "two of your elements", "number": "the numbers of two of your elements"}
 
 _EXAMPLES = ("walrus", "teapot", "glacier", "trombone", "meteor", "slipper")
 """Names for the example of an answer; the first two that are not elements of the world are shown."""
 
+ECHOED = 200
+"""Characters that are remembered of an answer that names no two elements; of a reasoned one, the last."""
+
+_CONTROL = re.compile(r"<\|?[^<>]{0,40}\|?>")
 _NUMBER = re.compile(r"(?:number |no\. ?|#)?([0-9]{1,8})(?:[.):]? (.+))?")
 
 
@@ -57,15 +66,18 @@ class AlchemyDialogue:
     """Whether a turn's message tells what has joined the elements since the last one, or names them all."""
 
     def rules(self) -> str:
+        rules = self.environment.rules
         parts = (
-            _GAME.format(results=_RESULTS[self.environment.rules.results]),
+            _GAME.format(further=_FURTHER[rules.finals_combine], results=_RESULTS[rules.results]),
             _CONDITION[self.condition],
-            (_LAST_LINE if self.condition == "reasoning" else _ANSWER).format(example=self._example()),
+            (_LAST_LINE if self.condition == "reasoning" else _ANSWER).format(
+                two=_TWO[self.answer], example=self._example()
+            ),
         )
         return "\n\n".join(part for part in parts if part)
 
     def say(self, observation: Sight, last: Turn[Pair] | None) -> str:
-        lines = [] if last is None else [self._feedback(last)]
+        lines = [] if last is None else [self._feedback(last), *self._gifts(observation, last)]
         if last is None or self.inventory == "restated":
             lines.append(self._inventory(observation))
         else:
@@ -95,18 +107,22 @@ class AlchemyDialogue:
             pairs = "; ".join(f"{first} with {', '.join(seconds)}" for first, seconds in nothing.items())
             lines.append(f"Pairs that made nothing: {pairs}.")
         if history:
-            lines.append(self._feedback(history[-1]))
+            lines += [self._feedback(history[-1]), *self._gifts(observation, history[-1])]
         return "\n".join([*lines, self._question()])
 
     def echo(self, turn: Turn[Pair]) -> str:
-        if isinstance(turn.action, Unreadable):
-            text = turn.completion.text if turn.completion else ""
-            return re.sub(r"<\|?[^<>]{0,40}\|?>", " ", text)[:200].strip() or "(no answer)"
-        names = (turn.action.first, turn.action.second)
-        if self.answer == "number":
-            owned = turn.observation.owned
-            names = tuple(str(owned.index(name) + 1) if name in owned else name for name in names)
-        return ("Answer: " if self.condition == "reasoning" else "") + " + ".join(names)
+        """Two elements by their names (or numbers); anything else in the model's own words, cut short."""
+        action, elements = turn.action, self.environment.table.index
+        if isinstance(action, Pair) and action.first in elements and action.second in elements:
+            names = (action.first, action.second)
+            if self.answer == "number":
+                owned = turn.observation.owned
+                names = tuple(str(owned.index(name) + 1) if name in owned else name for name in names)
+            return ("Answer: " if self.condition == "reasoning" else "") + " + ".join(names)
+        said = turn.completion.text if turn.completion else str(action) if isinstance(action, Pair) else ""
+        said = _CONTROL.sub(" ", said).strip()
+        kept = said[-ECHOED:] if self.condition == "reasoning" else said[:ECHOED]
+        return kept.strip() or "(no answer)"
 
     def hear(self, reply: str, observation: Sight) -> Pair | Unreadable:
         return read(reply, lambda name: self._known(name, observation), last=self.condition == "reasoning")
@@ -125,7 +141,8 @@ class AlchemyDialogue:
     def _example(self) -> str:
         """An answer that has the right form and can never be legal, so that an echo of it is not mistaken for one."""
         if self.answer == "number":
-            return "number + number"
+            beyond = 10 ** len(str(len(self.environment.table.elements)))
+            return f"{beyond + 1} + {beyond + 2}"
         first, second = [name for name in _EXAMPLES if name not in self.environment.table.index][:2]
         return f"{first} + {second}"
 
@@ -145,6 +162,12 @@ class AlchemyDialogue:
         if observation.goal:
             lines.append(f"This time, make one element in one turn: {observation.goal}.")
         return "\n".join(lines)
+
+    def _gifts(self, now: Sight, last: Turn[Pair]) -> list[str]:
+        """What joined the elements since the last turn and was not made by it."""
+        made = last.verdict.parts.get("new", ())
+        gifts = [name for name in now.owned[len(last.observation.owned) :] if name not in made]
+        return [f"A gift for what you have discovered so far: {', '.join(gifts)}."] if gifts else []
 
     def _news(self, now: Sight, before: Sight) -> list[str]:
         new = now.owned[len(before.owned) :]
