@@ -19,7 +19,7 @@ from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig, LlamaCpp
 
 QUESTION = "Which two elements do you combine?"
 FORM = "Answer with two names joined by a plus sign only."
-LINES = {
+LINES = {  # the last line of each turn
     "question": QUESTION,
     "question, form": f"{QUESTION} {FORM}",
     "form": FORM,

@@ -40,6 +40,8 @@ def dialogue(**options) -> AlchemyDialogue:
         ("ink, pen", "ink", "pen"),
         ("I will combine ink with old pen.", "ink", "old pen"),
         ("The two elements that I combine are ink and old pen.", "ink", "old pen"),
+        ("You are combining ink and pen, which is the only pair.", "ink", "pen"),
+        ("I choose to combine ink with old pen, but the order is not specified.", "ink", "old pen"),
         ("dot + line", "dot!", "line"),
         ("jack-o-lantern + Jack-O-Lantern!", "jack-o-lantern", "jack-o-lantern"),
         ("“ink” + ‘pen’", "ink", "pen"),
@@ -119,6 +121,7 @@ def test_a_chain_of_three_names_is_no_answer():
         "?? + !!",
         "ink pen line, dot, pen",
         "In order: ink, old pen, pen",
+        "The elements of the order of ink, old pen and pen.",
         "A pen and a half",
     ],
 )
@@ -302,6 +305,21 @@ def test_the_turn_that_receives_a_gift_says_so(small, rules, gifts, inventory):
     for way in zip(*told, strict=True):
         lines = [line for text in way for line in text.split("\n") if "gift" in line]
         assert lines == [f"A gift for what you have discovered so far: {names}." for names in gifts]
+
+
+@pytest.mark.parametrize("condition", ["base", "engineered", "reasoning"])
+def test_every_turn_repeats_the_form_of_an_answer(condition):
+    for last in (None, conversation(dialogue(), MADE)[0][0]):
+        assert "two names joined by a plus sign" in dialogue(condition=condition).say(SIGHT, last)
+        told = dialogue(condition=condition, answer="number").say(SIGHT, last)
+        assert "two numbers joined by a plus sign" in told
+        assert "such as 11 + 12." in told
+
+
+def test_the_example_of_a_number_is_the_number_of_no_element():
+    said = dialogue(answer="number")
+    assert "the numbers of two of your elements" in said.rules()
+    assert said.hear("11 + 12", SIGHT) == Pair(first="number 11", second="number 12")
 
 
 def test_the_rules_say_truly_whether_final_elements_combine():

@@ -55,6 +55,7 @@ _TAIL = re.compile(
 )
 _ARTICLE = re.compile(r"^(?:(?:the|an?|some|my|your|our)\s+|(?:two |both )?elements?\s+)+")
 _JOINER = re.compile(r"\s(?:and|with|&)\s|\s*[,;&/|]\s*")
+_WORD = re.compile(r"\s(?:and|with|&)\s")
 _END = re.compile(r"=|->|→|⇒|\.\s|\bmakes\b|\bto (?:make|get|create)\b")
 _KEY = re.compile(r"first\w*|second\w*|(?:element|ingredient|item|name)?[_ ]?(?:a|b|one|two|1|2)")
 _FLAT = re.compile(r"\{[^{}]{1,400}\}|\[[^\[\]]{1,400}\]")
@@ -133,6 +134,12 @@ def _joined_otherwise(text: str, known: Known, *, last: bool) -> Iterator[Pair]:
     """Two elements joined by "and", "with" or a comma: both must be known, as those join other things too."""
     lines = [line for line in text.split("\n") if line.strip(EDGES)]
     for line in lines[-1:] if last else lines[:1]:
+        for joiner in islice(_WORD.finditer(line), MOST):
+            left = _before(line[: joiner.start()])
+            first = _element([left[0], *left[2:]], known)  # what merely follows a comma is an item of a list
+            second = _element(_after(line[joiner.end() :]), known)
+            if first and second:
+                yield Pair(first=first, second=second)
         parts = [part for part in _JOINER.split(_END.split(line)[0]) if part.strip(EDGES)]
         if len(parts) == 2:
             first, second = _element(_before(parts[0]), known), _element(_after(parts[1]), known)

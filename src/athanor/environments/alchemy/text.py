@@ -147,7 +147,12 @@ class AlchemyDialogue:
         return f"{first} + {second}"
 
     def _question(self) -> str:
-        return "Which two elements do you combine?"
+        """The last line of every turn. It repeats the form of an answer: without it small models drift into prose."""
+        form = f"two {self.answer}s joined by a plus sign"
+        such = f", such as {self._example()}" if self.answer == "number" else ""
+        if self.condition == "reasoning":
+            return f'Which two elements do you combine? Think, then end with a line of "Answer:" and {form}{such}.'
+        return f"Which two elements do you combine? Answer with {form} only{such}."
 
     def _shown(self, names: tuple[str, ...], first: int) -> str:
         if self.answer == "name":
