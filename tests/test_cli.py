@@ -78,6 +78,10 @@ def test_an_existing_run_is_refused_and_resumed(capsys, tmp_path, world):
     assert "turns was 6 and is now 7" in err
 
 
+SCRIPTED = {"--agent": "language", "--backend": "scripted", "--model": "SCRIPT"}
+SERVER = {"--agent": "language", "--backend": "openai", "--model": "m", "--http.base-url": "http://127.0.0.1:1/v1"}
+
+
 @pytest.mark.parametrize(
     ("change", "says", "code"),
     [
@@ -95,17 +99,25 @@ def test_an_existing_run_is_refused_and_resumed(capsys, tmp_path, world):
             "window 0 was given",
             2,
         ),
+        ({**SCRIPTED, "--max-tokens": "-3"}, "max_tokens -3 was given, 1 or more was expected", 2),
+        ({**SCRIPTED, "--max-tokens": "0"}, "max_tokens 0 was given", 2),
+        ({**SCRIPTED, "--temperature": "-1"}, "temperature -1.0 was given, 0 or more was expected", 2),
+        ({**SCRIPTED, "--temperature": "nan"}, "temperature nan was given", 2),
+        ({**SCRIPTED, "--top-p": "7"}, "top_p 7.0 was given, a share from 0 to 1 was expected", 2),
+        ({**SCRIPTED, "--top-logprobs": "-1"}, "top_logprobs -1 was given", 2),
+        ({**SERVER, "--constrained": None}, "pass --http.grammar-parameter", 2),
+        ({"--agent": "language", "--model": "x.gguf", "--reasoning-effort": "low"}, "leave --reasoning-effort out", 2),
     ],
 )
 def test_wrong_arguments_are_misuse_and_leave_nothing_behind(capsys, tmp_path, world, change, says, code):
     arguments = play(world, tmp_path / "run")
     (tmp_path / "script.json").write_text('{"replies": ["ink + pen"]}')
     for option, value in change.items():
-        value = value.replace("SCRIPT", str(tmp_path / "script.json"))
+        value = value and value.replace("SCRIPT", str(tmp_path / "script.json"))
         if option in arguments:
             arguments[arguments.index(option) + 1] = value
         else:
-            arguments += [option, value]
+            arguments += [option, value] if value else [option]
     stopped, _, err = athanor(capsys, *arguments)
     assert stopped == code
     assert says in " ".join(err.split())
@@ -142,6 +154,49 @@ def test_a_person_plays_at_the_terminal_stops_and_goes_on(capsys, tmp_path, worl
     assert code == 0
     assert "ink + pen makes line, dot" in err
     assert len((tmp_path / "run" / "turns.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_person_who_comes_back_sees_the_rules_and_what_is_owned_and_can_list_it(capsys, tmp_path, world, monkeypatch):
+    arguments = play(world, tmp_path / "run", agent="human", turns=2)
+    arguments[arguments.index("--episodes") + 1] = "1"
+    monkeypatch.setattr("sys.stdin", io.StringIO("ink + pen\nquit\n"))
+    athanor(capsys, *arguments)
+    monkeypatch.setattr("sys.stdin", io.StringIO("quit\n"))
+    _, _, err = athanor(capsys, *arguments, "--resume")
+    assert err.count("You are playing a game of discovery") == 1
+    assert err.count("in the order of their discovery: ink, pen, line, dot") == 1
+    assert "Pairs that made something: ink + pen -> line, dot" in err
+    monkeypatch.setattr("sys.stdin", io.StringIO("list\n?\nline + line\n"))
+    code, _, err = athanor(capsys, *arguments, "--resume")
+    assert code == 0
+    assert err.count("in the order of their discovery: ink, pen, line, dot") == 3
+    turns = [json.loads(line) for line in (tmp_path / "run" / "turns.jsonl").read_text().splitlines()]
+    assert [turn["action"]["first"] for turn in turns] == ["ink", "line"]
+
+
+def test_the_manifest_has_the_prompt_and_a_run_with_another_is_not_gone_on_with(capsys, tmp_path, world, monkeypatch):
+    (tmp_path / "script.json").write_text(json.dumps({"replies": ["ink + pen"]}))
+    more = ["--backend", "scripted", "--model", str(tmp_path / "script.json")]
+    arguments = play(world, tmp_path / "run", *more, agent="language")
+    assert athanor(capsys, *arguments)[0] == 0
+    config = json.loads((tmp_path / "run" / "manifest.json").read_text())["config"]
+    assert config["prompt_rules"].startswith("You are playing a game of discovery")
+    assert config["prompt_first"].startswith("Your elements, in the order of their discovery: ink, pen.")
+    monkeypatch.setattr("athanor.environments.alchemy.text._GAME", "Another game. {further} {results}")
+    code, _, err = athanor(capsys, *arguments, "--resume")
+    assert code == 2
+    assert "prompt_rules was" in err
+
+
+def test_every_resumption_is_in_the_manifest(capsys, tmp_path, world):
+    arguments = play(world, tmp_path / "run")
+    athanor(capsys, *arguments)
+    for concurrency in ("2", "3"):
+        assert athanor(capsys, *arguments, "--resume", "--concurrency", concurrency)[0] == 0
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["execution"]["concurrency"] == 0
+    assert [one["execution"]["concurrency"] for one in manifest["resumptions"]] == [2, 3]
+    assert all(one["at"] and one["build"] and one["versions"] for one in manifest["resumptions"])
 
 
 def test_a_changed_run_or_table_is_noticed_on_replay(capsys, tmp_path, world, small):

@@ -6,9 +6,10 @@ import pytest
 
 from athanor.agents.language import Language, Memory
 from athanor.core.play import Planned, play
-from athanor.core.records import Completion, Unreadable
+from athanor.core.records import Completion, TokenLogprob, Unreadable
 from athanor.environments.alchemy import Discovery
 from athanor.environments.alchemy.text import AlchemyDialogue
+from athanor.models.backends.thoughts import part_thoughts
 
 
 class Remembers:
@@ -109,3 +110,38 @@ def test_constrained_decoding_passes_the_grammar_of_what_is_combinable_now(stric
     played(strict, backend, turns=2, constrained=True)
     assert '"line"' not in backend.samplings[0].grammar
     assert '"line"' in backend.samplings[1].grammar
+
+
+@pytest.mark.parametrize(
+    ("reply", "reasoning"),
+    [
+        ("<think>ink + ink? no, dot + dot</think>\n\nink + pen", "ink + ink? no, dot + dot"),
+        ("ink + ink? no</think>ink + pen", "ink + ink? no"),
+        ("<think></think>ink + pen", ""),
+        ("<think>a</think>pen + pen<THINK>b</think>ink + pen", "apen + penb"),
+    ],
+)
+def test_thoughts_left_in_the_answer_are_its_reasoning(strict, reply, reasoning):
+    turn = played(strict, Remembers(reply), turns=1).turns[0]
+    assert str(turn.action) == "ink + pen"
+    assert (turn.completion.text, turn.completion.reasoning) == ("ink + pen", reasoning)
+
+
+def test_thoughts_that_never_end_are_unreadable_and_say_so(strict):
+    turn = played(strict, Remembers("<think>ink + pen would", finish="length"), turns=1).turns[0]
+    assert turn.action == Unreadable(
+        unreadable="the answer is empty; the model was still reasoning; it was cut at 8 tokens"
+    )
+    assert turn.completion.reasoning == "ink + pen would"
+
+
+def test_the_reasoning_a_backend_gave_itself_is_kept():
+    given = Completion(text="<think>x</think>ink + pen", model="m", reasoning="hidden")
+    assert part_thoughts(given).reasoning == "hidden"
+    assert part_thoughts(given).text == "ink + pen"
+
+
+def test_the_log_probabilities_are_those_of_the_answer():
+    tokens = tuple(TokenLogprob(token=token, logprob=-1.0) for token in ("<think>", "x", "</think>", "ink", " + pen"))
+    parted = part_thoughts(Completion(text="<think>x</think>ink + pen", model="m", logprobs=tokens))
+    assert [token.token for token in parted.logprobs] == ["ink", " + pen"]

@@ -9,8 +9,9 @@ import numpy as np
 
 from athanor.core.history import History
 from athanor.core.protocols import Backend, Dialogue
-from athanor.core.records import Decision, Message, Record, Sampling, Unreadable
+from athanor.core.records import Completion, Decision, Message, Record, Sampling, Unreadable
 from athanor.core.seeds import below
+from athanor.models.backends.thoughts import part_thoughts
 
 O = TypeVar("O")  # noqa: E741
 A = TypeVar("A")
@@ -63,11 +64,19 @@ class Language(Generic[O, A]):
             reasoning_effort=self.reasoning_effort,
             conversation=history.episode,
         )
-        completion = await self.backend.complete(self.messages(observation, history), sampling)
+        completion = part_thoughts(await self.backend.complete(self.messages(observation, history), sampling))
         action = self.dialogue.hear(completion.text, observation)
-        if isinstance(action, Unreadable) and completion.finish == "length":
-            action = Unreadable(unreadable=f"{action.unreadable}; it was cut at {self.max_tokens} tokens")
+        if isinstance(action, Unreadable):
+            action = Unreadable(unreadable=action.unreadable + self._why(completion))
         return Decision(action=action, completion=completion)
+
+    def _why(self, completion: Completion) -> str:
+        """What the completion itself says about why nothing could be read."""
+        thought = not completion.text and (completion.reasoning or completion.reasoning_tokens)
+        cut = completion.finish == "length"
+        return ("; the model was still reasoning" if thought else "") + (
+            f"; it was cut at {self.max_tokens} tokens" if cut else ""
+        )
 
     def messages(self, observation: O, history: History[A]) -> tuple[Message, ...]:
         """What the model is shown: the rules, the remembered past, and the present."""

@@ -31,7 +31,8 @@ class LanguageOptions:
     top_p: float | None = None
     """Nucleus sampling; left out, the backend's own default applies."""
     max_tokens: int | None = None
-    """Bound on an answer's tokens; left out, 24, or 1024 in the reasoning condition."""
+    """Bound on an answer's tokens, hidden reasoning included; left out, 24 (1024 in the reasoning condition), or 4096
+    with a server, whose model may reason before it answers."""
     history: Literal["whole", "window", "tried"] = "whole"
     """The past shown: all turns, the latest ones (see --window), or a summary of the pairs tried."""
     window: int = 50
@@ -52,8 +53,7 @@ def make_language(environment: Alchemy, options: LanguageOptions, backend: Backe
     """A language agent over a backend."""
     if backend is None:
         raise UsageError("the agent language needs a model; pass --model (for example --model smollm2-135m-instruct)")
-    if options.window < 1:
-        raise UsageError(f"window {options.window} was given, at least 1 turn was expected; pass --window 1 or more")
+    check_options(options)
     return Language(
         backend=backend,
         dialogue=make_dialogue(environment, options),
@@ -67,9 +67,31 @@ def make_language(environment: Alchemy, options: LanguageOptions, backend: Backe
     )
 
 
-def max_tokens_of(options: LanguageOptions) -> int:
-    """The bound on an answer's tokens: as given, or what the condition needs."""
-    return options.max_tokens or (1024 if options.condition == "reasoning" else 24)
+def max_tokens_of(options: LanguageOptions, *, server: bool = False) -> int:
+    """The bound on an answer's tokens: as given, or what the condition and the kind of backend need.
+
+    A small model in this process is cut early when it rambles; a server's model may have hidden reasoning, which the
+    bound counts: one too small leaves every answer empty.
+    """
+    if options.max_tokens is not None:
+        return options.max_tokens
+    return 4096 if server else 1024 if options.condition == "reasoning" else 24
+
+
+def check_options(options: LanguageOptions) -> None:
+    """UsageError naming the first option that cannot be meant."""
+    ranges: dict[str, tuple[float, float, str]] = {
+        "temperature": (0, float("inf"), "0 or more"),
+        "top_p": (0, 1, "a share from 0 to 1"),
+        "max_tokens": (1, float("inf"), "1 or more"),
+        "window": (1, float("inf"), "1 or more"),
+        "top_logprobs": (0, float("inf"), "0 or more"),
+    }
+    for name, (low, high, expected) in ranges.items():
+        value = getattr(options, name)
+        if value is not None and not (low <= value <= high and value < float("inf")):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{name} {value} was given, {expected} was expected; pass {option} with such a number")
 
 
 def make_dialogue(environment: Alchemy, options: LanguageOptions) -> AlchemyDialogue:

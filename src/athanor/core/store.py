@@ -45,6 +45,8 @@ class Manifest(Record, omit_defaults=False, kw_only=True):
     """How reports name this arm."""
     created: str
     """UTC, ISO 8601."""
+    resumptions: tuple[dict[str, Any], ...] = ()
+    """When the run was gone on with, by which build and versions, and how that was carried out; oldest first."""
 
 
 class TurnLine(Record, kw_only=True):
@@ -121,7 +123,7 @@ class RunFolder(Generic[A]):
         files = _open_for_writing(path)
         for file in files:
             drop_torn_line(file)
-        return cls(path, stored, files)
+        return cls(path, _gone_on_with(path, stored, manifest), files)
 
     @classmethod
     def read(cls, path: Path) -> RunFolder[A]:
@@ -272,6 +274,17 @@ def _runs_below(path: Path) -> str:
 def _unfinished(file: Path) -> bool:
     """Whether a file is what a process killed while writing the manifest leaves behind."""
     return file.name.startswith(".manifest.json.")
+
+
+def _gone_on_with(path: Path, stored: Manifest, now: Manifest) -> Manifest:
+    """The stored manifest with this resumption added to it, on disk too."""
+    resumption = {"at": now.created, "build": now.build, "versions": now.versions, "execution": now.execution}
+    manifest = msgspec.structs.replace(stored, resumptions=(*stored.resumptions, resumption))
+    try:
+        write_atomically(path / "manifest.json", msgspec.json.format(_encode(manifest), indent=2) + b"\n")
+    except OSError as error:
+        raise StoreError(cannot("write", path / "manifest.json", error)) from error
+    return manifest
 
 
 def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:

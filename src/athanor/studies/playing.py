@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from athanor.agents.registry import AGENTS, AgentName, LanguageOptions, max_tokens_of
+from athanor.agents.registry import AGENTS, AgentName, LanguageOptions, check_options, make_dialogue, max_tokens_of
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
 from athanor.core.play import Planned, play_many
 from athanor.core.progress import progress
 from athanor.core.protocols import Agent
-from athanor.core.records import Episode, Failure, Turn
+from athanor.core.records import Episode, Failure, Sampling, Turn, Unreadable
 from athanor.core.store import Manifest, RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Sight
 from athanor.environments.alchemy.worlds import table
-from athanor.models.backends import BACKENDS, BackendConfig
+from athanor.models.backends import BACKENDS, BackendConfig, refuse
 from athanor.models.backends.llamacpp import model_path
+from athanor.models.backends.openai_http import address
+
+FEW_CUT = 0.03
+"""Share of answers cut at the token bound above which a run warns."""
 
 Ended = dict[str, Failure | None]
 """The key of each episode that ended, with the failure that ended it if one did. The episodes are on disk: a run's
@@ -74,7 +78,13 @@ def play(config: Config) -> Ended:
         )
     environment = Alchemy(table=table(config.table), rules=RULES[config.rules])
     _warn_of_repeats(config, environment)
-    return asyncio.run(_whole(config, environment))
+    return asyncio.run(_whole(_resolved(config), environment))
+
+
+def _resolved(config: Config) -> Config:
+    """The bound on an answer's tokens depends on the backend where it was left out."""
+    bound = max_tokens_of(config.language, server=config.backend.backend == "openai")
+    return replace(config, language=replace(config.language, max_tokens=bound)) if _asks(config) else config
 
 
 def _asks(config: Config) -> bool:
@@ -84,6 +94,9 @@ def _asks(config: Config) -> bool:
 async def _whole(config: Config, environment: Alchemy) -> Ended:
     """The backend and the agent are made first: a model or a setting that cannot be had leaves no folder behind."""
     make, model = BACKENDS[config.backend.backend], config.language.model
+    if _asks(config):
+        check_options(config.language)
+        refuse(config.backend, _sampling(config.language))
     backend = make(model, config.backend) if _asks(config) and model else None
     try:
         agent = AGENTS[config.agent](environment, config.language, backend)
@@ -100,15 +113,27 @@ async def _whole(config: Config, environment: Alchemy) -> Ended:
             await backend.close()
 
 
+def _sampling(options: LanguageOptions) -> Sampling:
+    """What every turn asks of the backend, the grammar's text aside."""
+    return Sampling(
+        max_tokens=max_tokens_of(options),
+        grammar="" if options.constrained else None,
+        top_logprobs=options.top_logprobs,
+        reasoning_effort=options.reasoning_effort,
+    )
+
+
 def manifest_of(config: Config, environment: Alchemy) -> Manifest:
     """What the run is. Settings that cannot change the science are told apart, and may change on --resume."""
     science: dict[str, Any] = {
         name: getattr(config, name) for name in ("table", "rules", "agent", "split", "episodes", "turns", "seed")
     }
     execution: dict[str, Any] = {"concurrency": config.concurrency, "command": " ".join(["athanor", *sys.argv[1:]])}
+    if config.agent in ("language", "human"):
+        science |= _told(config, environment)
     if _asks(config):
-        bound = max_tokens_of(config.language)
-        science |= {**asdict(config.language), "max_tokens": bound, "backend": config.backend.backend}
+        science |= {**asdict(config.language), "backend": config.backend.backend}
+        science |= {"base_url": address(config.backend.http)} if config.backend.backend == "openai" else {}
         execution |= {"llama": asdict(config.backend.llama), "http": asdict(config.backend.http)}
     return Manifest(
         kind="play alchemy",
@@ -120,6 +145,19 @@ def manifest_of(config: Config, environment: Alchemy) -> Manifest:
         label=config.label or label_of(config),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _told(config: Config, environment: Alchemy) -> dict[str, Any]:
+    """How the game is told: the settings, and the words with which the first episode begins."""
+    dialogue, options = make_dialogue(environment, config.language), config.language
+    begins = environment.observe(environment.start(_all(config, environment)[0].task))
+    return {
+        "condition": options.condition,
+        "answer": options.answer,
+        "inventory": options.inventory,
+        "prompt_rules": dialogue.rules(),
+        "prompt_first": dialogue.say(begins, None),
+    }
 
 
 def _model_hash(config: Config) -> dict[str, str]:
@@ -154,6 +192,7 @@ async def _play(
     ended: Ended = {}
     done = sum(len(each.past) for each in plan)
     with progress(len(plan) * config.turns, "turn", folder.manifest.label, done) as bar:
+        watched = _Watched(folder, bar)
         episodes = play_many(
             environment,
             Discovery(environment=environment),
@@ -162,10 +201,11 @@ async def _play(
             seed=config.seed,
             turns=config.turns,
             concurrency=config.concurrency or slots,
-            sink=_Watched(folder, bar),
+            sink=watched,
         )
         async for episode in episodes:
             ended[episode.key] = episode.failure
+    watched.warn(config.language.max_tokens)
     return ended
 
 
@@ -203,17 +243,32 @@ def _plan(config: Config, environment: Alchemy, folder: RunFolder[Pair]) -> list
 
 
 class _Watched:
-    """The run folder as a sink, with a progress bar that counts the turns."""
+    """The run folder as a sink, with a progress bar that counts the turns, and a count of the answers cut short."""
 
     def __init__(self, folder: RunFolder[Pair], bar: Any) -> None:
         self._folder, self._bar = folder, bar
+        self._answers = self._cut = self._lost = 0
 
     def turn(self, episode: str, turn: Turn[Pair]) -> None:
         self._folder.turn(episode, turn)
+        if turn.completion:
+            cut = turn.completion.finish == "length"
+            self._answers += 1
+            self._cut += cut
+            self._lost += cut and isinstance(turn.action, Unreadable)
         self._bar.update()
 
     def episode(self, episode: Episode[Pair]) -> None:
         self._folder.episode(episode)
+
+    def warn(self, bound: int | None) -> None:
+        """Say so on standard error when answers were cut: a bound too small looks like a model that cannot play."""
+        if self._cut > FEW_CUT * self._answers:
+            print(
+                f"{self._cut} of {self._answers} answers were cut at the bound of {bound} tokens, and {self._lost} of "
+                "those could not be read; pass a larger --max-tokens if they were still on their way",
+                file=sys.stderr,
+            )
 
 
 def told(config: Config, ended: Ended) -> int:

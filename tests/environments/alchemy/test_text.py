@@ -40,15 +40,72 @@ def dialogue(**options) -> AlchemyDialogue:
         ("ink, pen", "ink", "pen"),
         ("I will combine ink with old pen.", "ink", "old pen"),
         ("The two elements that I combine are ink and old pen.", "ink", "old pen"),
+        ("You are combining ink and pen, which is the only pair.", "ink", "pen"),
+        ("I choose to combine ink with old pen, but the order is not specified.", "ink", "old pen"),
         ("dot + line", "dot!", "line"),
         ("jack-o-lantern + Jack-O-Lantern!", "jack-o-lantern", "jack-o-lantern"),
         ("“ink” + ‘pen’", "ink", "pen"),
         ("ink + gold", "ink", "gold"),
-        ("a very long and winding name + pen", "a very long and winding name", "pen"),
+        ("Answer:ink + pen", "ink", "pen"),
+        ("ink + the old pen", "ink", "old pen"),
+        ("the ink + a pen", "ink", "pen"),
+        ("1. ink + pen", "ink", "pen"),
+        ("ink ＋ pen", "ink", "pen"),
+        ("ink plus pen", "ink", "pen"),
+        ("$\\boxed{\\text{ink} + \\text{pen}}$", "ink", "pen"),
+        ('{"first": "ink", "second": "old pen"}', "ink", "old pen"),
+        ('```json\n["ink", "pen"]\n```', "ink", "pen"),
+        ('{"reason": "new", "first": "ink", "second": "gold leaf"}', "ink", "gold leaf"),
+        ("<answer>ink + pen</answer>", "ink", "pen"),
+        ("I combine the ink + pen to make a line", "ink", "pen"),
+        ("I will choose old pen + ink.", "old pen", "ink"),
+        ("ink (base) + pen (base)", "ink", "pen"),
+        ("ink + pen (which makes a line) or pen + pen", "ink", "pen"),
+        ("ink + pen, pen + pen", "ink", "pen"),
+        ("I think the best is blue ink + red pen", "blue ink", "red pen"),
     ],
 )
 def test_a_name_answer_is_read_leniently(reply, first, second):
     assert dialogue().hear(reply, SIGHT) == Pair(first=first, second=second)
+
+
+@pytest.mark.parametrize(
+    ("reply", "first", "second"),
+    [
+        ("hot ink + pen", "hot ink", "pen"),
+        ("deep ink + pen ball", "deep ink", "pen ball"),
+        ("purple line + unicorn pen truck", "purple line", "unicorn pen truck"),
+        ("I combine very old pen + ink", "very old pen", "ink"),
+        ("ink + pen to nowhere", "ink", "pen to nowhere"),
+    ],
+)
+def test_a_name_that_is_no_element_is_not_mended_into_one(reply, first, second):
+    heard = dialogue().hear(reply, SIGHT)
+    assert heard == Pair(first=first, second=second)
+    after = STRICT.step(START, heard).state
+    verdict = Discovery(environment=STRICT).verify(next(STRICT.tasks("open", 0)), START, heard, after)
+    assert verdict.parts["cause"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "You already combined a +1 element with Fiber",
+        "That was not a valid turn: no pair could be read: no two elements joined by + were found.",
+        "Combining elements gives +5 points",
+        "a very long and winding name + pen",
+        "ink + pen or pen + pen",
+        "hot ink and pen",
+        "I have ink and pen.",
+    ],
+)
+def test_a_sentence_is_unreadable_and_not_a_pair_of_names(reply):
+    assert isinstance(dialogue().hear(reply, SIGHT), Unreadable)
+
+
+def test_a_chain_of_three_names_is_no_answer():
+    heard = dialogue().hear("ink + pen + ink", SIGHT)
+    assert heard == Unreadable(unreadable="more than two names are joined by +")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +121,7 @@ def test_a_name_answer_is_read_leniently(reply, first, second):
         "?? + !!",
         "ink pen line, dot, pen",
         "In order: ink, old pen, pen",
+        "The elements of the order of ink, old pen and pen.",
         "A pen and a half",
     ],
 )
@@ -90,6 +148,10 @@ def test_a_thoughtful_answer_is_read_at_its_end():
         ("ink + 3", Pair(first="ink", second="pen")),
         ("1 + 99", Pair(first="ink", second="number 99")),
         ("0 + 1", Pair(first="number 0", second="ink")),
+        ("number 1 + #3", Pair(first="ink", second="pen")),
+        ("1 ink + 3 pen", Pair(first="ink", second="pen")),
+        ("[1, 3]", Pair(first="ink", second="pen")),
+        ("1 pen + 3", Pair(first="1 pen", second="pen")),
     ],
 )
 def test_a_number_answer_counts_in_the_order_of_discovery(reply, heard):
@@ -205,6 +267,66 @@ def test_a_past_turn_is_remembered_by_its_answer_without_control_words():
     assert dialogue(answer="number").echo(history[0]) == "1 + 3"
     assert dialogue(condition="reasoning").echo(history[0]) == "Answer: ink + pen"
     assert "<|" not in said.echo(history[1])
+
+
+def test_a_misread_pair_is_remembered_in_the_models_own_words():
+    said = dialogue()
+    history, _ = conversation(said, Pair(first="hot ink of an unheard-of kind that goes on", second="pen"))
+    assert said.echo(history[0]) == "raw   words"
+    assert dialogue(answer="number").echo(history[0]) == "raw   words"
+    long = Turn(
+        index=0,
+        observation=SIGHT,
+        action=Unreadable(unreadable="?"),
+        verdict=history[0].verdict,
+        completion=Completion(text="a" * 300 + "z" * 150, model="m"),
+    )
+    assert said.echo(long) == "a" * 200
+    assert dialogue(condition="reasoning").echo(long) == "a" * 50 + "z" * 150
+
+
+@pytest.mark.parametrize("inventory", ["announced", "restated"])
+@pytest.mark.parametrize(
+    ("rules", "gifts"), [("strict", ["fame, luck"]), ("brandle2023", ["fame", "luck"]), ("pan2025", ["luck"])]
+)
+def test_the_turn_that_receives_a_gift_says_so(small, rules, gifts, inventory):
+    environment = Alchemy(table=small, rules=RULES[rules])
+    said = AlchemyDialogue(environment=environment, inventory=inventory)
+    task = next(environment.tasks("open", 0))
+    state, history, told = environment.start(task), History[Pair]("0"), []
+    pairs = [("ink", "pen")] * 2 + [("line", "line"), ("text", "text"), ("ink", "ink"), ("ink", "ink")]
+    for index, (first, second) in enumerate(pairs):
+        sight, action = environment.observe(state), Pair(first=first, second=second)
+        told.append((said.say(sight, history[-1] if history else None), said.recall(sight, history)))
+        after = environment.step(state, action).state
+        verdict = Discovery(environment=environment).verify(task, state, action, after)
+        history.append(Turn(index=index, observation=sight, action=action, verdict=verdict))
+        state = after
+    for way in zip(*told, strict=True):
+        lines = [line for text in way for line in text.split("\n") if "gift" in line]
+        assert lines == [f"A gift for what you have discovered so far: {names}." for names in gifts]
+
+
+@pytest.mark.parametrize("condition", ["base", "engineered", "reasoning"])
+def test_every_turn_repeats_the_form_of_an_answer(condition):
+    for last in (None, conversation(dialogue(), MADE)[0][0]):
+        assert "two names joined by a plus sign" in dialogue(condition=condition).say(SIGHT, last)
+        told = dialogue(condition=condition, answer="number").say(SIGHT, last)
+        assert "two numbers joined by a plus sign" in told
+        assert "such as 11 + 12." in told
+
+
+def test_the_example_of_a_number_is_the_number_of_no_element():
+    said = dialogue(answer="number")
+    assert "the numbers of two of your elements" in said.rules()
+    assert said.hear("11 + 12", SIGHT) == Pair(first="number 11", second="number 12")
+
+
+def test_the_rules_say_truly_whether_final_elements_combine():
+    assert "unless you are told that it is final" in dialogue().rules()
+    published = AlchemyDialogue(environment=Alchemy(table=WORLD, rules=RULES["pan2025"]))
+    assert "can be combined like any other" in published.rules()
+    assert "like any other" not in dialogue().rules()
 
 
 def test_the_summary_names_every_tried_pair_once():

@@ -10,6 +10,7 @@ from typing import Literal
 
 from athanor.core.history import History
 from athanor.core.records import Turn, Unreadable
+from athanor.environments.alchemy.answers import EDGES, read
 from athanor.environments.alchemy.environment import Alchemy
 from athanor.environments.alchemy.state import Pair, Sight
 from athanor.environments.alchemy.table import ordered
@@ -17,8 +18,14 @@ from athanor.environments.alchemy.table import ordered
 Condition = Literal["base", "engineered", "reasoning"]
 
 _GAME = """You are playing a game of discovery. You own a few elements and combine two of them a turn. If the two \
-make something, it joins your elements and can be combined like any other. An element may be combined with itself, \
+make something, it joins your elements{further}. An element may be combined with itself, \
 and the order of the two does not matter. {results} Try to discover as many different elements as you can."""
+
+_FURTHER = {
+    True: " and can be combined like any other",
+    False: " and can be combined in its turn, unless you are told that it is final",
+}
+"""Whether final elements may be combined."""
 
 _RESULTS = {
     "all": "A pair always makes the same, and now and then it makes two or three elements at once.",
@@ -34,22 +41,18 @@ not among your past attempts.""",
 promising and why, and check that the pair you settle on was not tried before.""",
 }
 
-_ANSWER = "Answer with two of your elements, joined by a plus sign, and nothing else. For example: {example}"
-_LAST_LINE = (
-    "Then end with one line that names two of your elements, joined by a plus sign. For example:\nAnswer: {example}"
-)
+_ANSWER = "Answer with {two}, joined by a plus sign, and nothing else. For example: {example}"
+_LAST_LINE = "Then end with one line that has {two}, joined by a plus sign. For example:\nAnswer: {example}"
+_TWO = {"name": "two of your elements", "number": "the numbers of two of your elements"}
 
 _EXAMPLES = ("walrus", "teapot", "glacier", "trombone", "meteor", "slipper")
 """Names for the example of an answer; the first two that are not elements of the world are shown."""
 
-_MARKERS = re.compile(
-    r"(?:final answer|answer|i will choose|i will combine|i choose|my choice|combine)\s*(?:is)?\s*[:\-]?\s"
-)
-_JOINERS = re.compile(r"\s(?:and|with|&)\s|\s*[,;&/|]\s*")
-_ENDS = re.compile(r"=|->|→|⇒|\n|\.\s|\bmakes\b|\bto (?:make|get|create)\b")
-_EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#“”‘’«»-–—|"
-_LONGEST = 4_000
-"""Characters of an answer that are read at each of its ends."""
+ECHOED = 200
+"""Characters that are remembered of an answer that names no two elements; of a reasoned one, the last."""
+
+_CONTROL = re.compile(r"<\|?[^<>]{0,40}\|?>")
+_NUMBER = re.compile(r"(?:number |no\. ?|#)?([0-9]{1,8})(?:[.):]? (.+))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +66,18 @@ class AlchemyDialogue:
     """Whether a turn's message tells what has joined the elements since the last one, or names them all."""
 
     def rules(self) -> str:
+        rules = self.environment.rules
         parts = (
-            _GAME.format(results=_RESULTS[self.environment.rules.results]),
+            _GAME.format(further=_FURTHER[rules.finals_combine], results=_RESULTS[rules.results]),
             _CONDITION[self.condition],
-            (_LAST_LINE if self.condition == "reasoning" else _ANSWER).format(example=self._example()),
+            (_LAST_LINE if self.condition == "reasoning" else _ANSWER).format(
+                two=_TWO[self.answer], example=self._example()
+            ),
         )
         return "\n\n".join(part for part in parts if part)
 
     def say(self, observation: Sight, last: Turn[Pair] | None) -> str:
-        lines = [] if last is None else [self._feedback(last)]
+        lines = [] if last is None else [self._feedback(last), *self._gifts(observation, last)]
         if last is None or self.inventory == "restated":
             lines.append(self._inventory(observation))
         else:
@@ -101,31 +107,25 @@ class AlchemyDialogue:
             pairs = "; ".join(f"{first} with {', '.join(seconds)}" for first, seconds in nothing.items())
             lines.append(f"Pairs that made nothing: {pairs}.")
         if history:
-            lines.append(self._feedback(history[-1]))
+            lines += [self._feedback(history[-1]), *self._gifts(observation, history[-1])]
         return "\n".join([*lines, self._question()])
 
     def echo(self, turn: Turn[Pair]) -> str:
-        if isinstance(turn.action, Unreadable):
-            text = turn.completion.text if turn.completion else ""
-            return re.sub(r"<\|?[^<>]{0,40}\|?>", " ", text)[:200].strip() or "(no answer)"
-        names = (turn.action.first, turn.action.second)
-        if self.answer == "number":
-            owned = turn.observation.owned
-            names = tuple(str(owned.index(name) + 1) if name in owned else name for name in names)
-        return ("Answer: " if self.condition == "reasoning" else "") + " + ".join(names)
+        """Two elements by their names (or numbers); anything else in the model's own words, cut short."""
+        action, elements = turn.action, self.environment.table.index
+        if isinstance(action, Pair) and action.first in elements and action.second in elements:
+            names = (action.first, action.second)
+            if self.answer == "number":
+                owned = turn.observation.owned
+                names = tuple(str(owned.index(name) + 1) if name in owned else name for name in names)
+            return ("Answer: " if self.condition == "reasoning" else "") + " + ".join(names)
+        said = turn.completion.text if turn.completion else str(action) if isinstance(action, Pair) else ""
+        said = _CONTROL.sub(" ", said).strip()
+        kept = said[-ECHOED:] if self.condition == "reasoning" else said[:ECHOED]
+        return kept.strip() or "(no answer)"
 
     def hear(self, reply: str, observation: Sight) -> Pair | Unreadable:
-        text = reply if len(reply) <= 2 * _LONGEST else f"{reply[:_LONGEST]}\n{reply[-_LONGEST:]}"
-        text = text.casefold()
-        if not text.strip():
-            return Unreadable(unreadable="the answer is empty")
-        marked = list(_MARKERS.finditer(text))
-        for marker in reversed(marked):
-            pair = self._pair(text[marker.end() :], observation, last=False)
-            if pair:
-                return pair
-        pair = self._pair(text, observation, last=self.condition == "reasoning")
-        return pair or Unreadable(unreadable="no two elements joined by + were found")
+        return read(reply, lambda name: self._known(name, observation), last=self.condition == "reasoning")
 
     def grammar(self, observation: Sight) -> str:
         names = observation.combinable
@@ -141,12 +141,18 @@ class AlchemyDialogue:
     def _example(self) -> str:
         """An answer that has the right form and can never be legal, so that an echo of it is not mistaken for one."""
         if self.answer == "number":
-            return "number + number"
+            beyond = 10 ** len(str(len(self.environment.table.elements)))
+            return f"{beyond + 1} + {beyond + 2}"
         first, second = [name for name in _EXAMPLES if name not in self.environment.table.index][:2]
         return f"{first} + {second}"
 
     def _question(self) -> str:
-        return "Which two elements do you combine?"
+        """The last line of every turn. It repeats the form of an answer: without it small models drift into prose."""
+        form = f"two {self.answer}s joined by a plus sign"
+        such = f", such as {self._example()}" if self.answer == "number" else ""
+        if self.condition == "reasoning":
+            return f'Which two elements do you combine? Think, then end with a line of "Answer:" and {form}{such}.'
+        return f"Which two elements do you combine? Answer with {form} only{such}."
 
     def _shown(self, names: tuple[str, ...], first: int) -> str:
         if self.answer == "name":
@@ -161,6 +167,12 @@ class AlchemyDialogue:
         if observation.goal:
             lines.append(f"This time, make one element in one turn: {observation.goal}.")
         return "\n".join(lines)
+
+    def _gifts(self, now: Sight, last: Turn[Pair]) -> list[str]:
+        """What joined the elements since the last turn and was not made by it."""
+        made = last.verdict.parts.get("new", ())
+        gifts = [name for name in now.owned[len(last.observation.owned) :] if name not in made]
+        return [f"A gift for what you have discovered so far: {', '.join(gifts)}."] if gifts else []
 
     def _news(self, now: Sight, before: Sight) -> list[str]:
         new = now.owned[len(before.owned) :]
@@ -184,52 +196,14 @@ class AlchemyDialogue:
     @cached_property
     def _names(self) -> dict[str, str]:
         """Every element under its cleaned spelling."""
-        return {name.casefold().strip(_EDGES): name for name in self.environment.table.elements}
-
-    @cached_property
-    def _most_words(self) -> int:
-        return max(len(name.split()) for name in self._names)
-
-    def _pair(self, text: str, observation: Sight, *, last: bool) -> Pair | None:
-        """The first (or last) two names joined by a plus sign in a text; by another joiner if it has no plus."""
-        found: Pair | None = None
-        for line in text.split("\n"):
-            if "+" not in line:
-                continue
-            left, right = line.split("+", 1)
-            first, second = self._name(left, observation, end=True), self._name(right, observation, end=False)
-            if first and second:
-                found = Pair(first=first, second=second)
-                if not last:
-                    return found
-        if found or "+" in text:
-            return found
-        line = next((line for line in text.split("\n") if line.strip(_EDGES)), "")
-        parts = [part for part in _JOINERS.split(_ENDS.split(line)[0]) if part.strip(_EDGES)]
-        if len(parts) != 2:
-            return None
-        first, second = self._mention(parts[0], observation, end=True), self._mention(parts[1], observation, end=False)
-        return Pair(first=first, second=second) if first and second else None
-
-    def _name(self, part: str, observation: Sight, *, end: bool) -> str:
-        """The element named at the end (or start) of a part, or the part itself, cleaned and cut, if there is none."""
-        if not end:
-            part = _ENDS.split(part.split("+")[0])[0]
-        cleaned = " ".join(part.strip(_EDGES).split())
-        return self._mention(part, observation, end=end) or cleaned[:60].strip(_EDGES)
-
-    def _mention(self, part: str, observation: Sight, *, end: bool) -> str:
-        """The longest name of an element at the end (or start) of a part; empty if there is none."""
-        words = part.strip(_EDGES).split()
-        for count in range(min(len(words), self._most_words), 0, -1):
-            chosen = words[-count:] if end else words[:count]
-            name = self._known(" ".join(chosen).strip(_EDGES), observation)
-            if name:
-                return name
-        return ""
+        return {name.casefold().strip(EDGES): name for name in self.environment.table.elements}
 
     def _known(self, name: str, observation: Sight) -> str:
-        if self.answer == "number" and name.isascii() and name.isdigit() and len(name) < 6:
-            owned, number = observation.owned, int(name)
-            return owned[number - 1] if 0 < number <= len(owned) else f"number {number}"
+        """The element that a cleaned name stands for, or its number in the order of discovery."""
+        found = _NUMBER.fullmatch(name) if self.answer == "number" else None
+        if found:
+            owned, number = observation.owned, int(found[1])
+            element = owned[number - 1] if 0 < number <= len(owned) else f"number {number}"
+            if found[2] is None or found[2] == element.casefold():
+                return element
         return self._names.get(name, "")

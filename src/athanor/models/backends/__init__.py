@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.core.protocols import Backend
-from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp
+from athanor.core.records import Sampling
+from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp, request_of
 from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp
+from athanor.models.backends.openai_wire import request_body
 from athanor.models.backends.scripted import Scripted
 
 Kind = Literal["llamacpp", "openai", "scripted"]
@@ -30,3 +32,11 @@ BACKENDS: dict[Kind, Callable[[str, BackendConfig], Backend]] = {
     "openai": lambda model, config: OpenAIHttp(model, config.http),
     "scripted": lambda model, config: Scripted.from_file(Path(model)),
 }
+
+
+def refuse(config: BackendConfig, sampling: Sampling) -> None:
+    """UsageError if the backend would refuse every request that is sampled so: one is made up, and not sent."""
+    if config.backend == "openai":
+        request_body(sampling, "max_tokens", config.http.grammar_parameter)
+    elif config.backend == "llamacpp":
+        request_of((), sampling, 0)

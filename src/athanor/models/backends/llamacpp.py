@@ -119,7 +119,7 @@ class LlamaCpp:
             slot = self._take(sampling.conversation)
             started = perf_counter()
             try:
-                request = _request(messages, sampling, slot)
+                request = request_of(messages, sampling, slot)
                 ask = self._server.handle_chat_completions
                 answer = await asyncio.get_running_loop().run_in_executor(self._pool, ask, request)
             finally:
@@ -138,7 +138,8 @@ class LlamaCpp:
         return slot
 
 
-def _request(messages: tuple[Message, ...], sampling: Sampling, slot: int) -> dict[str, Any]:
+def request_of(messages: tuple[Message, ...], sampling: Sampling, slot: int) -> dict[str, Any]:
+    """A request as llama.cpp takes it. UsageError if a setting is none of its."""
     if sampling.reasoning_effort is not None:
         raise UsageError("reasoning effort is not a setting of llama.cpp models; leave --reasoning-effort out")
     said = [wire_message(message) for message in messages]

@@ -56,6 +56,8 @@ class HttpConfig:
     """Text kept of one answer, and of its reasoning, in bytes of UTF-8; the rest is dropped and finish is `cut`."""
     grammar_parameter: str = ""
     """Request field in which the server takes a GBNF grammar (`grammar` for llama-server); empty if it takes none."""
+    without_seed: bool = False
+    """Send no seed, for servers that refuse one; the same run then gives other answers each time."""
     token_parameter: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
     """Request field for the bound on tokens; `auto` is max_tokens with a base_url and max_completion_tokens without."""
 
@@ -90,6 +92,8 @@ class OpenAIHttp:
         """
         started = perf_counter()
         said = [wire_message(message) for message in messages]
+        if self._config.without_seed:
+            sampling = msgspec.structs.replace(sampling, seed=None)
         body = request_body(sampling, self._token_parameter, self._config.grammar_parameter)
         self._asked += 1
         rng = stream(0, "backoff", self.name, self._asked)
@@ -183,6 +187,12 @@ def cost(config: HttpConfig, usage: Usage) -> float | None:
     return None if cached is None else (total + cached * (config.price_cached - config.price_prompt)) / 1e6
 
 
+def address(config: HttpConfig) -> str:
+    """The server that is asked: as configured, or else as the SDK finds it."""
+    found = config.base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or "https://api.openai.com/v1"
+    return found.rstrip("/")
+
+
 def _client(config: HttpConfig, key: str) -> AsyncOpenAI:
     """The SDK's client, without its own retries and time bounds: there is one of each, in `OpenAIHttp`."""
     try:
@@ -207,11 +217,12 @@ def _check(config: HttpConfig) -> None:
         value = getattr(config, name)
         if not value >= bound:
             raise UsageError(f"{name} {value} was given, at least {bound} was expected; pass {bound} or more")
-    if config.base_url is not None and not config.base_url.startswith(("http://", "https://")):
-        raise UsageError(_BASE_URL.format(config.base_url))
-    if "@" in urlsplit(config.base_url or "").netloc:  # a run's manifest and its failures name the address
+    url = address(config)
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(_BASE_URL.format(url))
+    if "@" in urlsplit(url).netloc:  # a run's manifest and its failures name the address
         raise UsageError(
-            "base_url holds a user name or password, an address without them was expected; "
+            "base_url (or OPENAI_BASE_URL) holds a user name or password, an address without them was expected; "
             "put the key in the environment variable that api_key_env names"
         )
 

@@ -28,7 +28,8 @@ def request_body(sampling: Sampling, token_parameter: str, grammar_parameter: st
         if not grammar_parameter:
             raise UsageError(
                 "constrained decoding was asked for and grammar_parameter is empty, the name of the request's field "
-                "for a GBNF grammar was expected; pass it (`grammar` for llama-server), or play unconstrained"
+                "for a GBNF grammar was expected; pass --http.grammar-parameter with it (`grammar` for llama-server), "
+                "or play unconstrained"
             )
         body[grammar_parameter] = sampling.grammar
     return body

@@ -47,7 +47,10 @@ def judge(status: int, body: Any, message: str, retry_after: str | None = None) 
     said = f"the server answered HTTP {status}: {message}"
     marks = {str(body.get(name)) for name in ("code", "type")} if isinstance(body, dict) else set()
     if status != 429 and _TOO_LONG.search(" ".join((*marks, message_of(body)))):
-        return BackendError(f"{said}; the prompt does not fit the model: pass --history window or --history tried")
+        return BackendError(
+            f"{said}; the prompt and the answer's bound do not fit the model: "
+            "pass --history window or tried, or a smaller --max-tokens"
+        )
     if marks & _SPENT:
         return UsageError(f"{said}; no credit is left for this key: add some and go on with --resume")
     if status in _REPEATED or status >= 500:
@@ -58,7 +61,7 @@ def judge(status: int, body: Any, message: str, retry_after: str | None = None) 
 
 
 _ADVICE = {
-    400: "leave out the setting that it names, or ask another server or model",
+    400: "leave out the setting that it names (a seed: --http.without-seed), or ask another server or model",
     401: "put a valid key in the environment variable that api_key_env names",
     403: "use a key that may ask this model",
     404: "check model and base_url (most end in /v1)",
