@@ -37,11 +37,12 @@ TURNS = pa.schema([
     ("seconds", pa.float64()),
     ("cost", pa.float64()),
     ("attempts", pa.int32()),
+    ("finish", pa.string()),
 ])  # fmt: skip
 """Columns of the turn table. `first` and `second` are null when no pair could be read, `inventory` (elements owned
 after the turn) when the episode has not ended and its start is not stored, and what a completion says when no model
 was asked or it did not say. `repeated`: the same unordered pair was read in an earlier turn of the episode, whatever
-came of it. `seconds` is the whole turn's."""
+came of it. `seconds` is the whole turn's. `finish`: how the answer ended, `length` where the token bound cut it."""
 
 EPISODES = pa.schema([
     ("episode", pa.string()),
@@ -50,6 +51,7 @@ EPISODES = pa.schema([
     ("failure", pa.string()),
     ("table", pa.string()),
     ("split", pa.string()),
+    ("task", pa.string()),
     ("goal", pa.string()),
     ("turns", pa.int32()),
     ("start", pa.int32()),
@@ -58,7 +60,8 @@ EPISODES = pa.schema([
     ("passed", pa.bool_()),
 ])  # fmt: skip
 """Columns of the episode table, in order of the key. `end` is null while an episode is being played, and so is what
-only its last line tells. `passed`: some turn passed. `inventory` is what was owned at the end."""
+only its last line tells. `task`: the task's key, which episodes may share. `passed`: some turn passed. `inventory` is
+what was owned at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +164,8 @@ def _spent(completion: Completion | None) -> tuple[int | None, ...]:
     )  # fmt: skip
 
 
-def _asked(completion: Completion | None) -> tuple[float | None, int | None]:
-    return (None, None) if completion is None else (completion.cost, completion.attempts)
+def _asked(completion: Completion | None) -> tuple[float | int | str | None, ...]:
+    return (None, None, None) if completion is None else (completion.cost, completion.attempts, completion.finish)
 
 
 def _start_of(line: EpisodeLine | None) -> int | None:
@@ -189,6 +192,7 @@ def _episode_row(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None
         "failure": None if line.failure is None else f"{line.failure.kind}: {line.failure.message}",
         "table": line.task.content.get("table"),
         "split": line.task.split,
+        "task": line.task.key,
         "goal": line.task.content.get("goal") or None,
         "start": start,
         "inventory": None if start is None else start + gained,
