@@ -10,7 +10,7 @@ from athanor.agents.oracle import Oracle
 from athanor.core.history import History
 from athanor.core.play import Planned, play
 from athanor.core.seeds import stream
-from athanor.environments.alchemy import RULES, Alchemy, Discovery
+from athanor.environments.alchemy import RULES, Alchemy, Discovery, Gift, Pair, Table
 from athanor.environments.alchemy.generate import WorldSpec, generate
 from athanor.environments.alchemy.loaders import load
 from tests.conftest import shared
@@ -82,6 +82,21 @@ def test_the_oracle_makes_the_goal_of_a_targeted_task(world):
 def test_episodes_are_fixed_by_seed_and_key_and_differ_between_keys(world, agent):
     assert played(world, agent, 50).turns[-1].action == played(world, agent, 50).turns[-1].action
     assert pairs(played(world, agent, 50)) != pairs(played(world, agent, 50, key="0001"))
+
+
+def test_the_oracle_is_no_upper_bound_for_it_makes_what_would_have_been_given():
+    """Of two pairs as good now it takes the one that makes more later: luck, which the third element would bring."""
+    world = Table(
+        name="greedy", elements=("ink", "pen", "luck", "mud", "fame"), base=("ink", "pen"),
+        results={("ink", "pen"): ("luck",), ("ink", "ink"): ("mud",), ("luck", "luck"): ("fame",)},
+        gifts=(Gift(element="luck", size=3),),
+    )  # fmt: skip
+    environment = Alchemy(table=world, rules=RULES["strict"])
+    greedy = played(environment, Oracle(environment=environment), 2)
+    state = environment.start(greedy.task)
+    for pair in (("ink", "ink"), ("luck", "luck")):
+        state = environment.step(state, Pair(first=pair[0], second=pair[1])).state
+    assert 2 + greedy.total == 4 < len(state.owned) == 5
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ class Scripted:
     script: tuple[tuple[Said, ...], ...]
     reply: str = "I choose {}."
     known: bool = True
+    cut: tuple[int, ...] = ()
+    """The turns whose answer the token bound cuts."""
     name: str = "language"
 
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
@@ -57,6 +60,7 @@ class Scripted:
         completion = Completion(
             text=self.reply.format(said), model="fake", prompt_tokens=prompt, cached_tokens=prompt - 30,
             completion_tokens=7, cost=0.001,
+            finish="length" if len(history) in self.cut else "stop",
         )  # fmt: skip
         return Decision(action=said, completion=completion)
 
@@ -78,9 +82,10 @@ HAND = (
 
 def run(
     path: Path, agent: Any, *, episodes: int, turns: int = 6, rules: str = "strict", label: str = "",
-    table: Table = TABLE, split: str = "open", extra: dict[str, Any] | None = None,
+    table: Table = TABLE, split: str = "open", tasks: int = 1,
+    extra: dict[str, Any] | None = None,
 ) -> Path:  # fmt: skip
-    """A whole run folder."""
+    """A whole run folder. `tasks`: the first so many of the split are played in turn, again and again."""
     environment = Alchemy(table=table, rules=RULES[rules])
     config = {"environment": "alchemy", "table": table.name, "rules": rules, "agent": agent.name, "turns": turns}
     manifest = Manifest(
@@ -88,11 +93,11 @@ def run(
         versions={"athanor-lab": "0"}, hashes={"table": table.digest}, label=label or agent.name, created="",
     )  # fmt: skip
     folder: RunFolder[Pair] = RunFolder.create(path, manifest)
-    task = next(environment.tasks(split, 0))
+    several = list(islice(environment.tasks(split, 0), tasks))
 
     async def everything() -> None:
         for i in range(episodes):
-            planned = Planned(key=f"{i:04d}", task=task)
+            planned = Planned(key=f"{i:04d}", task=several[i % len(several)])
             await play(
                 environment, Discovery(environment=environment), agent, planned, seed=0, turns=turns, sink=folder
             )

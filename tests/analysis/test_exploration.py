@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from scipy import stats
 from athanor.analysis.arms import arms_of
 from athanor.analysis.curves import bin_width, binned, inventory_curve, inventory_matrix
 from athanor.analysis.exploration import estimates, table_text, write_estimates
-from athanor.analysis.intervals import SHARE
+from athanor.analysis.intervals import SHARE, mean
 from athanor.analysis.tables import read_run
 from athanor.core.records import Estimate
 from athanor.environments.alchemy import CATEGORIES, Table
@@ -133,16 +134,91 @@ def test_no_ended_episode_gives_unknowns_and_no_crash(tmp_path: Path) -> None:
     paths = [run(tmp_path / "empty", script(), episodes=0), run(tmp_path / "e", script([ValueError("x")]), episodes=1)]
     found = estimates([read_run(path) for path in paths])
     assert all(e.value is None and e.low is None for e in found if e.name != "cost in total")
-    assert "no episode has ended whole; 1 ended in an error" in table_text(found)
+    assert "no episode has ended whole: 1 ended in an error, 0 not finished" in table_text(found)
 
 
 def test_targeted_tasks_have_a_share_of_goals_made(tmp_path: Path) -> None:
     split = "train"
-    found = found_in(run(tmp_path / "r", script([pair("water + fire")]), episodes=1, turns=1, split=split, label="t"))
+    never = script(*[[HAND[3]]] * 20)
+    found = found_in(run(tmp_path / "r", never, episodes=20, turns=1, split=split, label="t"))
     goal = found["t", "share of episodes that made the goal"]
-    assert goal.value in (0.0, 1.0)
-    assert goal.low is not None
-    assert "Wilson" in goal.method
+    assert (goal.value, goal.low, goal.n) == (0.0, 0.0, 20)
+    assert goal.high == pytest.approx(0.168, abs=0.001)
+    none = found["t", "share success-new"]  # every share that is 0 in the same episodes is as sure as the others
+    assert (none.value, none.low, none.high) == (goal.value, goal.low, goal.high)
+
+
+def test_episodes_that_repeat_their_tasks_count_as_their_tasks_and_the_method_says_so(tmp_path: Path) -> None:
+    miss, brick = [HAND[3]], [pair("fire + mud")]
+    said = script(brick, brick, brick, miss, miss, miss, brick, brick, miss)
+    path = run(tmp_path / "r", said, episodes=9, turns=1, split="train", tasks=3, label="t")
+    (arm,) = arms_of([read_run(path)])
+    made = arm.episodes("passed").reshape(3, 3).mean(axis=0)  # the tasks took turns
+    assert arm.by_unit(arm.episodes("passed")).tolist() == pytest.approx(made.tolist())
+    goal = found_in(path)["t", "share of episodes that made the goal"]
+    alike = mean(made.tolist(), within=SHARE)
+    assert (goal.value, goal.low, goal.high) == pytest.approx((alike.value, alike.low, alike.high))
+    assert (goal.n, goal.unit) == (3, "tasks")
+    assert "each the mean of its episodes" in goal.method
+    assert {point.n for point in inventory_curve(arm)} == {3}
+    assert {point.n for point in binned(arm, arm.turns_with("category", "invalid"), within=SHARE)} == {3}
+
+
+def test_episodes_of_one_task_or_of_a_task_each_count_themselves(tmp_path: Path) -> None:
+    for episodes, tasks in ((4, 1), (3, 3)):
+        path = run(
+            tmp_path / f"{tasks}", script(*[[HAND[3]]] * 4), episodes=episodes, turns=1, split="train", tasks=tasks
+        )
+        goal = found_in(path)["language", "share of episodes that made the goal"]
+        assert (goal.n, goal.unit) == (episodes, "episodes")
+
+
+def test_the_answers_that_the_token_bound_cut_are_a_share_of_those_given(tmp_path: Path) -> None:
+    cut = Scripted((HAND, HAND), cut=(0, 2, 3))
+    found = found_in(run(tmp_path / "r", cut, episodes=2, label="hand"), *baselines(tmp_path / "b"))
+    assert found["hand", "share of answers cut at the token bound"].value == pytest.approx(0.5)
+    assert ("random", "share of answers cut at the token bound") not in found
+
+
+def test_no_interval_of_an_inventory_reaches_below_its_start(tmp_path: Path) -> None:
+    path = run(tmp_path / "r", script(HAND, HAND[2:5] * 2, HAND[2:5] * 2), episodes=3, label="hand")
+    final = found_in(path)["hand", "final inventory"]
+    assert (final.low, final.value) == (3.0, 4.0)
+    assert "clipped at 3" in final.method
+    (arm,) = arms_of([read_run(path)])
+    assert all(point.low is None or point.low >= 3 for point in inventory_curve(arm))
+
+
+def test_episodes_not_finished_are_counted_in_the_estimates_and_in_the_table(tmp_path: Path) -> None:
+    path = run(tmp_path / "r", script(HAND, HAND, HAND), episodes=3, label="hand")
+    lines = (path / "episodes.jsonl").read_text().splitlines(keepends=True)
+    (path / "episodes.jsonl").write_text(lines[0])
+    found = estimates([read_run(path)])
+    (left,) = [e for e in found if e.name == "episodes not finished"]
+    assert (left.value, left.low, left.n) == (2, None, 3)
+    assert re.search(r"episodes not finished +2 +3 +0\n", table_text(found))
+    (path / "episodes.jsonl").write_text("")
+    assert "no episode has ended whole: 0 ended in an error, 3 not finished" in table_text(
+        [e for e in estimates([read_run(path)]) if e.name != "cost in total"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "execution", "reason"),
+    [
+        ({"backend": "openai"}, {"http": {"price_prompt": None}}, "no prices were set; pass --http.price-prompt"),
+        ({"backend": "openai"}, {"http": {"price_prompt": 1, "price_completion": 2}}, "did not tell its tokens"),
+        ({"backend": "llamacpp"}, {}, "not asked over HTTP"),
+    ],
+)
+def test_an_unknown_cost_has_its_reason_in_the_table(
+    tmp_path: Path, config: dict, execution: dict, reason: str
+) -> None:
+    path = run(tmp_path / "r", Scripted((HAND,), known=False), episodes=1, label="silent", extra=config)
+    manifest = msgspec.json.decode((path / "manifest.json").read_bytes())
+    (path / "manifest.json").write_bytes(msgspec.json.encode({**manifest, "execution": execution}))
+    text = " ".join(table_text(estimates([read_run(path)])).split())
+    assert reason in text
 
 
 def test_estimates_are_written_a_line_each_and_no_bound_is_nan(tmp_path: Path) -> None:
@@ -157,7 +233,8 @@ def test_estimates_are_written_a_line_each_and_no_bound_is_nan(tmp_path: Path) -
 
 def test_the_table_in_text_is_aligned_and_says_unknown(tmp_path: Path) -> None:
     text = table_text(estimates([read_run(run(tmp_path / "r", script(HAND), episodes=1, label="a\x1b[31m b"))]))
-    rows = [line for line in text.splitlines() if line.startswith("  ")]
+    rows = [line for line in text.splitlines() if re.search(r" \d+$", line)]
+    assert len(rows) > 15
     assert len({len(row) for row in rows}) == 1
     assert "unknown" in text
     assert "\x1b" not in text

@@ -24,6 +24,7 @@ def test_a_hand_made_episode_has_the_categories_and_inventories_worked_out_by_ha
     assert turns["repeated"].to_pylist() == [False, True, False, None, False, False]
     assert turns["first"].to_pylist()[2:5] == ["water", None, "fire"]
     assert turns["prompt_tokens"].to_pylist() == [100, 110, 120, 130, 140, 150]
+    assert turns["finish"].to_pylist() == ["stop"] * 6
 
 
 def test_gifts_that_come_a_turn_later_still_sum_to_the_inventory(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import altair
 import pytest
 
 from athanor.analysis.arms import arms_of
+from athanor.analysis.intervals import Point
 from athanor.analysis.tables import read_run
 from athanor.core.errors import UsageError
 from athanor.core.records import Unreadable
@@ -102,7 +103,7 @@ def test_a_long_reply_is_cut_with_a_mark(page: str) -> None:
 
 
 def test_the_page_says_what_one_episode_cannot_tell_and_what_was_left_out(page: str) -> None:
-    assert "with one episode on a side, whether that is more than chance is unknown" in page
+    assert "; whether that is more than chance is unknown" in page
     assert "one: 1 episode ended in an error and is left out." in page
     assert "Left out everywhere: 1 that ended in an error, 0 not finished." in page
     assert "95% interval" in page
@@ -167,9 +168,95 @@ def test_figures_are_valid_vega_lite(runs: list[Path], monkeypatch: pytest.Monke
 
 
 def test_labels_are_moved_apart_and_stay_in_the_panel() -> None:
-    placed = drawing.dodge([50.0, 51.0, 52.0, 99.0, 0.0], gap=10, length=100)
+    placed = drawing.dodge([50.0, 51.0, 52.0, 99.0, 0.0], gaps=[10.0] * 5, length=100)
     ordered = sorted(placed)
     assert all(b - a >= 10 - 1e-9 for a, b in pairwise(ordered))
     assert ordered[0] >= 0
     assert ordered[-1] <= 100
     assert placed[0] < placed[1] < placed[2]
+
+
+def test_names_lose_what_they_share_and_keep_the_words_that_tell_them_apart(tmp_path: Path) -> None:
+    names = [f"a-model-of-a-long-name, engineered, T=0.7, {end}" for end in ("by number", "constrained, tried")]
+    paths = [run(tmp_path / name[-4:], script(HAND), episodes=1, label=name) for name in names]
+    arms = arms_of([read_run(path) for path in (*paths, *baselines(tmp_path / "b"))])
+    labels = [drawing.styles_of(arms)[arm.name].label for arm in arms]
+    assert labels == ["by number", "constrained, tried", "random", "random-never-repeat"]
+    assert drawing.shared_start(arms) == "a-model-of-a-long-name, engineered, T=0.7, "
+    (figure, *_) = figures.figures_of(arms)
+    assert "begin with “a-model-of-a-long-name, engineered, T=0.7”" in figure.caption
+    assert drawing.styles_of(arms[1:])[names[1]].label.endswith("constrained, tried")  # nothing to share: cut inside
+
+
+def test_many_arms_are_drawn_in_panels_of_six_each_with_the_baselines_and_bands_that_do_not_fade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [run(tmp_path / f"{i}", script(HAND, HAND[2:5] * 2), episodes=2, label=f"arm {i}") for i in range(14)]
+    arms = arms_of([read_run(path) for path in (*paths, *baselines(tmp_path / "b"))])
+    groups = drawing.crowds(arms)
+    assert [len(group) for group in groups] == [5 + 2, 5 + 2, 4 + 2]
+    styles = drawing.styles_of(arms)
+    assert all(len({styles[arm.name].colour for arm in group[:-2]}) == len(group) - 2 for group in groups)
+    drawn: list[drawing.Spec] = []
+    monkeypatch.setattr(figures, "to_svg", lambda charts: drawn.extend(charts) or "<svg/>")
+    monkeypatch.setattr(figures, "to_png", lambda svg: b"")
+    figures.inventories(arms, styles)
+    assert [chart["title"]["text"][-8:] for chart in drawn] == ["(1 of 3)", "(2 of 3)", "(3 of 3)"]
+    areas = [layer["mark"] for chart in drawn for layer in chart["layer"] if layer["mark"] != "line"]
+    assert {mark["opacity"] for mark in areas if mark["type"] == "area"} == {0.16, 0.2}
+
+
+def test_the_label_at_the_end_of_a_curve_has_a_piece_of_its_dash(tmp_path: Path) -> None:
+    (arm,) = arms_of([read_run(baselines(tmp_path)[1])])
+    style = drawing.styles_of([arm])[arm.name]
+    line = drawing.Line(style=style, points=(Point(at=0, value=1, low=None, high=None, n=1),), last=1)
+    spec = drawing.panel([line], title="", y_title="", turns=1, top=2, width=99, height=99, labels=True)
+    rules = [layer["mark"] for layer in spec["layer"] if layer["mark"] != "line" and layer["mark"]["type"] == "rule"]
+    assert list(style.dash) in [mark["strokeDash"] for mark in rules]
+
+
+def test_a_band_is_not_drawn_across_turns_in_which_it_is_unknown() -> None:
+    style = drawing.Style(name="", label="", colour="#111111", dash=(1, 0), muted=False)
+    known = [Point(at=at, value=2, low=1, high=3, n=2) for at in (0, 1, 3, 4)]
+    unknown = Point(at=2, value=2, low=None, high=None, n=2)
+    line = drawing.Line(style=style, points=(*known[:2], unknown, *known[2:]), last=2)
+    spec = drawing.panel([line], title="", y_title="", turns=4, top=4, width=99, height=99)
+    (area,) = [layer for layer in spec["layer"] if layer["mark"] != "line" and layer["mark"]["type"] == "area"]
+    assert [row["piece"] for row in area["data"]["values"]] == [0, 0, 1, 1]
+    assert area["encoding"]["detail"]["field"] == "piece"
+
+
+def test_the_title_counts_an_arm_once_and_names_what_was_played(tmp_path: Path) -> None:
+    paths = []
+    for rules in ("strict", "pan2025"):
+        paths += baselines(tmp_path / rules, rules=rules)
+        paths += [
+            run(tmp_path / rules / name, script(HAND), episodes=1, rules=rules, label=name) for name in ("a", "b")
+        ]
+    page = report(paths, tmp_path / "out").read_text()
+    assert "<h1>Exploration in tiny: 2 arms against 2 baselines in 2 worlds</h1>" in page
+    assert "<h1>Exploration in tiny: 1 arm</h1>" in report(paths[2:3], tmp_path / "one").read_text()
+
+
+def test_the_prompt_of_a_run_is_shown_apart_from_its_configuration(tmp_path: Path) -> None:
+    extra = {"prompt_rules": "Combine <two> elements.", "prompt_first": "You own:\nwater"}
+    page = report([run(tmp_path / "r", script(HAND), episodes=1, extra=extra)], tmp_path / "out").read_text()
+    assert '<pre class="prompt">Combine &lt;two&gt; elements.</pre>' in page
+    assert '<pre class="prompt">You own:\nwater</pre>' in page
+    assert "<dt>prompt_rules</dt>" not in page
+
+
+def test_answers_cut_at_the_token_bound_are_told_when_they_are_more_than_a_few(tmp_path: Path) -> None:
+    for cut, told in (((1, 2, 3), True), ((), False)):
+        arm = run(tmp_path / str(told), Scripted((HAND,), cut=cut), episodes=1, label="x", extra={"max_tokens": 16})
+        page = report([arm], tmp_path / f"out-{told}").read_text()
+        assert ("50.0% of its answers were cut at the bound of 16 tokens" in page) is told
+        assert "cut at the token bound" in page  # the column
+
+
+def test_arms_that_agree_in_all_episodes_are_told_without_an_interval_and_as_descriptive(tmp_path: Path) -> None:
+    paths = [run(tmp_path / "r", script(HAND, HAND, HAND), episodes=3, label="x"), *baselines(tmp_path / "b")]
+    page = report(paths, tmp_path / "out").read_text()
+    assert "ended with 6.0 elements (the same in all 3 episodes: the interval is unknown)" in page
+    assert "Arms of fewer than 10 episodes (here of 3) are descriptive" in page
+    assert not re.search(r"\[(-?[\d.]+), \1\]", page)  # no interval has zero width

@@ -1,4 +1,4 @@
-"""The greedy player that knows the table: an upper bound on discovery turn by turn."""
+"""The greedy player that knows the table: no choice finds more in one turn, but a plan can find more in the end."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Oracle:
 
     Elements that can make more that is new count before those that cannot: of two pairs with equally many new
     results, the one whose results have more children not yet owned. When no pair brings anything new it repeats.
+
+    It looks one turn ahead and at no gift, so it is no upper bound: what it makes early is not given to it later.
     """
 
     environment: Alchemy

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from athanor.agents.registry import AgentName
 from athanor.analysis.tables import Run
 from athanor.core.records import Record
 
 BASELINES: tuple[AgentName, ...] = ("random", "random-never-repeat", "uncertainty", "oracle")
-"""Agents that every other arm is compared with, from the least that must be beaten to the upper bound."""
+"""Agents that every other arm is compared with, from the least that must be beaten to one that knows the table."""
 
 
 class World(Record, kw_only=True):
@@ -68,6 +69,28 @@ class Arm:
     def n(self) -> int:
         """Episodes kept."""
         return int(self.kept.sum())
+
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """Int["episodes"]: the position of the independent unit that each kept episode belongs to.
+
+        The episode itself, unless several tasks were played and one of them more than once: episodes of one task are
+        alike, so then each task is a unit.
+        """
+        tasks = self.run.episodes["task"].filter(pa.array(self._kept)).to_pylist()
+        distinct = {task: position for position, task in enumerate(dict.fromkeys(tasks))}
+        if 1 < len(distinct) < len(tasks):
+            return np.array([distinct[task] for task in tasks], dtype=int)
+        return np.arange(self.n)
+
+    @property
+    def units(self) -> str:
+        """What is counted as independent: episodes or tasks."""
+        return "tasks" if len(set(self.unit.tolist())) < self.n else "episodes"
+
+    def by_unit(self, by_episode: np.ndarray) -> np.ndarray:
+        """Float["units"]: the mean over each unit's episodes where it is known; NaN where nowhere."""
+        return group_means(by_episode, self.unit, int(self.unit.max(initial=-1)) + 1)
 
     @property
     def errors(self) -> int:

@@ -27,11 +27,14 @@ def inventory_matrix(arm: Arm) -> np.ndarray:
 
 
 def inventory_curve(arm: Arm) -> tuple[Point, ...]:
-    """The mean inventory after each turn with its interval over episodes; empty when no episode is kept."""
+    """The mean inventory after each turn with its interval over units; empty when no episode is kept.
+
+    Nothing that is owned is lost, so no interval reaches below the start.
+    """
     if not arm.n:
         return ()
-    matrix = inventory_matrix(arm)
-    return band(matrix, range(matrix.shape[1]), within=AMOUNT)
+    matrix = np.apply_along_axis(arm.by_unit, 0, inventory_matrix(arm))
+    return band(matrix, range(matrix.shape[1]), within=(float(matrix[:, 0].mean()), math.inf))
 
 
 def bin_width(turns: int) -> int:
@@ -40,7 +43,8 @@ def bin_width(turns: int) -> int:
 
 
 def binned(arm: Arm, values: np.ndarray, *, within: Range = AMOUNT) -> tuple[Point, ...]:
-    """The mean of a turn column in each bin of turns: first over an episode's known turns, then over episodes.
+    """The mean of a turn column in each bin of turns: first over an episode's known turns, then over episodes
+    (over each task's first, where tasks are the units).
 
     A point lies at the middle of its bin, counting turns from 1. Episodes that have no known turn in a bin are no
     part of its mean.
@@ -51,6 +55,6 @@ def binned(arm: Arm, values: np.ndarray, *, within: Range = AMOUNT) -> tuple[Poi
     width = bin_width(arm.world.turns)
     bins = int(turns.max()) // width + 1
     cell = arm.episode * bins + turns // width
-    means = group_means(values, cell, arm.n * bins)
+    means = group_means(values, cell, arm.n * bins).reshape(arm.n, bins)
     middles = [width * i + (min(width, max(1, arm.world.turns - width * i)) + 1) / 2 for i in range(bins)]
-    return band(means.reshape(arm.n, bins), middles, within=within)
+    return band(np.apply_along_axis(arm.by_unit, 0, means), middles, within=within)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
@@ -10,7 +12,7 @@ import msgspec
 import numpy as np
 
 from athanor.analysis.arms import BASELINES, Arm, arms_of
-from athanor.analysis.intervals import AMOUNT, LEVEL, SHARE, Interval, Range, difference, mean, wilson
+from athanor.analysis.intervals import AMOUNT, LEVEL, SHARE, Interval, Range, difference, mean
 from athanor.analysis.tables import Run
 from athanor.core.disk import write_atomically
 from athanor.core.records import Estimate
@@ -21,6 +23,8 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 """Why an answer was invalid, as the verifier says it."""
 
 FINAL = "final inventory"
+UNFINISHED = "episodes not finished"
+CUT = "share of answers cut at the token bound"
 
 LEVEL_TEXT = f"{LEVEL:.0%}"
 
@@ -29,8 +33,9 @@ def estimates(runs: Sequence[Run]) -> tuple[Estimate, ...]:
     """Every estimate of every run, grouped by arm (`arms_of` says how arms are named and worlds told apart).
 
     `n` counts kept episodes and `excluded` the others that ended: in an error, or without a turn in which the
-    measure is known. Episodes still being played are neither. The value's own unit is in the name; `unit` is what
-    `n` counts.
+    measure is known. Episodes still being played are neither; how many there are is an estimate of its own. Where
+    several tasks were played and some more than once, `n` counts tasks, each the mean of its episodes (`excluded`
+    still counts episodes). The value's own unit is in the name; `unit` is what `n` counts.
     """
     return estimates_of(arms_of(runs))
 
@@ -52,11 +57,13 @@ def lines_of(found: Sequence[Estimate]) -> bytes:
 
 def _measures(arm: Arm) -> Iterator[Estimate]:
     """The arm's own estimates. What a model takes is left out where none was asked, differences where none can be."""
-    yield _mean(arm, FINAL, arm.episodes("inventory"))
+    if arm.unfinished:
+        yield _count(arm, UNFINISHED, arm.unfinished)
+    start = arm.by_unit(arm.episodes("start"))
+    yield _mean(arm, FINAL, arm.episodes("inventory"), within=(float(start.mean()) if len(start) else 0.0, math.inf))
     yield _mean(arm, "discoveries", arm.episodes("return"))
     if arm.world.split != "open":
-        made = int(arm.episodes("passed").sum())
-        yield _estimate(arm, "share of episodes that made the goal", wilson(made, arm.n), arm.errors)
+        yield _mean(arm, "share of episodes that made the goal", arm.episodes("passed"), within=SHARE)
     for name, values in share_columns(arm).items():
         yield _mean(arm, name, arm.by_episode(values), within=SHARE)
     for name, values in spending_columns(arm).items():
@@ -70,12 +77,14 @@ def share_columns(arm: Arm) -> dict[str, np.ndarray]:
     category = {name: arm.turns_with("category", name) for name in CATEGORIES}
     fresh = arm.turns_with("category", "success-new", "failure-new") == 1
     foreign = np.maximum(arm.turns_with("cause", "unowned"), arm.turns_with("foreign", "unowned"))
+    asked = {CUT: np.where(np.isnan(arm.turns("attempts")), np.nan, arm.turns_with("finish", "length"))}
     return {
         **{f"share {name}": values for name, values in category.items()},
         **{f"share invalid: {cause}": arm.turns_with("cause", cause) for cause in CAUSES},
         "share of repeated pairs among read": arm.turns("repeated"),
         "share of successes among new pairs": np.where(fresh, category["success-new"], np.nan),
         "share naming an element not owned": foreign,
+        **(asked if arm.asked else {}),
     }
 
 
@@ -96,16 +105,25 @@ def spending_columns(arm: Arm) -> dict[str, np.ndarray]:
 
 
 def _mean(arm: Arm, name: str, by_episode: np.ndarray, *, within: Range = AMOUNT) -> Estimate:
-    known = by_episode[~np.isnan(by_episode)]
-    interval = mean(known.tolist(), within=within)
-    return _estimate(arm, name, interval, arm.errors + arm.n - len(known))
+    units = arm.by_unit(by_episode)
+    known = units[~np.isnan(units)]
+    over = arm.units if arm.units == "episodes" else f"{arm.units}, each the mean of its episodes"
+    interval = mean(known.tolist(), within=within, unit=over)
+    return _estimate(arm, name, interval, arm.errors + int(np.isnan(by_episode).sum()))
 
 
-def _estimate(arm: Arm, name: str, interval: Interval, excluded: int) -> Estimate:
+def _estimate(arm: Arm, name: str, interval: Interval, excluded: int, unit: str = "") -> Estimate:
     return Estimate(
         name=name, value=interval.value, low=interval.low, high=interval.high,
-        level=None if interval.low is None else interval.level, n=interval.n, unit="episodes",
+        level=None if interval.low is None else interval.level, n=interval.n, unit=unit or arm.units,
         method=interval.method, excluded=excluded, group=arm.name,
+    )  # fmt: skip
+
+
+def _count(arm: Arm, name: str, value: int) -> Estimate:
+    return Estimate(
+        name=name, value=value, low=None, high=None, level=None, n=arm.run.episodes.num_rows, unit="episodes",
+        method="count of the episodes begun", group=arm.name,
     )  # fmt: skip
 
 
@@ -117,21 +135,34 @@ def _total_cost(arm: Arm) -> Estimate:
     method = "sum over all turns stored, those of failed and unfinished episodes included"
     value = sum(cost.drop_null().to_pylist()) if asked and not unknown else None
     if unknown:
-        method = f"the cost of {unknown} of {asked} turns is unknown; no sum is given"
+        method = f"the cost of {unknown} of {asked} turns is unknown, so no sum is given: {_unpriced(arm)}"
     return Estimate(
         name="cost in total", value=value, low=None, high=None, level=None, n=arm.run.episodes.num_rows,
         unit="episodes", method=method, excluded=0, group=arm.name,
     )  # fmt: skip
 
 
+def _unpriced(arm: Arm) -> str:
+    """Why a turn has no cost, as the manifest has it."""
+    manifest = arm.run.manifest
+    if manifest.config.get("backend") != "openai":
+        return "the model was not asked over HTTP, and only then are there prices"
+    prices = manifest.execution.get("http") or {}
+    if prices.get("price_prompt") is None or prices.get("price_completion") is None:
+        return "no prices were set; pass --http.price-prompt and --http.price-completion when playing"
+    return "the server did not tell its tokens"
+
+
 def _differences(arm: Arm, arms: Sequence[Arm]) -> Iterator[Estimate]:
     """Final inventory against every baseline of the same world; baselines are not compared with each other."""
     if arm.baseline or not arm.n:
         return
-    ours = arm.episodes("inventory")
+    ours = arm.by_unit(arm.episodes("inventory"))
     for other, name in baselines_of(arm, arms):
-        interval = difference(ours.tolist(), other.episodes("inventory").tolist())
-        yield _estimate(arm, f"{FINAL} minus {name}", interval, arm.errors + other.errors)
+        theirs = other.by_unit(other.episodes("inventory"))
+        unit = arm.units if arm.units == other.units else "episodes or tasks"
+        interval = difference(ours.tolist(), theirs.tolist(), unit=unit)
+        yield _estimate(arm, f"{FINAL} minus {name}", interval, arm.errors + other.errors, unit)
 
 
 def baselines_of(arm: Arm, arms: Sequence[Arm]) -> list[tuple[Arm, str]]:
@@ -146,6 +177,8 @@ def decimals(name: str, value: float) -> str:
     """A value as text, as exactly as its name warrants: shares in percent, seconds to the millisecond."""
     if name.startswith("share"):
         return f"{100 * value:.1f}%"
+    if name == UNFINISHED:
+        return f"{value:.0f}"
     if name.startswith("seconds"):
         return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
     if name.startswith("kappa"):
@@ -160,9 +193,9 @@ def _three_digits(value: float) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """An interval as text, `unknown` when there is none."""
+    """An interval as text; `unknown` when there is none, and nothing for a sum or a count, which have none."""
     if estimate.low is None or estimate.high is None:
-        return "unknown"
+        return "" if estimate.method.startswith(("sum", "count")) else "unknown"
     return f"[{decimals(estimate.name, estimate.low)}, {decimals(estimate.name, estimate.high)}]"
 
 
@@ -172,21 +205,42 @@ def value_text(estimate: Estimate) -> str:
 
 
 def table_text(found: Sequence[Estimate]) -> str:
-    """The estimates as an aligned table in plain text, an arm after the other; lines end without blanks."""
-    head = ("", "value", f"{LEVEL_TEXT} interval", "episodes", "excluded")
+    """The estimates as an aligned table in plain text, an arm after the other; lines end without blanks.
+
+    Below an arm's rows stands why a value or an interval is unknown.
+    """
     lines: list[str] = []
     for group in dict.fromkeys(estimate.group for estimate in found):
         mine = [e for e in found if e.group == group]
-        if all(e.value is None for e in mine):
-            lines += ["", _printable(group), f"  no episode has ended whole; {mine[0].excluded} ended in an error"]
-            continue
-        rows = [(e.name, value_text(e), interval_text(e), str(e.n), str(e.excluded)) for e in mine]
-        widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+        unfinished = sum(int(e.value or 0) for e in mine if e.name == UNFINISHED)
         lines += ["", _printable(group)]
-        for row in (head, *rows):
-            cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-            lines.append("  " + "  ".join(cells).rstrip())
+        if all(e.value is None for e in mine if e.name != UNFINISHED):
+            errors = max(e.excluded for e in mine)
+            lines.append(f"  no episode has ended whole: {errors} ended in an error, {unfinished} not finished")
+            continue
+        lines += [*_rows_text(mine), *_unknowns_text(mine)]
     return "\n".join(lines[1:]) + "\n" if lines else "no run was given\n"
+
+
+def _rows_text(mine: Sequence[Estimate]) -> Iterator[str]:
+    units = {e.unit for e in mine}
+    head = ("", "value", f"{LEVEL_TEXT} interval", units.pop() if len(units) == 1 else "n", "excluded")
+    rows = [(e.name, value_text(e), interval_text(e), str(e.n), str(e.excluded)) for e in mine]
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+        yield "  " + "  ".join(cells).rstrip()
+
+
+def _unknowns_text(mine: Sequence[Estimate]) -> Iterator[str]:
+    """Why something is unknown, the names of the same reason together."""
+    names: dict[str, list[str]] = {}
+    for e in mine:
+        if "unknown" in (value_text(e), interval_text(e)):
+            names.setdefault(e.method, []).append(e.name)
+    for method, those in names.items():
+        said = f"unknown: {', '.join(those)} ({method})"
+        yield from textwrap.wrap(said, 110, initial_indent="  ", subsequent_indent="    ")
 
 
 def _printable(text: str) -> str:

@@ -1,4 +1,7 @@
-"""How sure a mean, a share or a difference is. An interval that cannot be given is None, never NaN or zero width."""
+"""How sure a mean, a share or a difference is. An interval that cannot be given is None, never NaN or zero width.
+
+`docs/intervals.md` says which interval is used where, and how often each holds what it should.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,17 @@ LEVEL = 0.95
 
 
 Range = tuple[float, float]
-"""The least and the greatest value that a mean can have."""
+"""The least and the greatest value that a unit, and so a mean, can have."""
 
 ANY: Range = (-math.inf, math.inf)
 AMOUNT: Range = (0.0, math.inf)
 SHARE: Range = (0.0, 1.0)
-CLIPPED = {AMOUNT: ", clipped at 0", SHARE: ", clipped to [0, 1]"}
+
+BOUNDED = "Gaffke's bound in its beta form"
+"""What the interval of a bounded mean is called in `method`."""
+
+SAME = 1e-12
+"""Values that differ by less than this part of the largest are the same: rounding parts the means of equal values."""
 
 
 class Interval(Record, kw_only=True):
@@ -35,7 +43,7 @@ class Interval(Record, kw_only=True):
 
 
 class Point(Record, kw_only=True):
-    """One point of a curve: the value at a turn, its interval, and the episodes behind it."""
+    """One point of a curve: the value at a turn, its interval, and the independent units behind it."""
 
     at: float
     value: float
@@ -50,83 +58,127 @@ def t_quantile(df: float, level: float = LEVEL) -> float:
 
 
 def mean(values: Sequence[float], *, within: Range = ANY, level: float = LEVEL, unit: str = "episodes") -> Interval:
-    """The mean over independent units with its Student t interval, clipped to what the mean can be.
+    """The mean over independent units with its interval.
 
-    Without a value everything is None; with one there is a value and no interval. Values that are all the same
-    give an interval equal to the value.
+    Bounded on both sides (`within`), the interval is `bounds`, which needs no spread. Otherwise it is Student's t,
+    clipped to what the mean can be; of values that are all the same the spread is unknown, and so is the interval.
+    Without a value everything is None; with one there is a value and no interval.
 
     >>> mean([1.0, 2.0, 3.0]).value
     2.0
     """
     n = len(values)
-    method = f"mean, Student t over {unit}" + CLIPPED.get(within, "")
-    if n < 2:
-        why = f"mean over {unit}, no interval from {'one' if n else 'none'}"
-        return Interval(value=float(values[0]) if n else None, low=None, high=None, level=level, n=n, method=why)
-    if all(value == values[0] for value in values):
-        same = float(values[0])
-        method += "; the same in all, so without width"
-        return Interval(value=same, low=same, high=same, level=level, n=n, method=method)
+    if not n:
+        return Interval(value=None, low=None, high=None, level=level, n=0, method=f"mean over {unit}: known for none")
     array = np.asarray(values, dtype=float)
     centre = float(array.mean())
-    half = t_quantile(n - 1, level) * float(array.std(ddof=1)) / math.sqrt(n)
-    low, high = max(within[0], centre - half), min(within[1], centre + half)
-    return Interval(value=centre, low=low, high=high, level=level, n=n, method=method)
+    low, high = (float(end[0]) for end in _ends(array[:, None], within, level))
+    if math.isnan(low):
+        why = "one" if n == 1 else f"the same in all {n}, so its spread is unknown"
+        method = f"mean over {unit}, no interval: {why}"
+        return Interval(value=centre, low=None, high=None, level=level, n=n, method=method)
+    kind = BOUNDED if _bounded(within) else "Student t"
+    clipped = f", clipped at {within[0]:.3g}" if kind == "Student t" and math.isfinite(within[0]) else ""
+    return Interval(
+        value=centre, low=low, high=high, level=level, n=n, method=f"mean over {unit}, {kind}{clipped}"
+    )  # fmt: skip
 
 
-def difference(ours: Sequence[float], theirs: Sequence[float], *, level: float = LEVEL) -> Interval:
+def bounds(matrix: np.ndarray, within: Range = SHARE, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """The interval of the mean of each column of bounded values, valid for few units and whatever their distribution.
+
+    `matrix`: Float["units columns"], NaN where unknown, each column with a known row. Gaffke's bound (2005;
+    Learned-Miller and Thomas, arXiv:1905.06208): the upper limit is a quantile of the mean of the values and the
+    greatest possible one under uniform Dirichlet weights, the lower limit its mirror image. Where the values are all
+    0 or 1 it is Clopper and Pearson's interval, to which the case of yes-or-no units comes down. The weighted mean's
+    distribution is taken as a beta distribution on the span of its values with the right mean and variance, which is
+    exact where there are two distinct values.
+    """
+    scaled = (matrix - within[0]) / (within[1] - within[0])
+    low, high = 1 - _upper(1 - scaled, level), _upper(scaled, level)
+    return within[0] + low * (within[1] - within[0]), within[0] + high * (within[1] - within[0])
+
+
+def _upper(shares: np.ndarray, level: float) -> np.ndarray:
+    """The upper limit of each column of values between 0 and 1."""
+    least = np.nanmin(shares, axis=0)
+    span = np.where(least < 1, 1 - least, 1.0)
+    lifted = (shares - least) / span  # the least is 0 and the greatest possible 1, which joins them
+    n = (~np.isnan(lifted)).sum(axis=0)
+    centre = (np.nansum(lifted, axis=0) + 1) / (n + 1)
+    squares = np.nansum((lifted - centre) ** 2, axis=0) + (1 - centre) ** 2
+    size = centre * (1 - centre) * (n + 1) * (n + 2) / squares - 1
+    quantile = special.betaincinv(centre * size, (1 - centre) * size, 0.5 + level / 2)
+    return np.where(least < 1, least + span * quantile, 1.0)
+
+
+def _bounded(within: Range) -> bool:
+    return math.isfinite(within[0]) and math.isfinite(within[1])
+
+
+def _ends(matrix: np.ndarray, within: Range, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of each column's interval, NaN where there is none; each column has a known row."""
+    n = (~np.isnan(matrix)).sum(axis=0)
+    if _bounded(within):
+        low, high = bounds(matrix, within, level)
+        return np.where(n > 1, low, np.nan), np.where(n > 1, high, np.nan)
+    centre = np.nansum(matrix, axis=0) / n
+    df = np.maximum(n - 1, 1)
+    spread = np.nansum((matrix - centre) ** 2, axis=0) / df
+    half = special.stdtrit(df, 0.5 + level / 2) * np.sqrt(spread / n)
+    apart = np.nanmax(matrix, axis=0) - np.nanmin(matrix, axis=0) > SAME * np.nanmax(np.abs(matrix), axis=0)
+    half = np.where((n > 1) & apart, half, np.nan)
+    return np.maximum(centre - half, within[0]), np.minimum(centre + half, within[1])
+
+
+def difference(
+    ours: Sequence[float], theirs: Sequence[float], *, level: float = LEVEL, unit: str = "episodes"
+) -> Interval:
     """The difference of two means, ours minus theirs, with Welch's interval (unequal variances).
 
-    With a side of one unit there is no interval. Welch, Biometrika 34, 1947; degrees of freedom by Satterthwaite.
+    Values that are all the same do not tell their spread: a side of such takes over the other's, with the degrees of
+    freedom of the smaller side, the fewest that Satterthwaite's formula can give. Where both sides are such, or one
+    has a single unit, there is no interval. Welch, Biometrika 34, 1947; degrees of freedom by Satterthwaite.
     """
     n = len(ours) + len(theirs)
     if not len(ours) or not len(theirs):
-        return Interval(
-            value=None, low=None, high=None, level=level, n=n, method="difference of means, a side is empty"
-        )
-    centre = float(np.mean(ours) - np.mean(theirs))
-    if min(len(ours), len(theirs)) < 2:
-        why = "difference of means, no interval from one episode on a side"
+        why = "difference of means, a side is empty"
+        return Interval(value=None, low=None, high=None, level=level, n=n, method=why)
+    sides = [np.asarray(side, dtype=float) for side in (ours, theirs)]
+    centre = float(sides[0].mean() - sides[1].mean())
+    same = [float(np.ptp(side)) <= SAME * float(np.abs(side).max()) for side in sides]
+    if min(map(len, sides)) < 2 or all(same):
+        why = f"one of the {unit} on a side" if min(map(len, sides)) < 2 else f"each side the same in all {unit}"
+        why = f"difference of means, no interval: {why}"
         return Interval(value=centre, low=None, high=None, level=level, n=n, method=why)
-    method = "difference of means, Welch t over episodes"
-    a, b = (float(np.var(side, ddof=1)) / len(side) for side in (ours, theirs))
-    if a + b == 0:
-        return Interval(value=centre, low=centre, high=centre, level=level, n=n, method=method)
-    df = (a + b) ** 2 / (a * a / (len(ours) - 1) + b * b / (len(theirs) - 1))
-    half = t_quantile(df, level) * math.sqrt(a + b)
+    method = f"difference of means, Welch t over {unit}"
+    spreads = [float(side.var(ddof=1)) for side in sides]
+    if any(same):
+        spreads = [max(spreads)] * 2
+        method += f"; a side is the same in all {unit}, its spread taken from the other, df of the smaller side"
+    a, b = (spread / len(side) for spread, side in zip(spreads, sides, strict=True))
+    df = (a + b) ** 2 / sum(part**2 / (len(side) - 1) for part, side in zip((a, b), sides, strict=True))
+    half = t_quantile(min(map(len, sides)) - 1 if any(same) else df, level) * math.sqrt(a + b)
     return Interval(value=centre, low=centre - half, high=centre + half, level=level, n=n, method=method)
 
 
-def wilson(passed: int, n: int, *, level: float = LEVEL) -> Interval:
-    """The share of `n` independent yes-or-no units with Wilson's score interval (JASA 22, 1927)."""
-    method = "share of episodes, Wilson score"
-    if n == 0:
-        return Interval(value=None, low=None, high=None, level=level, n=0, method=method)
-    z, share = float(special.ndtri(0.5 + level / 2)), passed / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low, high = (0.0 if passed == 0 else centre - half), (1.0 if passed == n else centre + half)
-    return Interval(value=share, low=low, high=high, level=level, n=n, method=method)
-
-
 def band(matrix: np.ndarray, at: Sequence[float], *, within: Range = ANY, level: float = LEVEL) -> tuple[Point, ...]:
-    """The mean of each column over its known rows with the Student t interval, as the points of a curve.
+    """The mean of each column over its known rows with the interval that `mean` gives it, as the points of a curve.
 
-    `matrix`: Float["episodes turns"], NaN where unknown. `at`: where each column lies on the axis of turns. Columns
-    without a known row give no point; with one known row the point has no interval.
+    `matrix`: Float["units turns"], NaN where unknown. `at`: where each column lies on the axis of turns. Columns
+    without a known row give no point.
     """
-    known = ~np.isnan(matrix)
-    n = known.sum(axis=0)
-    filled = np.where(known, matrix, 0.0)
-    centre = filled.sum(axis=0) / np.maximum(n, 1)
-    squares = np.where(known, (filled - centre) ** 2, 0.0).sum(axis=0)
-    df = np.maximum(n - 1, 1)
-    half = special.stdtrit(df, 0.5 + level / 2) * np.sqrt(squares / df / np.maximum(n, 1))
-    low, high = np.maximum(centre - half, within[0]), np.minimum(centre + half, within[1])
+    some = np.flatnonzero((~np.isnan(matrix)).any(axis=0))
+    known = matrix[:, some]
+    n = (~np.isnan(known)).sum(axis=0)
+    if not len(some):
+        return ()
+    centre = np.nansum(known, axis=0) / n
+    low, high = _ends(known, within, level)
     return tuple(
         Point(
-            at=float(at[i]), value=float(centre[i]), n=int(n[i]),
-            low=float(low[i]) if n[i] > 1 else None, high=float(high[i]) if n[i] > 1 else None,
+            at=float(at[int(column)]), value=float(centre[i]), n=int(n[i]),
+            low=None if np.isnan(low[i]) else float(low[i]), high=None if np.isnan(high[i]) else float(high[i]),
         )
-        for i in range(matrix.shape[1]) if n[i]
+        for i, column in enumerate(some)
     )  # fmt: skip

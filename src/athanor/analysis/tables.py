@@ -38,11 +38,12 @@ TURNS = pa.schema([
     ("seconds", pa.float64()),
     ("cost", pa.float64()),
     ("attempts", pa.int32()),
+    ("finish", pa.string()),
 ])  # fmt: skip
 """Columns of the turn table. `first` and `second` are null when no pair could be read, `inventory` (elements owned
 after the turn) when the episode has not ended and its start is not stored, and what a completion says when no model
 was asked or it did not say. `repeated`: the same unordered pair was read in an earlier turn of the episode, whatever
-came of it. `seconds` is the whole turn's."""
+came of it. `seconds` is the whole turn's. `finish`: how the answer ended, `length` where the token bound cut it."""
 
 EPISODES = pa.schema([
     ("episode", pa.string()),
@@ -167,8 +168,8 @@ def _spent(completion: Completion | None) -> tuple[int | None, ...]:
     )  # fmt: skip
 
 
-def _asked(completion: Completion | None) -> tuple[float | None, int | None]:
-    return (None, None) if completion is None else (completion.cost, completion.attempts)
+def _asked(completion: Completion | None) -> tuple[float | int | str | None, ...]:
+    return (None, None, None) if completion is None else (completion.cost, completion.attempts, completion.finish)
 
 
 def _start_of(line: EpisodeLine | None) -> int | None:

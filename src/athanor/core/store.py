@@ -184,7 +184,7 @@ class RunFolder(Generic[A]):
         except OSError as error:
             self._failed = cannot("write", self.path, error, again=_RESUME, elsewhere=f"make it writable and {_RESUME}")
             with suppress(OSError):  # where even that fails, the next resume cuts it off
-                _drop_torn_line(self._files[which])
+                drop_torn_line(self._files[which])
             raise StoreError(self._failed) from error
 
     def close(self) -> None:

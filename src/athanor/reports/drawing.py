@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 import vl_convert
 
 from athanor.analysis.arms import Arm, World
@@ -23,11 +24,15 @@ Spec = dict[str, Any]
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 WIDTH = 900
 """Pixels of a figure, labels included."""
-LABEL = 38
+LABEL = 44
 """Characters of an arm's name in a figure, at most."""
+LINE = 24
+"""Characters of a name's line at the end of a curve, if it can be broken there."""
+CROWD = 6
+"""Arms compared in one panel, at most: as many as there are colours. More are shown in further panels."""
 
-# Okabe and Ito's palette without its yellow, which is too light for lines and letters on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B0578D", "#B87A00", "#2C8FC9")
+# Okabe and Ito's palette without its yellow and sky blue, which are too light for lines and letters on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B0578D", "#B87A00", "#111111")
 DASHES = ((1, 0), (7, 3), (2, 2), (9, 2, 2, 2))
 BASELINE_STYLES = {
     "random": ("#8A8A8A", (1, 0)),
@@ -65,15 +70,18 @@ class Line:
 def styles_of(arms: Sequence[Arm]) -> dict[str, Style]:
     """A style for each arm's name: colours for those compared (then dashes too), greys for the baselines.
 
-    Arms of the same label in different worlds have the same colour.
+    Arms of the same label in different worlds have the same colour. What all compared names begin with is left out
+    where a name would have to be cut (`shared_start` says what it is); a name still too long loses its middle.
     """
+    start = shared_start(arms)
     found: dict[str, Style] = {}
     places: dict[str, int] = {}
     labels: set[tuple[World, str]] = set()
     for arm in arms:
-        label = one_line(arm.short, LABEL)
+        name = arm.short if arm.baseline else arm.short.removeprefix(start)
+        label = shortened(name, LABEL)
         if (arm.world, label) in labels:  # names that differ only where they were cut
-            label = f"{one_line(arm.short, LABEL - 5)} #{len(labels) + 1}"
+            label = f"{shortened(name, LABEL - 5)} #{len(labels) + 1}"
         labels.add((arm.world, label))
         if arm.baseline:
             colour, dash = BASELINE_STYLES[arm.baseline]
@@ -82,6 +90,37 @@ def styles_of(arms: Sequence[Arm]) -> dict[str, Style]:
             colour, dash = COLOURS[place % len(COLOURS)], DASHES[place // len(COLOURS) % len(DASHES)]
         found[arm.name] = Style(name=arm.name, label=label, colour=colour, dash=dash, muted=arm.baseline is not None)
     return found
+
+
+def shared_start(arms: Sequence[Arm]) -> str:
+    """What all compared names begin with, up to a comma, where one of them is too long for a figure; else nothing."""
+    names = list(dict.fromkeys(arm.short for arm in arms if not arm.baseline))
+    if len(names) < 2 or max(map(len, names)) <= LABEL:
+        return ""
+    parts = [name.split(", ") for name in names]
+    room = min(map(len, parts)) - 1  # something is left of each
+    same = next((i for i in range(room) if len({part[i] for part in parts}) > 1), room)
+    return "".join(f"{part}, " for part in parts[0][:same])
+
+
+def shortened(text: str, limit: int) -> str:
+    """Text on one line of at most `limit` characters; what is too long loses its middle, for ends tell names apart.
+
+    >>> shortened("one, two, three, four", 13)
+    'one, t…, four'
+    """
+    line = one_line(text, max(limit, len(text)))
+    return line if len(line) <= limit else f"{line[: limit // 2]}…{line[len(line) - (limit - limit // 2 - 1) :]}"
+
+
+def crowds(arms: Sequence[Arm]) -> list[list[Arm]]:
+    """The arms of a world in groups small enough for one panel, the baselines in each of them."""
+    compared = [arm for arm in arms if not arm.baseline]
+    panels = max(1, -(-len(compared) // CROWD))
+    size = -(-len(compared) // panels)
+    return [
+        [*compared[i * size : (i + 1) * size], *(arm for arm in arms if arm.baseline)] for i in range(panels)
+    ]  # fmt: skip
 
 
 def panel(
@@ -103,10 +142,7 @@ def panel(
     }  # fmt: skip
     ordered = sorted(lines, key=lambda line: not line.style.muted)
     layers: list[Spec] = [{"data": {"values": []}, "mark": "line", "encoding": {"x": x, "y": y}}]  # axes without lines
-    crowd = sum(not line.style.muted for line in lines)
-    layers += [_band(line, x, y, fade=min(1.0, 4 / max(1, crowd))) for line in ordered] + [
-        _curve(line, x, y, marks) for line in ordered
-    ]
+    layers += [_band(line, x, y) for line in ordered] + [_curve(line, x, y, marks) for line in ordered]
     if labels:
         layers += _end_labels([line for line in ordered if line.left_at is None], top, width, height)
         layers += [_exit_label(line, turns, width) for line in ordered if line.left_at is not None]
@@ -114,17 +150,27 @@ def panel(
     return {"layer": layers, "width": width, "height": height, "title": head}
 
 
-def _band(line: Line, x: Spec, y: Spec, *, fade: float) -> Spec:
-    """The interval of a curve as an area, the fainter the more curves there are; cut off at the top of the panel.
+def _band(line: Line, x: Spec, y: Spec) -> Spec:
+    """The interval of a curve as an area, in pieces where it is unknown in between; cut off at the top of the panel.
 
     The values are cut, not the drawing: a clip path would get a name that is not unique on a page of several figures.
     """
     top = y["scale"]["domain"][1]
-    points = [(p.at, p.low, p.high) for p in line.points if p.low is not None and p.high is not None and p.low <= top]
-    rows = [{"at": at, "value": low, "high": min(high, top)} for at, low, high in points]
-    opacity = fade * (0.12 if line.style.muted else 0.22)
+    rows: list[Spec] = []
+    piece = 0
+    for p in line.points:
+        if p.low is None or p.high is None or p.low > top:
+            piece += 1
+        else:
+            rows.append({"at": p.at, "value": p.low, "high": min(p.high, top), "piece": piece})
+    opacity = 0.16 if line.style.muted else 0.2
+    apart = {"field": "piece", "type": "nominal"}
     mark = {"type": "area", "color": line.style.colour, "opacity": opacity}
-    return {"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}
+    return {
+        "data": {"values": rows},
+        "mark": mark,
+        "encoding": {"x": x, "y": y, "y2": {"field": "high"}, "detail": apart},
+    }
 
 
 def _curve(line: Line, x: Spec, y: Spec, marks: bool) -> Spec:
@@ -139,14 +185,35 @@ def _curve(line: Line, x: Spec, y: Spec, marks: bool) -> Spec:
 
 
 def _end_labels(lines: Sequence[Line], top: float, width: int, height: int) -> list[Spec]:
-    """Each curve's name and last value to the right of the panel, with a hair line from the curve's end."""
+    """Each curve's last value and name to the right of the panel, with a hair line and a piece of its own line."""
     ends = [height * (1 - min(line.last, top) / top) for line in lines]
+    said = [broken(f"{line.last:.1f} {line.style.label}") for line in lines]
+    tall = [14.0 * len(text) + 2 for text in said]
     layers: list[Spec] = []
-    for line, end, place in zip(lines, ends, dodge(ends, gap=15, length=height), strict=True):
-        layers.append(stroke((width + 2, width + 14), (end, place), line.style.colour, 0.8))
-        said = f"{line.style.label}: {line.last:.1f}"
-        layers.append(writing(said, width + 18, place, line.style.colour, bold=not line.style.muted))
+    for line, text, end, place in zip(lines, said, ends, dodge(ends, gaps=tall, length=height), strict=True):
+        thick = 1.4 if line.style.muted else 2.4
+        layers.append(stroke((width + 2, width + 12), (end, place), line.style.colour, 0.8))
+        layers.append(stroke((width + 14, width + 40), (place, place), line.style.colour, thick, line.style.dash))
+        for i, words in enumerate(text):
+            y = place + 14 * (i - (len(text) - 1) / 2)
+            layers.append(writing(words, width + 45, y, line.style.colour, bold=not line.style.muted))
     return layers
+
+
+def broken(text: str) -> tuple[str, ...]:
+    """A name on one line or on two, broken after a comma (or a blank) so that both are about as long.
+
+    >>> broken("smollm2-135m-instruct, T=0.7, constrained")
+    ('smollm2-135m-instruct,', 'T=0.7, constrained')
+    """
+    if len(text) <= LINE:
+        return (text,)
+    ends = [i + 1 for i, c in enumerate(text) if c == " " and text[i - 1] == ","]
+    ends = ends or [i + 1 for i, c in enumerate(text) if c == " " and i > 6]
+    if not ends:
+        return (text,)
+    end = min(ends, key=lambda i: max(i, len(text) - i))
+    return (text[:end].strip(), text[end:].strip())
 
 
 def _exit_label(line: Line, turns: int, width: int) -> Spec:
@@ -177,28 +244,36 @@ def writing(
     return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": x}, "y": {"value": y}}}
 
 
-def dodge(places: Sequence[float], *, gap: float, length: float) -> list[float]:
-    """The places moved as little as needed so that neighbours are `gap` apart and, if they fit, all within the length.
+def dodge(places: Sequence[float], *, gaps: Sequence[float], length: float) -> list[float]:
+    """The places moved so that things as tall as `gaps` do not overlap and, if they fit, have centres in the length.
 
-    >>> dodge([10, 10], gap=10, length=100)
+    >>> dodge([10, 10], gaps=[10, 10], length=100)
     [5.0, 15.0]
     """
     order = sorted(range(len(places)), key=lambda i: places[i])
-    clusters: list[list[float]] = []  # [centre, members]
+    clusters: list[list[float]] = []  # [centre, height, members]
     for i in order:
-        clusters.append([places[i], 1])
-        while len(clusters) > 1 and clusters[-1][0] - clusters[-2][0] < gap * (clusters[-1][1] + clusters[-2][1]) / 2:
-            (a, n), (b, m) = clusters[-2:]
-            clusters[-2:] = [[(a * n + b * m) / (n + m), n + m]]
-    placed = [centre + gap * (k - (n - 1) / 2) for centre, n in clusters for k in range(int(n))]
-    if placed and gap * (len(placed) - 1) <= length:
-        for k in range(len(placed)):
-            placed[k] = max(placed[k], gap * k)
-        for k in reversed(range(len(placed))):
-            placed[k] = min(placed[k], length - gap * (len(placed) - 1 - k))
+        clusters.append([places[i], gaps[i], 1])
+        while len(clusters) > 1 and clusters[-1][0] - clusters[-2][0] < (clusters[-1][1] + clusters[-2][1]) / 2:
+            (a, tall, n), (b, other, m) = clusters[-2:]
+            clusters[-2:] = [[(a * n + b * m) / (n + m), tall + other, n + m]]
+    tops: list[float] = []
+    waiting = iter(order)
+    for centre, tall, n in clusters:
+        top = centre - tall / 2
+        for _ in range(int(n)):
+            tops.append(top)
+            top += gaps[next(waiting)]
+    sizes = [gaps[i] for i in order]
+    if sum(sizes) <= length + max(sizes, default=0.0):  # the outermost may reach over the ends by half their height
+        before = np.concatenate([[0.0], np.cumsum(sizes)[:-1]]) if sizes else np.zeros(0)
+        after = np.cumsum(sizes[::-1])[::-1]
+        over = max(sizes, default=0.0) / 2
+        for k, (used, left) in enumerate(zip(before, after, strict=True)):
+            tops[k] = min(max(tops[k], used - over), length + over - left)
     found = [0.0] * len(places)
-    for i, place in zip(order, placed, strict=True):
-        found[i] = float(place)
+    for i, top in zip(order, tops, strict=True):
+        found[i] = float(top + gaps[i] / 2)
     return found
 
 

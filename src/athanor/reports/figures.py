@@ -13,7 +13,21 @@ from athanor.analysis.curves import bin_width, binned, inventory_curve
 from athanor.analysis.exploration import LEVEL_TEXT, share_columns, spending_columns
 from athanor.analysis.intervals import SHARE, Point, mean
 from athanor.environments.alchemy import CATEGORIES
-from athanor.reports.drawing import LABEL, WIDTH, Line, Spec, Style, legend, panel, styles_of, to_png, to_svg, writing
+from athanor.reports.drawing import (
+    WIDTH,
+    Line,
+    Spec,
+    Style,
+    broken,
+    crowds,
+    legend,
+    panel,
+    shared_start,
+    styles_of,
+    to_png,
+    to_svg,
+    writing,
+)  # fmt: skip
 from athanor.reports.text import listed, one_line
 
 CATEGORY_COLOURS = ("#01665E", "#80CDC1", "#BF812D", "#DFC27D", "#6B6B6B")
@@ -77,17 +91,20 @@ def inventories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     for world, name, here in _by_world(arms):
         curves = {arm.name: inventory_curve(arm) for arm in here}
         top = _top([curves[arm.name] for arm in here if arm.baseline != "oracle"] or list(curves.values()))
-        lines = [_cut(styles[arm.name], curves[arm.name], top, arm.baseline == "oracle") for arm in here]
-        cut = cut or any(line.left_at is not None for line in lines)
-        room = max(len(line.style.label) + 6 for line in lines) * 6.2
-        charts.append(panel(
-            lines, title=name, y_title="elements owned", turns=max(1, world.turns), top=top,
-            width=int(max(300, WIDTH - 80 - room)), height=max(320, 16 * len(lines)), labels=True,
-        ))  # fmt: skip
+        width = (
+            WIDTH - 110 - int(6.3 * max(len(line) for arm in here for line in broken(f"0000 {styles[arm.name].label}")))
+        )
+        for part, crowd in _parts(here):
+            lines = [_cut(styles[arm.name], curves[arm.name], top, arm.baseline == "oracle") for arm in crowd]
+            cut = cut or any(line.left_at is not None for line in lines)
+            charts.append(panel(
+                lines, title=name + part, y_title="elements owned", turns=max(1, world.turns), top=top,
+                width=max(300, width), height=max(320, 32 * len(lines)), labels=True,
+            ))  # fmt: skip
     caption = (
         f"Elements owned after each turn, base elements and gifts included: mean over episodes with its {LEVEL_TEXT} "
-        "interval (Student t at each turn). Numbers at the right are means at the end. An episode that ended early "
-        f"keeps its last inventory. {_bandless(arms)}"
+        "interval (Student t at each turn; no band where all episodes are the same: then it is unknown). Numbers at "
+        f"the right are means at the end. An episode that ended early keeps its last inventory. {_named(arms)}"
     )
     if cut:
         caption += " The oracle knows the table and leaves the panel at the top, so that the others can be told apart."
@@ -112,11 +129,20 @@ def _cut(style: Style, points: tuple[Point, ...], top: float, cuttable: bool) ->
     return Line(style=style, points=(*points[:above], edge), left_at=b.at, last=points[-1].value)
 
 
-def _bandless(arms: Sequence[Arm]) -> str:
-    alone = [one_line(arm.name, LABEL) for arm in arms if arm.n == 1]
-    if not alone:
-        return ""
-    return f"No band: one episode only, interval unknown ({listed(alone)})."
+def _named(arms: Sequence[Arm], *, alone: bool = True) -> str:
+    """What the labels leave out, and which arms have no band."""
+    start = shared_start(arms)
+    said = [f"The names of the arms compared begin with “{one_line(start.strip(' ,'), 80)}”."] if start else []
+    single = [one_line(arm.name, 80) for arm in arms if arm.n == 1] if alone else []
+    if single:
+        said.append(f"No band: one episode only, interval unknown ({listed(single)}).")
+    return " ".join(said)
+
+
+def _parts(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
+    """The arms of a world in groups for one panel each, with what is said of the group beside the world's name."""
+    groups = crowds(arms)
+    return [(f" ({i} of {len(groups)})" if len(groups) > 1 else "", group) for i, group in enumerate(groups, 1)]
 
 
 def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
@@ -125,13 +151,13 @@ def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
         Style(name=c, label=c.replace("-", ", "), colour=colour, dash=(1, 0), muted=False)
         for c, colour in zip(CATEGORIES, CATEGORY_COLOURS, strict=True)
     ]
-    charts = [legend(keys, boxes=True, width=WIDTH - 260)]
+    charts = [legend(keys, boxes=True, width=WIDTH - 300)]
     for _, name, here in _by_world(arms):
         charts.append(_stacked([row for arm in here for row in _category_rows(arm, styles[arm.name].label)], name))
     caption = (
         "Share of turns in each behaviour category, mean over episodes; the table gives the intervals. Success: the "
         "pair makes something. New: it was not combined before in the episode. Invalid: no attempt could be made of "
-        "the answer. Shares from 5% are written out."
+        f"the answer. Shares from 5% are written out. {_named(arms, alone=False)}"
     )
     return _figure("categories", "What became of the turns", charts, caption)
 
@@ -139,7 +165,7 @@ def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
 def _stacked(rows: Sequence[Spec], title: str) -> Spec:
     """Bars from 0 to 1, an arm each, with the wider pieces' shares written on them."""
     arms = list(dict.fromkeys(row["arm"] for row in rows))
-    axis = {"labelLimit": 300, "labelFontSize": 12, "ticks": False, "domain": False, "labelPadding": 8}
+    axis = {"labelLimit": 320, "labelFontSize": 12, "ticks": False, "domain": False, "labelPadding": 8}
     y = {"field": "arm", "type": "nominal", "title": None, "sort": arms, "axis": axis}
     x = {
         "field": "low", "type": "quantitative", "title": "share of turns", "axis": {"format": ".0%"},
@@ -162,7 +188,7 @@ def _stacked(rows: Sequence[Spec], title: str) -> Spec:
             "color": {"field": "ink", "type": "nominal", "scale": None},
         },
     }  # fmt: skip
-    return {"layer": [bars, words], "width": WIDTH - 260, "height": 25 * len(arms), "title": title}
+    return {"layer": [bars, words], "width": WIDTH - 300, "height": 25 * len(arms), "title": title}
 
 
 def _category_rows(arm: Arm, label: str) -> list[Spec]:
@@ -185,19 +211,23 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     charts: list[Spec] = []
     for world, name, here in _by_world(arms):
         columns = {arm.name: share_columns(arm) for arm in here}
-        pair = [
-            _share_panel(title, world, [(styles[a.name], binned(a, columns[a.name][key], within=SHARE)) for a in here])
-            for title, key in REPEATS
-        ]
-        lines = max(len(one["title"]["subtitle"]) for one in pair)
-        for one in pair:
-            one["title"]["subtitle"] += [" "] * (lines - len(one["title"]["subtitle"]))
-        charts += [_heading(name, world), legend([styles[arm.name] for arm in here]), _beside(pair)]
+        curves = {
+            key: {arm.name: binned(arm, columns[arm.name][key], within=SHARE) for arm in here} for _, key in REPEATS
+        }
+        for part, crowd in _parts(here):
+            pair = [
+                _share_panel(title, world, [(styles[arm.name], curves[key][arm.name]) for arm in crowd])
+                for title, key in REPEATS
+            ]
+            lines = max(len(one["title"]["subtitle"]) for one in pair)
+            for one in pair:
+                one["title"]["subtitle"] += [" "] * (lines - len(one["title"]["subtitle"]))
+            charts += [_heading(name + part, world), legend([styles[arm.name] for arm in crowd]), _beside(pair)]
     caption = (
         "Left: of the answers in which a pair was read, how many named a pair read earlier in the episode. Right: of "
         f"all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with its {LEVEL_TEXT} "
-        "interval (Student t, clipped to between 0 and 1). Arms that have none at any turn are not drawn but named. "
-        f"{_bandless(arms)}"
+        "interval (Gaffke's bound). Arms that have none at any turn are not drawn but named. "
+        f"{_named(arms)}"
     )
     return _figure("repeats", "Repeats and invalid answers over time", charts, caption)
 
@@ -242,22 +272,29 @@ def spending(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure | None:
     """Tokens, seconds and cost a turn over time, for the arms in which a model was asked; None when there are none."""
     charts: list[Spec] = []
     for world, name, here in _by_world([arm for arm in arms if arm.asked]):
-        columns = {arm.name: spending_columns(arm) for arm in here}
-        panels: list[Spec] = []
-        for measure, unit in SPENDING:
-            curves = [(styles[arm.name], binned(arm, columns[arm.name][measure])) for arm in here]
-            curves = [(style, points) for style, points in curves if points]
-            if curves:
-                top = _top([points for _, points in curves]) or 1.0
-                panels.append(_small(measure.capitalize(), [], f"{unit} a turn", world, curves, top))
-        if panels:
-            grid = [_beside(panels[i : i + 2]) for i in range(0, len(panels), 2)]
-            charts += [_heading(name, world), legend([styles[arm.name] for arm in here]), *grid]
+        for part, crowd in _parts(here):
+            panels = _spending_panels(crowd, styles, world)
+            if panels:
+                grid = [_beside(panels[i : i + 2]) for i in range(0, len(panels), 2)]
+                charts += [_heading(name + part, world), legend([styles[arm.name] for arm in crowd]), *grid]
     if not charts:
         return None
     caption = (
         "What a turn took: mean over the turns of a tenth of an episode in which it is known, then over episodes, with "
         f"the {LEVEL_TEXT} interval (Student t). Newly evaluated: prompt tokens that did not come from a cache. "
-        f"Baselines ask no model. A measure that no turn tells is not drawn. {_bandless([a for a in arms if a.asked])}"
+        f"Baselines ask no model. A measure that no turn tells is not drawn. {_named([a for a in arms if a.asked])}"
     )
     return _figure("spending", "Tokens, seconds and cost over time", charts, caption)
+
+
+def _spending_panels(arms: Sequence[Arm], styles: Mapping[str, Style], world: World) -> list[Spec]:
+    """A panel for each measure that some turn tells."""
+    columns = {arm.name: spending_columns(arm) for arm in arms}
+    panels: list[Spec] = []
+    for measure, unit in SPENDING:
+        curves = [(styles[arm.name], binned(arm, columns[arm.name][measure])) for arm in arms]
+        curves = [(style, points) for style, points in curves if points]
+        if curves:
+            top = _top([points for _, points in curves]) or 1.0
+            panels.append(_small(measure.capitalize(), [], f"{unit} a turn", world, curves, top))
+    return panels

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from athanor.analysis.arms import Arm, world_names, worlds_of
-from athanor.analysis.exploration import CAUSES, FINAL, interval_text, value_text
+from athanor.analysis.exploration import CAUSES, CUT, FINAL, interval_text, value_text
 from athanor.core.records import Estimate
 from athanor.environments.alchemy import CATEGORIES
 from athanor.reports.text import one_line
@@ -20,6 +20,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
         ("successes among new", "share of successes among new pairs"),
         ("names one not owned", "share naming an element not owned"),
         *((f"invalid: {cause}", f"share invalid: {cause}") for cause in CAUSES),
+        ("cut at the token bound", CUT),
     ),
     "spending": (
         ("prompt tokens", "prompt tokens per turn"),
@@ -35,14 +36,19 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 """For the table under each figure: heading and name of the estimate. Under the inventory the differences follow."""
 
 NOTES = {
-    "inventory": "Differences of the final inventory are between means over episodes, with Welch's t interval; they "
-    "are not adjusted for their number. A dash: not compared.",
-    "categories": "Shares of turns, Student t over episodes, clipped to between 0 and 1.",
+    "inventory": "Student t, from the inventory at the start up; unknown where all episodes are the same, for then "
+    "nothing tells the spread. Differences of the final inventory are between means, with Welch's t interval (a side "
+    "that is the same in all takes over the other's spread); they are not adjusted for their number. A dash: not "
+    "compared.",
+    "categories": "Shares of turns, over episodes, with an interval that is valid for any number of them (Gaffke's "
+    "bound): episodes that agree do not make it vanish, more of them make it narrower.",
     "repeats": "Repeated: among the answers in which a pair was read. Successes: among pairs not combined before. The "
     "rest are shares of all turns; an element not owned counts whether the rules refuse it or look it up. Invalid "
-    "because nothing could be read, there is no such element, it is not owned, or it is final and cannot be combined.",
-    "spending": "Means a turn, Student t over episodes; the total is a sum over everything played and has no interval. "
-    "Cost is in the currency of the configured prices. A dash: no model was asked.",
+    "because nothing could be read, there is no such element, it is not owned, or it is final and cannot be combined. "
+    "Cut: answers that the token bound ended. Intervals as in the table before. A dash: no model was asked.",
+    "spending": "Means a turn, Student t over episodes, unknown where all are the same; the total is a sum over "
+    "everything played and has no interval. Cost is in the currency of the configured prices. A dash: no model was "
+    "asked.",
 }
 
 
@@ -77,7 +83,7 @@ def _row(arm: Arm, estimates: Sequence[Estimate | None]) -> dict[str, Any]:
         "arm": one_line(arm.short, 80),
         "baseline": arm.baseline is not None,
         "cells": [cell(estimate) for estimate in estimates],
-        "n": arm.n,
+        "n": arm.n if arm.units == "episodes" else f"{arm.n} of {len(arm.by_unit(arm.episodes('start')))} tasks",
         "excluded": arm.errors + arm.unfinished,
     }
 
@@ -88,8 +94,5 @@ def cell(estimate: Estimate | None) -> dict[str, str]:
         return {"value": "–", "interval": ""}
     if estimate.value is None:
         return {"value": "unknown", "interval": ""}
-    if estimate.low is None:
-        interval = "" if estimate.method.startswith("sum") else "[unknown]"
-    else:
-        interval = interval_text(estimate).replace("%", "")
+    interval = interval_text(estimate).replace("%", "").replace("unknown", "[unknown]")
     return {"value": value_text(estimate).replace("-", "−"), "interval": interval.replace("-", "−")}

@@ -10,7 +10,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from athanor.analysis.arms import Arm, arms_of
+from athanor.analysis.arms import Arm, arms_of, worlds_of
 from athanor.analysis.exploration import (
     LEVEL_TEXT,
     estimates_of,
@@ -23,9 +23,12 @@ from athanor.core.errors import StoreError
 from athanor.core.records import Estimate
 from athanor.reports.figures import Figure, figures_of
 from athanor.reports.matrices import NOTES, cell, matrices
-from athanor.reports.text import block, one_line
+from athanor.reports.text import block, listed, one_line
 from athanor.reports.transcript import transcript_of
-from athanor.reports.words import Found, findings, left_out
+from athanor.reports.words import Found, few, findings, left_out
+
+PROMPT = {"prompt_rules": "The rules, as the model is told them", "prompt_first": "The first turn's message"}
+"""Keys of a manifest's configuration under which a run keeps what its model was shown, and what each is called."""
 
 
 def report(runs: list[Path], out: Path) -> Path:
@@ -60,7 +63,7 @@ def page_of(arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequenc
     return environment.get_template("report.html").render(
         title=_title(arms),
         findings=findings(arms, found),
-        left_out=left_out(arms),
+        left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
         sections=[_section(figure, arms, found) for figure in figures],
         excluded=_excluded(arms),
         estimates=_estimate_groups(arms, estimates),
@@ -72,10 +75,14 @@ def page_of(arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequenc
 
 
 def _title(arms: Sequence[Arm]) -> str:
-    compared = sum(arm.baseline is None for arm in arms)
-    baselines = len(arms) - compared
+    """What was compared and where: an arm or a baseline that plays in several worlds counts once."""
+    compared = len({arm.short for arm in arms if arm.baseline is None})
+    baselines = len({arm.baseline for arm in arms if arm.baseline})
     parts = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((compared, "arm"), (baselines, "baseline")) if n]
-    return f"Exploration in Little Alchemy: {' against '.join(parts)}"
+    tables = list(dict.fromkeys(one_line(world.table.partition("@")[0], 60) for world in worlds_of(arms)))
+    where = listed(tables) if len(tables) < 4 else f"{len(tables)} tables"
+    worlds = len(worlds_of(arms))
+    return f"Exploration in {where}: {' against '.join(parts)}{f' in {worlds} worlds' if worlds > 1 else ''}"
 
 
 def _section(figure: Figure, arms: Sequence[Arm], found: Found) -> dict[str, Any]:
@@ -114,10 +121,15 @@ def _estimate_groups(arms: Sequence[Arm], estimates: Sequence[Estimate]) -> list
 def _made(arm: Arm) -> dict[str, Any]:
     """How a run was made, from its manifest."""
     manifest = arm.run.manifest
-    config = {key: value for key, value in manifest.config.items() if key != "command"}
+    command = manifest.execution.get("command") or manifest.config.get("command")
+    config = {key: value for key, value in manifest.config.items() if key not in ("command", *PROMPT)}
     return {
         "arm": one_line(arm.name, 120),
-        "command": block(_plain(manifest.config["command"]), 2000) if manifest.config.get("command") else "",
+        "command": block(_plain(command), 2000) if command else "",
+        "prompt": [
+            (title, block(_plain(manifest.config[key]), 8000))
+            for key, title in PROMPT.items() if manifest.config.get(key)
+        ],
         "facts": [
             ("run folder", one_line(str(arm.run.path), 300)),
             ("made by", one_line(f"{manifest.kind}, {manifest.build}", 300)),

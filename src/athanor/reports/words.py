@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from athanor.analysis.arms import Arm, world_names, worlds_of
-from athanor.analysis.exploration import FINAL, LEVEL_TEXT, baselines_of
+from athanor.analysis.exploration import CUT, FINAL, LEVEL_TEXT, baselines_of, decimals
 from athanor.core.records import Estimate
 from athanor.reports.text import one_line
 
@@ -17,9 +17,13 @@ CALLED = {
     "random": "the memoryless random player",
     "random-never-repeat": "the random player that never repeats",
     "uncertainty": "the player that follows uncertainty",
-    "oracle": "the oracle, which knows the table,",
+    "oracle": "the oracle, which knows the table and takes what gives most at once,",
 }
 RANDOM = ("random", "random-never-repeat")
+FEW = 10
+"""Units below which an arm describes itself and little more."""
+MUCH_CUT = 0.03
+"""The share of answers cut at the token bound from which the findings tell it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,18 @@ def left_out(arms: Sequence[Arm]) -> str:
     return " ".join(said)
 
 
+def few(arms: Sequence[Arm], found: Found) -> str:
+    """That arms of few episodes are descriptive, as a sentence; empty if there are none."""
+    small = [e.n for arm in arms if not arm.baseline and (e := found.get((arm.name, FINAL))) and 0 < e.n < FEW]
+    if not small:
+        return ""
+    span = f"{min(small)}" if min(small) == max(small) else f"{min(small)} to {max(small)}"
+    return (
+        f"Arms of fewer than {FEW} episodes (here of {span}) are descriptive: they tell how those episodes went, and "
+        "their intervals are wide or unknown."
+    )
+
+
 def _leader(kept: Sequence[Arm], found: Found) -> list[str]:
     """Who discovered most among those that do not know the table, and the oracle's figure beside it."""
     if not kept:
@@ -74,11 +90,11 @@ def _leader(kept: Sequence[Arm], found: Found) -> list[str]:
 
 
 def _against(arm: Arm, kept: Sequence[Arm], found: Found) -> str:
-    """Whether an arm beats the two random players."""
+    """Whether an arm beats the two random players, and how many of its answers were cut if many were."""
     if not arm.n:
         begun = arm.run.episodes.num_rows
         return "has no episode that ended without an error yet." if begun else "has not begun."
-    head = f"ended with {_mean(found[arm.name, FINAL])}."
+    head = f"ended with {_mean(found[arm.name, FINAL])}.{_cut(arm, found)}"
     random = [(other, name) for other, name in baselines_of(arm, kept) if other.baseline in RANDOM]
     if not random:
         return f"{head} No random player was played in the same world, so whether that is good is unknown."
@@ -91,9 +107,18 @@ def _against(arm: Arm, kept: Sequence[Arm], found: Found) -> str:
     ]
     said = "; it ".join(_verdict(difference, who) for difference, who in beside)
     if any(difference.low is None for difference, _ in beside):
-        said += "; with one episode on a side, whether that is more than chance is unknown"
+        said += "; whether that is more than chance is unknown"
     missing = [CALLED[agent] for agent in RANDOM if agent not in [other.baseline for other, _ in random]]
     return f"{head} It {said}." + "".join(f" {_capital(who)} was not played." for who in missing)
+
+
+def _cut(arm: Arm, found: Found) -> str:
+    cut = found.get((arm.name, CUT))
+    if cut is None or cut.value is None or cut.value < MUCH_CUT:
+        return ""
+    bound = arm.run.manifest.config.get("max_tokens")
+    of = f" of {bound} tokens" if isinstance(bound, int) else " of tokens"
+    return f" {decimals(CUT, cut.value)} of its answers were cut at the bound{of}: it may have wanted to say more."
 
 
 def _verdict(difference: Estimate, who: str) -> str:
@@ -127,13 +152,18 @@ def _mean(estimate: Estimate) -> str:
         return "an unknown number of elements"
     head = f"{estimate.value:.1f} elements"
     if estimate.low is None or estimate.high is None:
-        return f"{head} (one episode: the interval is unknown)"
+        why = "one episode" if estimate.n == 1 else f"the same in all {_units(estimate)}"
+        return f"{head} ({why}: the interval is unknown)"
     interval = f"{LEVEL_TEXT} interval {estimate.low:.1f} to {estimate.high:.1f}"
-    return f"{head} on average ({interval}, {_episodes(estimate.n)})"
+    return f"{head} on average ({interval}, {_units(estimate)})"
 
 
 def _signed(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−")
+
+
+def _units(estimate: Estimate) -> str:
+    return f"{estimate.n} {estimate.unit}"
 
 
 def _episodes(n: int) -> str:

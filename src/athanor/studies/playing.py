@@ -150,7 +150,7 @@ def manifest_of(config: Config, environment: Alchemy) -> Manifest:
 def _told(config: Config, environment: Alchemy) -> dict[str, Any]:
     """How the game is told: the settings, and the words with which the first episode begins."""
     dialogue, options = make_dialogue(environment, config.language), config.language
-    begins = environment.observe(environment.start(_all(config, environment)[0].task))
+    begins = environment.observe(environment.start(planned(environment, config.split, config.seed, 1)[0].task))
     return {
         "condition": options.condition,
         "answer": options.answer,

@@ -12,8 +12,8 @@ from athanor.studies.think_too_fast.published import Published
 
 RANDOM_AGENT = "random agent"
 REFERENCE = {"final inventory": 48.3, "share success-new": 0.1162}
-"""What random players who never repeat a pair reach in 500 turns by the rules of Pan et al. (400 simulated runs): the line
-that a published number of a model or of people lies above or below."""
+"""What random players who never repeat a pair reach in 500 turns by the rules of Pan et al. (400 simulated runs): the
+line that a published number of a model or of people lies above or below."""
 
 Agreement = Literal["agrees", "differs", "cannot tell", "not played"]
 

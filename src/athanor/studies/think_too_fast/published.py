@@ -1,7 +1,7 @@
 """The numbers that the two publications report, each with what it is of and where it stands.
 
-Sources: Pan, Xie and Wilson 2025 (arXiv 2501.18009) and its code; Brändle et al. 2023 and its code. `spread` is what the
-source gives beside the value: a standard error, or a standard deviation over players.
+Sources: Pan, Xie and Wilson 2025 (arXiv 2501.18009) and its code; Brändle et al. 2023 and its code. `spread` is what
+the source gives beside the value: a standard error, or a standard deviation over players.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ PUBLISHED: tuple[Published, ...] = (
     Published(quantity="empowerment", of="llama-3.1-8b, T=1", value=-0.074, n=5, source=_PAN),
     Published(quantity="uncertainty", of="llama-3.1-70b, T=1", value=1.814, n=5, source=_PAN),
     Published(quantity="empowerment", of="llama-3.1-70b, T=1", value=0.150, n=5, source=_PAN),
-    Published(quantity="stopping: empowerment", of="people", value=0.41545, spread=0.009721, kind="se", source=_BRANDLE),
-    Published(quantity="stopping: success", of="people", value=-0.31173, spread=0.009506, kind="se", source=_BRANDLE),
+    Published(quantity="stopping: empowerment", of="people", value=0.4154, spread=0.0097, kind="se", source=_BRANDLE),
+    Published(quantity="stopping: success", of="people", value=-0.3117, spread=0.0095, kind="se", source=_BRANDLE),
     Published(quantity="usage: r of ln(1 + children)", of="people", value=0.5910, n=531, source=_BRANDLE),
     Published(quantity="usage: r of children", of="people", value=0.4703, n=531, source=_BRANDLE),
     Published(quantity="usage: r of children", of="random agent", value=0.0418, n=334, source=_BRANDLE),
