@@ -25,6 +25,8 @@ from athanor.core.records import Completion, End, Episode, Failure, Record, Task
 A = TypeVar("A")
 
 SCHEMA = 1
+QUOTED = 120
+"""Characters of a text that an error quotes."""
 
 
 class Manifest(Record, omit_defaults=False, kw_only=True):
@@ -287,12 +289,23 @@ def _gone_on_with(path: Path, stored: Manifest, now: Manifest) -> Manifest:
     return manifest
 
 
+def _apart(one: Any, other: Any) -> tuple[Any, Any]:
+    """Two values as an error quotes them: of long texts, what is around the first difference."""
+    if not (isinstance(one, str) and isinstance(other, str)) or max(len(one), len(other)) <= QUOTED:
+        return one, other
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    start = max(0, same - QUOTED // 4)
+    was, now = (f"{'...' if start else ''}{text[start : start + QUOTED]}" for text in (one, other))
+    return was, now
+
+
 def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
     """UsageError naming the first thing in which a stored run and the one asked for differ."""
     if stored == asked:
         return
     keys = [k for k in {**stored, **asked} if stored.get(k) != asked.get(k)] if isinstance(stored, dict) else []
-    detail = "; ".join(f"{k} was {stored.get(k)!r} and is now {asked.get(k)!r}" for k in keys) or f"{stored}, {asked}"
+    differ = [(k, *_apart(stored.get(k), asked.get(k))) for k in keys]
+    detail = "; ".join(f"{k} was {was!r} and is now {now!r}" for k, was, now in differ) or f"{stored}, {asked}"
     raise UsageError(f"{path} was made with another {what}: {detail}; resume it as it was made, or pass another --out")
 
 
