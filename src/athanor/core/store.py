@@ -175,9 +175,8 @@ class RunFolder(Generic[A]):
 
     def _append(self, which: int, line: Record) -> None:
         if self._files is None:
-            raise StoreError(f"{self.path} is open for reading only; open it with RunFolder.create or RunFolder.resume")
-        if self._failed:
-            raise StoreError(self._failed)
+            closed = f"{self.path} is not open for writing; open it with RunFolder.create or RunFolder.resume"
+            raise StoreError(self._failed or closed)
         data = _encode(line) + b"\n"
         try:
             written = self._files[which].write(data)
@@ -187,6 +186,7 @@ class RunFolder(Generic[A]):
             self._failed = cannot("write", self.path, error, again=_RESUME, elsewhere=f"make it writable and {_RESUME}")
             with suppress(OSError):  # where even that fails, the next resume cuts it off
                 drop_torn_line(self._files[which])
+            self.close()
             raise StoreError(self._failed) from error
 
     def close(self) -> None:
