@@ -51,7 +51,8 @@ class Arm:
     run: Run
 
     @cached_property
-    def _kept(self) -> np.ndarray:
+    def kept(self) -> np.ndarray:
+        """Bool["all episodes"]: whether each episode of the run is kept."""
         end = self.run.episodes["end"].to_pylist()
         return np.array([e is not None and e != "error" for e in end], dtype=bool)
 
@@ -59,7 +60,7 @@ class Arm:
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Which rows of the turn table are of kept episodes, and the position of each one's episode among them."""
         lengths = np.array(self.run.episodes["turns"].to_pylist(), dtype=int)
-        position = np.where(self._kept, np.cumsum(self._kept) - 1, -1)
+        position = np.where(self.kept, np.cumsum(self.kept) - 1, -1)
         of_row = np.repeat(position, lengths)  # both tables are in order of the key
         rows = np.flatnonzero(of_row >= 0)
         return rows, of_row[rows]
@@ -67,7 +68,7 @@ class Arm:
     @property
     def n(self) -> int:
         """Episodes kept."""
-        return int(self._kept.sum())
+        return int(self.kept.sum())
 
     @cached_property
     def unit(self) -> np.ndarray:
@@ -76,7 +77,7 @@ class Arm:
         The episode itself, unless several tasks were played and one of them more than once: episodes of one task are
         alike, so then each task is a unit.
         """
-        tasks = self.run.episodes["task"].filter(pa.array(self._kept)).to_pylist()
+        tasks = self.run.episodes["task"].filter(pa.array(self.kept)).to_pylist()
         distinct = {task: position for position, task in enumerate(dict.fromkeys(tasks))}
         if 1 < len(distinct) < len(tasks):
             return np.array([distinct[task] for task in tasks], dtype=int)
@@ -124,7 +125,7 @@ class Arm:
     def episodes(self, column: str) -> np.ndarray:
         """Float["episodes"]: a column of the episode table, NaN where unknown."""
         values = np.array(self.run.episodes[column].cast("float64").to_pylist(), dtype=float)
-        return values[self._kept]
+        return values[self.kept]
 
     def by_episode(self, values: np.ndarray) -> np.ndarray:
         """Float["episodes"]: the mean of a column over each episode's turns where it is known; NaN where nowhere."""
