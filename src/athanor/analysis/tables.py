@@ -60,8 +60,8 @@ EPISODES = pa.schema([
     ("passed", pa.bool_()),
 ])  # fmt: skip
 """Columns of the episode table, in order of the key. `end` is null while an episode is being played, and so is what
-only its last line tells. `task`: the task's key, which episodes may share. `passed`: some turn passed. `inventory` is
-what was owned at the end."""
+only its last line tells. `task`: the task's key; episodes that share one are not independent. `passed`: some turn
+passed. `inventory` is what was owned at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
