@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -17,3 +18,6 @@ def test_an_example_runs(example: Path):
     ran = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "discoveries" in ran.stdout
+    if example.stem == "own_agent":
+        ours, random = map(int, re.findall(r": (\d+) discoveries", ran.stdout))
+        assert ours > 1.5 * random

@@ -77,7 +77,7 @@ class Arm:
         The episode itself, unless several tasks were played and one of them more than once: episodes of one task are
         alike, so then each task is a unit.
         """
-        tasks = self.run.episodes["task"].filter(pa.array(self._kept)).to_pylist()
+        tasks = self.run.episodes["task"].filter(pa.array(self.kept)).to_pylist()
         distinct = {task: position for position, task in enumerate(dict.fromkeys(tasks))}
         if 1 < len(distinct) < len(tasks):
             return np.array([distinct[task] for task in tasks], dtype=int)

@@ -74,7 +74,7 @@ def mean(values: Sequence[float], *, within: Range = ANY, level: float = LEVEL, 
     centre = float(array.mean())
     low, high = (float(end[0]) for end in _ends(array[:, None], within, level))
     if math.isnan(low):
-        why = "one" if n == 1 else f"the same in all {n}, so its spread is unknown"
+        why = "known for one only" if n == 1 else f"the same in all {n}, so its spread is unknown"
         method = f"mean over {unit}, no interval: {why}"
         return Interval(value=centre, low=None, high=None, level=level, n=n, method=method)
     kind = BOUNDED if _bounded(within) else "Student t"
