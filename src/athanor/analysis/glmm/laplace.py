@@ -21,7 +21,7 @@ BLOCK = 4096
 """Rows after which a block of groups ends. Results depend on it in the last digits; they do not on the threads."""
 TASKS = 4
 """Tasks a thread and pass, so that no thread waits long for the last one."""
-SETTLED = 1e-10
+SETTLED = 1e-8
 """The squared Newton decrement (deviance) of the fixed effects given the covariance before the last step: after it
 their error, in standard errors, is of the order of this number, as Newton's method squares the error."""
 TRIALS = 60
@@ -156,13 +156,14 @@ class Criterion:
 
     Parameters are the lower triangle of L by rows and, for nAGQ=1, the fixed effects. The diagonal of L is free in
     sign: the deviance is even in each column of L, so a covariance that is singular lies inside the domain and not on
-    its edge. For nAGQ=0 the fixed effects are those of `Laplace.settle`, as lme4 has it, and the gradient takes them
-    along by an adjoint of its own.
+    its edge. For nAGQ=0 the fixed effects are those of `Laplace.settle`, as lme4 has it; how they follow the
+    covariance (implicit differentiation) completes the gradient, and says where the next search for them starts.
     """
 
     def __init__(self, laplace: Laplace, nagq: NAGQ, beta: Floats) -> None:
         self.laplace, self.nagq, self.beta = laplace, nagq, beta
         self.evaluations = 0
+        self._tangent: tuple[Floats, Floats] | None = None
 
     def split(self, parameters: Floats) -> tuple[Floats, Floats]:
         """Covariance factor and fixed effects; for nAGQ=0 the latter from the last evaluation."""
@@ -178,8 +179,10 @@ class Criterion:
         if self.nagq:
             value, lower, d_beta, failed = self.laplace.deviance(factor, beta)
             return Point(value=value, gradient=np.concatenate([lower, d_beta]), beta=beta, failed=failed)
+        if self._tangent is not None:
+            beta = beta + self._tangent[1] @ (parameters - self._tangent[0])
         beta, information = self.laplace.settle(factor, beta)
         value, lower, d_beta, failed = self.laplace.deviance(factor, beta)
-        pull = np.linalg.lstsq(2.0 * information.schur, d_beta)[0]
-        self.beta = beta
-        return Point(value=value, gradient=lower - pull @ information.turn, beta=beta, failed=failed)
+        follow = -np.linalg.lstsq(2.0 * information.schur, information.turn)[0]
+        self.beta, self._tangent = beta, (parameters, follow)
+        return Point(value=value, gradient=lower + d_beta @ follow, beta=beta, failed=failed)
