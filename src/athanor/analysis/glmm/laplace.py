@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from athanor.analysis.glmm import kernels
-from athanor.analysis.glmm.design import Design
+from athanor.analysis.glmm.design import Design, Floats
 
-Floats = NDArray[np.float64]
 NAGQ = Literal[0, 1]
 
 BLOCK = 4096
@@ -25,6 +23,7 @@ SETTLED = 1e-8
 """The squared Newton decrement (deviance) of the fixed effects given the covariance before the last step: after it
 their error, in standard errors, is of the order of this number, as Newton's method squares the error."""
 TRIALS = 60
+"""Newton steps, and halvings of each, after which fixed effects are taken as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +43,12 @@ class Information:
     turn: Floats
     """Float["p q(q+1)/2"]: derivative in L of the penalised deviance's gradient in the fixed effects."""
     failed: int
+
+    def solve(self, right: Floats) -> Floats:
+        """schur^-1 right, the shortest solution where fixed effects are not identified; NaN where they overflow."""
+        if not np.isfinite(self.schur).all() or not np.isfinite(right).all():
+            return np.full_like(right, np.nan)
+        return np.asarray(np.linalg.lstsq(self.schur, right)[0], np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,14 +125,14 @@ class Laplace:
         """
         here = self.information(factor, beta)
         for _ in range(TRIALS):
-            step = np.linalg.lstsq(here.schur, here.gain)[0]
+            step = here.solve(here.gain)
             before, size, there = self.modes.copy(), 1.0, here
             self.modes -= here.shifts @ step
             if not here.gain @ step > SETTLED:
                 return beta + step, here
             for _ in range(TRIALS):
                 there = self.information(factor, beta + size * step)
-                if there.penalised <= here.penalised + 1e-12 * (1.0 + abs(here.penalised)):
+                if there.penalised <= here.penalised + kernels.SLACK * (1.0 + abs(here.penalised)):
                     break
                 size *= 0.5
                 self.modes[:] = before - size * (here.shifts @ step)
@@ -135,6 +140,7 @@ class Laplace:
         return beta, here
 
     def _run(self, block: Callable[[int], None]) -> None:
+        """Call `block` for every block of groups, several at a time: the kernels release Python's lock."""
         blocks = len(self._cuts) - 1
         if self._threads == 1 or blocks == 1:
             for b in range(blocks):
@@ -183,6 +189,7 @@ class Criterion:
             beta = beta + self._tangent[1] @ (parameters - self._tangent[0])
         beta, information = self.laplace.settle(factor, beta)
         value, lower, d_beta, failed = self.laplace.deviance(factor, beta)
-        follow = -np.linalg.lstsq(2.0 * information.schur, information.turn)[0]
-        self.beta, self._tangent = beta, (parameters, follow)
+        follow = -information.solve(information.turn) / 2.0
+        if np.isfinite(value):
+            self.beta, self._tangent = beta, (parameters, follow)
         return Point(value=value, gradient=lower + d_beta @ follow, beta=beta, failed=failed)
