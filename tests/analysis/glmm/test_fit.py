@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from athanor.analysis.glmm import Fit, fit, optimum
+from athanor.analysis.glmm.laplace import Laplace
 from athanor.analysis.glmm.result import fixed_effect
 from athanor.core.errors import UsageError
 from athanor.core.seeds import stream
@@ -73,8 +74,6 @@ def test_a_warm_start_on_some_groups_ends_at_the_same_place(fitted, monkeypatch)
 
 
 def test_standard_errors_with_the_covariance_estimated_are_those_of_the_dense_hessian(fitted):
-    from athanor.analysis.glmm.laplace import Laplace
-
     laplace = Laplace(designed(DATA, "binomial"), threads=1)
     lower = np.tril_indices(2)
     factor = np.linalg.cholesky(np.array(fitted.random.covariance))
@@ -190,8 +189,9 @@ def test_separation_is_named(family):
 
 
 def test_groups_of_one_row_are_counted():
-    result = fit("y ~ x + (1 | player)", {**DATA, "player": np.arange(N) // 2 * (np.arange(N) > 5)}, threads=1)
-    assert any("groups have a single row" in note for note in result.diagnostics.notes) == bool(N % 2)
+    alone = np.where(np.arange(N) == 0, 99, DATA["player"])
+    result = fit("y ~ x + (1 | player)", {**DATA, "player": alone}, threads=1)
+    assert "1 of 41 groups have a single row" in result.diagnostics.notes
 
 
 def test_a_search_that_was_cut_short_says_so(monkeypatch):
