@@ -73,6 +73,21 @@ def test_a_warm_start_on_some_groups_ends_at_the_same_place(fitted, monkeypatch)
     assert [e.se for e in other.fixed] == pytest.approx([e.se for e in fitted.fixed], rel=1e-3)
 
 
+@pytest.mark.parametrize("nagq", [0, 1])
+def test_a_column_that_runs_away_in_the_groups_of_the_warm_start_does_not_in_all(nagq, monkeypatch):
+    rare = np.zeros(N)
+    for y in (0, 1):  # both responses, in groups that an evenly spaced sample of ten does not hold
+        rare[np.flatnonzero((DATA["y"] == y) & np.isin(DATA["player"], (1, 2, 5, 6)))[:5]] = 1.0
+    in_sample = np.flatnonzero((DATA["y"] == 1) & (DATA["player"] == 0))[:2]
+    rare[in_sample] = 1.0
+    cold = fit("y ~ x + w + (1 + x | player)", {**DATA, "w": rare}, nagq=nagq, threads=1)
+    monkeypatch.setattr(optimum, "SAMPLE", 10)
+    warm = fit("y ~ x + w + (1 + x | player)", {**DATA, "w": rare}, nagq=nagq, threads=1)
+    assert warm.diagnostics.converged
+    assert warm.deviance == pytest.approx(cold.deviance, abs=1e-4)
+    assert warm.fixed[2].value == pytest.approx(cold.fixed[2].value, abs=1e-2)
+
+
 def test_standard_errors_with_the_covariance_estimated_are_those_of_the_dense_hessian(fitted):
     laplace = Laplace(designed(DATA, "binomial"), threads=1)
     lower = np.tril_indices(2)

@@ -58,12 +58,12 @@ def optimum(design: Design, nagq: NAGQ, threads: int) -> Optimum:
     (theta, root), spent = crude(design, nagq), 0
     laplace = Laplace(design, threads)
     if design.groups >= RATIO * SAMPLE:
-        part = _search(Laplace(design.sample(SAMPLE), threads), nagq, theta, None, root, NEAR)
-        theta, beta, spent = part.parameters[: len(theta)], part.point.beta, part.evaluations
+        part = _search(Laplace(design.sample(SAMPLE), threads), nagq, theta, root, NEAR)
+        theta, spent = part.parameters[: len(theta)], part.evaluations
         root = whiten(part.hessian) * np.sqrt(SAMPLE / design.groups)
-        found = _search(laplace, nagq, theta, beta, root, CLOSE)
+        found = _search(laplace, nagq, theta, root, CLOSE)
     else:
-        found = _search(laplace, nagq, theta, None, root, NEAR)
+        found = _search(laplace, nagq, theta, root, NEAR)
     return replace(found, evaluations=found.evaluations + spent)
 
 
@@ -78,11 +78,15 @@ def crude(design: Design, nagq: NAGQ) -> tuple[Floats, Floats]:
     return START * scaling[lower], root
 
 
-def _search(laplace: Laplace, nagq: NAGQ, theta: Floats, beta: Floats | None, root: Floats, close: float) -> Optimum:
-    """Minimise, take the Hessian, and go on in the coordinates it whitens until it was taken at the minimum."""
-    if beta is None:  # without random effects: iteratively reweighted least squares
-        q, p = laplace.design.q, len(laplace.design.fixed)
-        beta, _ = laplace.settle(np.zeros((q, q)), np.zeros(p))
+def _search(laplace: Laplace, nagq: NAGQ, theta: Floats, root: Floats, close: float) -> Optimum:
+    """Minimise, take the Hessian, and go on in the coordinates it whitens until it was taken at the minimum.
+
+    Fixed effects start anew at those of all rows: some groups can lack what keeps a coefficient from running away.
+    """
+    q, p = laplace.design.q, len(laplace.design.fixed)
+    factor = np.zeros((q, q))
+    factor[np.tril_indices(q)] = theta
+    beta, _ = laplace.settle(factor, np.zeros(p))
     criterion = Criterion(laplace, nagq, beta)
     parameters = minimise(criterion, np.append(theta, beta) if nagq else theta, root, close)
     hessian = differentiate(criterion, parameters, root)
