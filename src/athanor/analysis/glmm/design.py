@@ -56,8 +56,7 @@ class Design:
 
     def gram(self, chosen: NDArray[np.int64]) -> Floats:
         """Float["chosen chosen"]: mean products of some of the columns."""
-        part = self.matrix[chosen]
-        return part @ part.T / self.n
+        return (self.matrix @ self.matrix.T)[np.ix_(chosen, chosen)] / self.n
 
     def scaling(self, chosen: NDArray[np.int64]) -> Floats:
         """Lower triangular C with C'gram C = I: coefficients C v move the linear predictor by |v| (root mean square).

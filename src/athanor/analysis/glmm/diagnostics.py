@@ -6,7 +6,7 @@ import numpy as np
 from scipy import linalg
 
 from athanor.analysis.glmm.design import Design, Floats
-from athanor.analysis.glmm.optimum import CLOSE, FLAT, Optimum
+from athanor.analysis.glmm.optimum import BENT, CLOSE, FLAT, Optimum
 from athanor.analysis.glmm.result import Diagnostics, FixedEffect
 
 NONE = 1e-3
@@ -32,13 +32,13 @@ def fixed_covariances(optimum: Optimum, schur: Floats, nagq: int) -> tuple[Float
         return None, None, "the fixed effects are not identified (their information is singular): no standard errors"
     hessian = optimum.hessian
     values, vectors = linalg.eigh(hessian.matrix)
-    bound = FLAT * max(values[-1], 1.0)
-    if values[0] < -bound:
+    largest = max(values[-1], 1.0)
+    if values[0] < -BENT * largest:
         return held, None, (
             "the deviance curves down in some direction, so the end of the search is not a minimum; standard errors "
             "are those with the covariance held fixed"
         )  # fmt: skip
-    flat = values <= bound
+    flat = values <= FLAT * largest
     shift = np.abs(hessian.answers @ vectors[:, flat]) / np.sqrt(np.diag(held))[:, None]
     moves = hessian.answers @ (vectors[:, ~flat] * np.sqrt(2.0 / values[~flat]))
     whole = moves @ moves.T + (0.0 if nagq else held)

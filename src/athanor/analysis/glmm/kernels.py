@@ -18,6 +18,8 @@ STEPS = 200
 DECREMENT = 1e-11
 """A mode is found when its squared Newton decrement, in units of the deviance, is below this. The last step, of up to
 3e-6 standard deviations, is taken without looking at the rows again: deviance and score follow it to first order."""
+SLACK = 1e-12
+"""Relative rise of a deviance that is taken for rounding."""
 BATCH = 512
 """Factors of 1 + exp(-|eta|) <= 2 multiplied before one logarithm is taken: a product below 2**512 cannot overflow."""
 
@@ -174,7 +176,7 @@ def _mode(columns, response, lo, hi, poisson, factor, u, scratch, small):
                 trial[j] = u[j] + size * step[j]
             _product(factor, trial, effects)
             reached = _respond(columns, response, lo, hi, poisson, effects, scratch) + np.sum(trial * trial)
-            if reached <= value + 1e-12 * (1.0 + abs(value)):
+            if reached <= value + SLACK * (1.0 + abs(value)):
                 break
             size *= 0.5
         u[:] = trial
@@ -186,6 +188,7 @@ def _mode(columns, response, lo, hi, poisson, factor, u, scratch, small):
 
 @njit(cache=True, nogil=True)
 def _scratch(starts, first, last, q):
+    """Work space for the longest of some groups: offset, eta, mean, weight, score, cross; and four small arrays."""
     longest = 0
     for g in range(first, last):
         longest = max(longest, starts[g + 1] - starts[g])
@@ -284,7 +287,7 @@ def deviance(columns, response, starts, first, last, poisson, beta, factor, mode
 
 @njit(cache=True, nogil=True)
 def _outer(columns, lo, hi, fixed, weight, work, schur, mixed):
-    """Add X'WX of rows lo:hi into the lower triangle of `schur`; `mixed` = X'WZ."""
+    """Add X'WX of rows lo:hi into the lower triangle of `schur`; write X'WZ into `mixed`, Float["p q"]."""
     for j in range(len(fixed)):
         x = columns[fixed[j], lo:hi]
         for i in range(hi - lo):

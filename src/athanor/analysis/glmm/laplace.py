@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from athanor.analysis.glmm import kernels
-from athanor.analysis.glmm.design import Design
+from athanor.analysis.glmm.design import Design, Floats
 
-Floats = NDArray[np.float64]
 NAGQ = Literal[0, 1]
 
 BLOCK = 4096
 """Rows after which a block of groups ends. Results depend on it in the last digits; they do not on the threads."""
 TASKS = 4
 """Tasks a thread and pass, so that no thread waits long for the last one."""
-SETTLED = 1e-10
+SETTLED = 1e-8
 """The squared Newton decrement (deviance) of the fixed effects given the covariance before the last step: after it
 their error, in standard errors, is of the order of this number, as Newton's method squares the error."""
 TRIALS = 60
+"""Newton steps, and halvings of each, after which fixed effects are taken as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +43,12 @@ class Information:
     turn: Floats
     """Float["p q(q+1)/2"]: derivative in L of the penalised deviance's gradient in the fixed effects."""
     failed: int
+
+    def solve(self, right: Floats) -> Floats:
+        """schur^-1 right, the shortest solution where fixed effects are not identified; NaN where they overflow."""
+        if not np.isfinite(self.schur).all() or not np.isfinite(right).all():
+            return np.full_like(right, np.nan)
+        return np.asarray(np.linalg.lstsq(self.schur, right)[0], np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,14 +125,14 @@ class Laplace:
         """
         here = self.information(factor, beta)
         for _ in range(TRIALS):
-            step = np.linalg.lstsq(here.schur, here.gain)[0]
+            step = here.solve(here.gain)
             before, size, there = self.modes.copy(), 1.0, here
             self.modes -= here.shifts @ step
             if not here.gain @ step > SETTLED:
                 return beta + step, here
             for _ in range(TRIALS):
                 there = self.information(factor, beta + size * step)
-                if there.penalised <= here.penalised + 1e-12 * (1.0 + abs(here.penalised)):
+                if there.penalised <= here.penalised + kernels.SLACK * (1.0 + abs(here.penalised)):
                     break
                 size *= 0.5
                 self.modes[:] = before - size * (here.shifts @ step)
@@ -135,6 +140,7 @@ class Laplace:
         return beta, here
 
     def _run(self, block: Callable[[int], None]) -> None:
+        """Call `block` for every block of groups, several at a time: the kernels release Python's lock."""
         blocks = len(self._cuts) - 1
         if self._threads == 1 or blocks == 1:
             for b in range(blocks):
@@ -156,13 +162,14 @@ class Criterion:
 
     Parameters are the lower triangle of L by rows and, for nAGQ=1, the fixed effects. The diagonal of L is free in
     sign: the deviance is even in each column of L, so a covariance that is singular lies inside the domain and not on
-    its edge. For nAGQ=0 the fixed effects are those of `Laplace.settle`, as lme4 has it, and the gradient takes them
-    along by an adjoint of its own.
+    its edge. For nAGQ=0 the fixed effects are those of `Laplace.settle`, as lme4 has it; how they follow the
+    covariance (implicit differentiation) completes the gradient, and says where the next search for them starts.
     """
 
     def __init__(self, laplace: Laplace, nagq: NAGQ, beta: Floats) -> None:
         self.laplace, self.nagq, self.beta = laplace, nagq, beta
         self.evaluations = 0
+        self._tangent: tuple[Floats, Floats] | None = None
 
     def split(self, parameters: Floats) -> tuple[Floats, Floats]:
         """Covariance factor and fixed effects; for nAGQ=0 the latter from the last evaluation."""
@@ -178,8 +185,11 @@ class Criterion:
         if self.nagq:
             value, lower, d_beta, failed = self.laplace.deviance(factor, beta)
             return Point(value=value, gradient=np.concatenate([lower, d_beta]), beta=beta, failed=failed)
+        if self._tangent is not None:
+            beta = beta + self._tangent[1] @ (parameters - self._tangent[0])
         beta, information = self.laplace.settle(factor, beta)
         value, lower, d_beta, failed = self.laplace.deviance(factor, beta)
-        pull = np.linalg.lstsq(2.0 * information.schur, d_beta)[0]
-        self.beta = beta
-        return Point(value=value, gradient=lower - pull @ information.turn, beta=beta, failed=failed)
+        follow = -information.solve(information.turn) / 2.0
+        if np.isfinite(value):
+            self.beta, self._tangent = beta, (parameters, follow)
+        return Point(value=value, gradient=lower + d_beta @ follow, beta=beta, failed=failed)

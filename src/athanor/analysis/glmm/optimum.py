@@ -18,10 +18,13 @@ STEP = 1e-2
 """Half the width of the Hessian's central differences, in units of a coordinate's standard error."""
 FLAT = 1e-4
 """Curvature, relative to the largest in scaled coordinates, below which a direction counts as flat."""
+BENT = 1e-2
+"""Downward curvature, relative to the largest upward, that is taken seriously: where a covariance is singular there
+are double wells a thousandth of a deviance deep between which the search need not choose."""
 NEAR, CLOSE = 0.02, 1e-3
 """Gradients in scaled coordinates at which the first search and the last one end: the parameters are then within
 about this many standard errors of the minimum."""
-ROUNDS = 4
+ROUNDS = 6
 """Times the Hessian is taken anew because the search has moved away from where it was taken."""
 
 
@@ -55,12 +58,12 @@ def optimum(design: Design, nagq: NAGQ, threads: int) -> Optimum:
     (theta, root), spent = crude(design, nagq), 0
     laplace = Laplace(design, threads)
     if design.groups >= RATIO * SAMPLE:
-        part = _search(Laplace(design.sample(SAMPLE), threads), nagq, theta, None, root, NEAR)
-        theta, beta, spent = part.parameters[: len(theta)], part.point.beta, part.evaluations
+        part = _search(Laplace(design.sample(SAMPLE), threads), nagq, theta, root, NEAR)
+        theta, spent = part.parameters[: len(theta)], part.evaluations
         root = whiten(part.hessian) * np.sqrt(SAMPLE / design.groups)
-        found = _search(laplace, nagq, theta, beta, root, CLOSE)
+        found = _search(laplace, nagq, theta, root, CLOSE)
     else:
-        found = _search(laplace, nagq, theta, None, root, NEAR)
+        found = _search(laplace, nagq, theta, root, NEAR)
     return replace(found, evaluations=found.evaluations + spent)
 
 
@@ -75,17 +78,22 @@ def crude(design: Design, nagq: NAGQ) -> tuple[Floats, Floats]:
     return START * scaling[lower], root
 
 
-def _search(laplace: Laplace, nagq: NAGQ, theta: Floats, beta: Floats | None, root: Floats, close: float) -> Optimum:
-    """Minimise, take the Hessian, and go on in the coordinates it whitens until it was taken at the minimum."""
-    if beta is None:  # without random effects: iteratively reweighted least squares
-        q, p = laplace.design.q, len(laplace.design.fixed)
-        beta, _ = laplace.settle(np.zeros((q, q)), np.zeros(p))
+def _search(laplace: Laplace, nagq: NAGQ, theta: Floats, root: Floats, close: float) -> Optimum:
+    """Minimise, take the Hessian, and go on in the coordinates it whitens until it was taken at the minimum.
+
+    Fixed effects start anew at those of all rows: some groups can lack what keeps a coefficient from running away.
+    """
+    q, p = laplace.design.q, len(laplace.design.fixed)
+    factor = np.zeros((q, q))
+    factor[np.tril_indices(q)] = theta
+    beta, _ = laplace.settle(factor, np.zeros(p))
     criterion = Criterion(laplace, nagq, beta)
     parameters = minimise(criterion, np.append(theta, beta) if nagq else theta, root, close)
     hessian = differentiate(criterion, parameters, root)
     for _ in range(ROUNDS):
         root = whiten(hessian)
-        before, parameters = parameters, minimise(criterion, parameters, root, CLOSE)
+        before, start = parameters, _off_the_saddle(criterion, parameters, hessian)
+        parameters = minimise(criterion, start, root, CLOSE)
         if np.abs(np.linalg.lstsq(root, parameters - before)[0]).max() < NEAR:
             break
         hessian = differentiate(criterion, parameters, root)
@@ -98,6 +106,18 @@ def _search(laplace: Laplace, nagq: NAGQ, theta: Floats, beta: Floats | None, ro
         laplace=laplace, parameters=parameters, factor=factor, point=point, hessian=hessian,
         evaluations=criterion.evaluations, gradient=float(np.abs(root.T @ point.gradient).max()),
     )  # fmt: skip
+
+
+def _off_the_saddle(criterion: Criterion, parameters: Floats, hessian: Hessian) -> Floats:
+    """A lower point one step along the direction that curves down the most, if one does; else where we are.
+
+    Where the diagonal of L has a zero the deviance has no slope in it, by symmetry, whether or not it is lower beside.
+    """
+    values, vectors = linalg.eigh(hessian.matrix)
+    if values[0] >= -BENT * max(1.0, values[-1]):
+        return parameters
+    step = hessian.root @ vectors[:, 0]
+    return min((parameters, parameters + step, parameters - step), key=lambda at: criterion(at).value)
 
 
 def minimise(criterion: Criterion, start: Floats, root: Floats, close: float) -> Floats:
@@ -123,16 +143,17 @@ def minimise(criterion: Criterion, start: Floats, root: Floats, close: float) ->
 def differentiate(criterion: Criterion, parameters: Floats, root: Floats) -> Hessian:
     """Central differences of the exact gradient along the columns of `root`.
 
-    The second evaluation of a pair starts at the first one's answer mirrored, which is right to second order.
+    The second evaluation of a pair starts at the first one's modes mirrored, which are right to second order.
     """
     count = len(parameters)
     matrix, answers = np.empty((count, count)), []
-    beta, modes, reached = criterion(parameters).beta, criterion.laplace.modes.copy(), criterion.laplace.modes
+    criterion(parameters)
+    modes, reached = criterion.laplace.modes.copy(), criterion.laplace.modes
     for k in range(count):
         ahead = criterion(parameters + STEP * root[:, k])
-        reached[:], criterion.beta = 2 * modes - reached, 2 * beta - ahead.beta
+        reached[:] = 2 * modes - reached
         behind = criterion(parameters - STEP * root[:, k])
-        reached[:], criterion.beta = modes, beta
+        reached[:] = modes
         matrix[:, k] = root.T @ (ahead.gradient - behind.gradient) / (2 * STEP)
         answers.append((ahead.beta - behind.beta) / (2 * STEP))
     return Hessian(root=root, matrix=(matrix + matrix.T) / 2, answers=np.stack(answers, axis=1))
