@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ class Rows:
     first: Longs
     """Int["rows"]: an element."""
     second: Longs
-    label: NDArray[np.generic]
+    label: NDArray[Any]
     """["rows"]: whether it makes something, what (an element), or how empowering that is."""
 
     def both_orders(self) -> Rows:
