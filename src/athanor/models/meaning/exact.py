@@ -2,8 +2,8 @@
 
 An element's vector is encoded once, and a pair is read from sum, absolute difference and product of its two codes. The
 result is learned as a choice among all elements (cross-entropy over scaled cosines), empowerment as a count (Poisson
-regression). On the pairs held back, success
-and result are then calibrated with two numbers and one, so that a predicted 0.3 comes true three times in ten.
+regression). On the pairs held back, success is then calibrated with two numbers and the result with one, so that a
+predicted 0.3 comes true three times in ten.
 """
 
 from __future__ import annotations
