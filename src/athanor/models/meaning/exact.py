@@ -63,10 +63,17 @@ class Symmetric(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Float["rows outputs"]"""
-        codes = F.relu(self.encode(self._drop(self.vectors)))
-        a, b = codes[first], codes[second]
+        a, b = self._codes(first, second)
         pair = torch.cat([a + b, (a - b).abs(), a * b], dim=1)
         return self.out(self._drop(F.relu(self.join(self._drop(pair)))))
+
+    def _codes(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """The codes of both ends: of every element once, or of every end where those are fewer."""
+        if 2 * len(first) < len(self.vectors):
+            codes = F.relu(self.encode(self._drop(self.vectors[torch.cat([first, second])])))
+            return codes[: len(first)], codes[len(first) :]
+        codes = F.relu(self.encode(self._drop(self.vectors)))
+        return codes[first], codes[second]
 
     def _drop(self, values: Tensor) -> Tensor:
         """Dropout from the network's own generator, which torch's layer cannot use."""

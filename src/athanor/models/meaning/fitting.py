@@ -9,7 +9,7 @@ from typing import Literal, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from athanor.core.errors import DataError
+from athanor.core.errors import DataError, UsageError
 from athanor.models.meaning.lessons import Rows, batches
 
 
@@ -35,6 +35,13 @@ class Compute:
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch has no one error for it
+            what = str(error).partition("\n")[0]
+            raise UsageError(f"the device {self.device!r} cannot be used ({what}); pass --device cpu") from error
 
 
 @dataclass(frozen=True, kw_only=True)
