@@ -32,7 +32,7 @@ class Config:
     out: Path
     """The folder for the values, their estimates and a manifest; refused if it holds something."""
     embedding: str = "minilm"
-    """minilm, the path of a .vec, .npz or .parquet file, or hf:PATH[:LAYER] with a model's folder or GGUF file."""
+    """minilm, a .vec, .bin (fastText), .npz or .parquet file, or hf:PATH[:LAYER] with a model's folder or GGUF file."""
     split: Literal["pair", "element"] = "pair"
     """What is new to the networks that predict a pair: the pair, or also one of its elements or both."""
     recipe: Literal["exact", "brandle2023"] = "exact"

@@ -72,7 +72,7 @@ def test_pickled_arrays_are_never_opened(tmp_path):
     [
         ("nope", "is not known; pass --embedding minilm"),
         ("nope.vec", "does not exist"),
-        ("model.bin", "fasttext.load_model"),
+        ("nope.bin", "does not exist"),
         ("hf:/nowhere:3", "the model /nowhere does not exist"),
     ],
 )
