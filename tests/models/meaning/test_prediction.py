@@ -64,13 +64,13 @@ def test_a_seed_reproduces_every_value_and_the_global_generators_are_left_alone(
 
 @pytest.mark.parametrize("fit", [exact.fit_networks, brandle2023.fit_networks])
 def test_the_order_of_a_pair_does_not_matter_nor_the_company_it_is_asked_in(fit):
-    net = fit(Lessons(WORLD, VECTORS), folds(WORLD, "pair", 1, 3), 0, 1, Compute())
+    net = fit(Lessons(WORLD, VECTORS), folds(WORLD, "pair", 1, 3), 0, 1, Compute(dtype=torch.float64))
     a, b = (torch.from_numpy(ends) for ends in WORLD.low_high)
     for ask in (net.success, net.results, net.empowerment):
         whole = ask(a, b)
         torch.testing.assert_close(ask(b, a), whole)
         torch.testing.assert_close(ask(a[:5], b[:5]), whole[:5], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(net.results(a, b).sum(dim=1), torch.ones(len(a)))
+    torch.testing.assert_close(net.results(a, b).sum(dim=1), torch.ones(len(a), dtype=torch.float64))
 
 
 @dataclass(frozen=True)
