@@ -90,11 +90,12 @@ class Remembers:
         return self.success(first, second)
 
 
-@pytest.mark.parametrize("split", ["pair", "element"])
-def test_a_pair_is_only_asked_of_networks_that_never_saw_it(split, monkeypatch):
+@pytest.mark.parametrize(("split", "kept"), [("pair", 0), ("pair", 2**30), ("element", 2**30)])
+def test_a_pair_is_only_asked_of_networks_that_never_saw_it(split, kept, monkeypatch):
     recipe = Recipe(0.2, lambda lessons, parts, fold, *_: Remembers(torch.from_numpy(~parts.tested[fold])), Expected)
     monkeypatch.setitem(prediction.RECIPES, "exact", recipe)
     monkeypatch.setattr(prediction, "CHUNK", 100)
+    monkeypatch.setattr(prediction, "KEPT", kept)
     found = predict(WORLD, VECTORS, split, "exact", 1)
     assert found.pairs.values["success"] == pytest.approx(0.1)
     children = 1 - 0.9**WORLD.n  # element 3 is expected of each element's n pairs
