@@ -41,13 +41,13 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order_and_ties_count_half()
 
 
 def test_weights_count_as_repetition():
-    weights = RNG.integers(0, 3, size=5000)
-    again = np.repeat(np.arange(5000), weights)
+    counts = RNG.integers(0, 3, size=5000)
+    again, weights = np.repeat(np.arange(5000), counts), counts.astype(np.float64)
     by, order = _sorted(PREDICTED, SUCCESS)
     repeated, order_again = _sorted(PREDICTED[again], SUCCESS[again])
     ones = np.ones(len(again))
-    assert by.auc(weights[order].astype(float)) == pytest.approx(repeated.auc(ones[order_again]))
-    assert by.average_precision(weights[order].astype(float)) == pytest.approx(repeated.average_precision(ones))
+    assert by.auc(weights[order]) == pytest.approx(repeated.auc(ones[order_again]))
+    assert by.average_precision(weights[order]) == pytest.approx(repeated.average_precision(ones))
     assert log_loss(PREDICTED, SUCCESS, weights) == pytest.approx(log_loss(PREDICTED[again], SUCCESS[again], ones))
     other = RNG.random(5000) + PREDICTED
     assert correlation(PREDICTED, other, weights) == pytest.approx(np.corrcoef(PREDICTED[again], other[again])[0, 1])

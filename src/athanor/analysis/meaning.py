@@ -115,9 +115,11 @@ def _sorted(predicted: Floats, success: Bools) -> tuple[Sorted, np.ndarray]:
 def _links(found: Predictions, seed: int) -> Iterator[Estimate]:
     predicted, success = found.pairs.values["success"], found.world.recipe >= 0
     by, order = _sorted(predicted, success)
+    alike, order_alike = _sorted(found.pairs.values["similarity"], success)
     share = np.full(len(success), success.mean())
     named: dict[str, Weighted] = {
         "link AUC": lambda w: by.auc(w[order]),
+        "link AUC of similarity alone": lambda w: alike.auc(w[order_alike]),
         "link average precision": lambda w: by.average_precision(w[order]),
         "link log loss": partial(log_loss, predicted, success),
         "link log loss of the base rate": partial(log_loss, share, success),
@@ -126,10 +128,6 @@ def _links(found: Predictions, seed: int) -> Iterator[Estimate]:
         "link share of successes": lambda w: float(np.average(success, weights=w)),
     }
     yield from _pigeonhole(found, np.arange(len(success)), named, seed)
-    similarity, order_s = _sorted(found.pairs.values["similarity"], success)
-    yield from _pigeonhole(
-        found, np.arange(len(success)), {"similarity AUC": lambda w: similarity.auc(w[order_s])}, seed
-    )
 
 
 def _results(found: Predictions) -> Iterator[Estimate]:
@@ -145,9 +143,10 @@ def _results(found: Predictions) -> Iterator[Estimate]:
 
 def _elements(found: Predictions, seed: int) -> Iterator[Estimate]:
     true = found.world.children.lengths.astype(np.float64)
-    for name, counted in found.elements.items():
-        if not name.startswith("empowerment"):
+    for name in ("empowerment", "empowerment_brandle2023"):
+        if name not in found.elements:
             continue
+        counted = found.elements[name]
         for group, kept in (("all", np.ones(len(true), dtype=np.bool_)), ("non-final", ~found.world.final)):
             of = f"children by {name}, {group} elements"
             yield from _correlations(of, counted[kept], true[kept], seed)

@@ -11,9 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from athanor.analysis.exploration import write_estimates
 from athanor.analysis.meaning import quality, quality_text, reliability
 from athanor.core.build import build_name, versions
+from athanor.core.errors import UsageError
 from athanor.core.store import Manifest
 from athanor.environments.alchemy.worlds import table
 from athanor.models.meaning.embeddings import Vectors, embedding
@@ -32,7 +32,7 @@ class Config:
     out: Path
     """The folder for the values, their estimates and a manifest; refused if it holds something."""
     embedding: str = "minilm"
-    """minilm, the path of a .vec, .npz or .parquet file, or hf:PATH[:LAYER] with a model's folder or GGUF file."""
+    """minilm, a .vec, .bin (fastText), .npz or .parquet file, or hf:PATH[:LAYER] with a model's folder or GGUF file."""
     split: Literal["pair", "element"] = "pair"
     """What is new to the networks that predict a pair: the pair, or also one of its elements or both."""
     recipe: Literal["exact", "brandle2023"] = "exact"
@@ -49,17 +49,17 @@ def run(config: Config) -> int:
     """Predict, write, and print how good the predictions are."""
     refuse_existing(config.out)
     world = TableArrays(table(config.table))
-    vectors = embedding(config.embedding, config.device).embed(world.table.elements)
-
-    from athanor.models.meaning.fitting import Compute
-    from athanor.models.meaning.prediction import predict
-
+    source = embedding(config.embedding, config.device)
+    try:
+        from athanor.models.meaning.fitting import Compute
+        from athanor.models.meaning.prediction import predict
+    except ImportError as error:
+        raise UsageError("torch is not installed; run `pip install 'athanor-lab[torch]'`") from error
     compute = Compute(device=config.device)
+    vectors = source.embed(world.table.elements)
     found = predict(world, vectors, config.split, config.recipe, config.seed, count=config.folds, compute=compute)
     estimates = quality(found, config.seed)
-    config.out.mkdir(parents=True, exist_ok=True)
-    write_estimates(config.out / "estimates.jsonl", estimates)
-    save(config.out, found, manifest_of(config, vectors))
+    save(config.out, found, manifest_of(config, vectors), estimates)
     print(
         msgspec.json.format(msgspec.json.encode(estimates), indent=1).decode()
         if config.json

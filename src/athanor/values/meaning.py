@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from athanor.core.errors import DataError, StoreError, UsageError
+from athanor.core.records import Estimate
 from athanor.core.store import Manifest, write_atomically
 from athanor.values.arrays import Floats, TableArrays
 from athanor.values.tables import PairValues
@@ -44,15 +47,16 @@ class Predictions:
 
 
 def refuse_existing(folder: Path) -> None:
-    """UsageError if a folder holds anything but the beginning of predictions whose writing was interrupted."""
+    """UsageError if a folder cannot be made, or holds anything but predictions whose writing was interrupted."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"{folder} cannot be made, {nearest} is not a folder to write to; pass another --out")
     own = {f"{name}.parquet" for name in FILES} | {"estimates.jsonl"}
-    if folder.exists() and (
-        not folder.is_dir() or any(file.name not in own and not file.name.startswith(".") for file in folder.iterdir())
-    ):
+    if folder.exists() and any(file.name not in own and not file.name.startswith(".") for file in folder.iterdir()):
         raise UsageError(f"{folder} already holds something, an empty or new folder was expected; pass another --out")
 
 
-def save(folder: Path, predictions: Predictions, manifest: Manifest) -> None:
+def save(folder: Path, predictions: Predictions, manifest: Manifest, estimates: Sequence[Estimate] = ()) -> None:
     """Write predictions to a folder; its manifest last, so that without one nothing reads as whole."""
     columns = {
         "pairs": predictions.pairs.values,
@@ -67,6 +71,8 @@ def save(folder: Path, predictions: Predictions, manifest: Manifest) -> None:
             pq.write_table(pa.table(columns[name]), buffer, compression="zstd")
             write_atomically(folder / f"{name}.parquet", buffer.getvalue())
             hashes[name] = hashlib.sha256(buffer.getvalue()).hexdigest()
+        lines = b"".join(msgspec.json.encode(estimate) + b"\n" for estimate in estimates)
+        write_atomically(folder / "estimates.jsonl", lines)
         whole = msgspec.structs.replace(manifest, kind=KIND, hashes={**manifest.hashes, **hashes})
         write_atomically(folder / "manifest.json", msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n")
     except OSError as error:

@@ -72,7 +72,7 @@ def test_pickled_arrays_are_never_opened(tmp_path):
     [
         ("nope", "is not known; pass --embedding minilm"),
         ("nope.vec", "does not exist"),
-        ("model.bin", "fasttext.load_model"),
+        ("nope.bin", "does not exist"),
         ("hf:/nowhere:3", "the model /nowhere does not exist"),
     ],
 )
@@ -97,3 +97,43 @@ def test_the_bundled_model_gives_unit_vectors_that_know_what_names_mean():
     assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
     assert found[0] @ found[1] > 0.5 > found[0] @ found[2]
     assert bundled.embed(["double rainbow!"])[0] == pytest.approx(found[3], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> str:
+    """A language model of two blocks with random weights that knows three words, as a folder."""
+    transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0, "rain": 1, "bow": 2, "<s>": 3}, unk_token="?"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    words.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 3)])
+    config = transformers.LlamaConfig(
+        vocab_size=4, hidden_size=8, intermediate_size=8, num_hidden_layers=2, num_attention_heads=2
+    )
+    folder = tmp_path_factory.mktemp("tiny")
+    transformers.LlamaModel(config).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>").save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.slow
+def test_a_language_models_states_are_taken_at_a_layer_over_the_names_own_tokens(tiny):
+    from transformers import AutoModel
+
+    table = AutoModel.from_pretrained(tiny).embed_tokens.weight.detach().numpy()
+    inputs = embedding(f"hf:{tiny}:0")
+    found = inputs.embed(["rain", "rain bow", "bow"])
+    assert inputs.name.endswith(":0")
+    assert found == pytest.approx(np.stack([table[1], (table[1] + table[2]) / 2, table[2]]), abs=1e-6)
+    last, second = embedding(f"hf:{tiny}").embed(["rain"]), embedding(f"hf:{tiny}:2").embed(["rain"])
+    assert (last == second).all()
+    assert (last != found[:1]).any()
+    assert embedding(f"hf:{tiny}").embed(["rain bow", "rain"])[1] == pytest.approx(last[0], abs=1e-6)
+    with pytest.raises(UsageError, match="layer 3 was asked for"):
+        embedding(f"hf:{tiny}:3").embed(["rain"])
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_no_model_is_told(tmp_path):
+    pytest.importorskip("transformers")
+    with pytest.raises(DataError, match="cannot be loaded as a model"):
+        embedding(f"hf:{tmp_path}").embed(["rain"])

@@ -13,7 +13,7 @@ from athanor.values.arrays import TableArrays
 KINDS, DIMS = 4, 12
 
 
-def kinds(n: int = 32) -> tuple[TableArrays, np.ndarray]:
+def kinds(n: int = 40) -> tuple[TableArrays, np.ndarray]:
     """A world in which an element of kind 0 with one of kind 1 makes one of kind 2, and the vectors that say so.
 
     Each vector is its kind's direction with noise, so that a pair of new elements is predictable too.

@@ -8,7 +8,7 @@ of success are those of oversampled data, where every second pair makes somethin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -22,12 +22,10 @@ from athanor.models.meaning.lessons import Lessons, Rows, generator
 HELD = 0.2
 """Share of the pairs not tested that are set aside for validation, and not learned from."""
 
-SMALL_STEPS = 3000
+SMALL = Training(batch=32, steps=3000, epsilon=1e-7)
 """Of the link and the empowerment network: 100 epochs of 30 steps."""
 
 ELEMENT_EPOCHS, WIDE = 15, 1024
-
-HOW = Training(batch=32, epsilon=1e-7)
 
 
 class Dense(nn.Module):
@@ -93,20 +91,20 @@ def fit_networks(lessons: Lessons, folds: Folds, fold: int, seed: int, compute: 
     link = lessons.links(learned).both_orders()
     link_net = _net(lessons, link, (16, 1), draws["link"])
     drawn, _ = oversampled(link, 0.5, draws["link"])
-    fit(link_net, drawn, _cross_entropy, HOW, SMALL_STEPS, compute, draws["link"])
+    fit(link_net, drawn, _cross_entropy, SMALL, compute, draws["link"])
 
     element = lessons.results(learned).both_orders()
     element_net = _net(lessons, element, (WIDE, WIDE, targets.shape[1]), draws["element"])
-    steps = ELEMENT_EPOCHS * -(-len(element.first) // HOW.batch)
+    how = replace(SMALL, steps=ELEMENT_EPOCHS * -(-len(element.first) // SMALL.batch))
 
     def miss(said: Tensor, made: Tensor) -> Tensor:
         return -F.cosine_similarity(said, targets[made]).mean()
 
-    fit(element_net, element, miss, HOW, steps, compute, draws["element"])
+    fit(element_net, element, miss, how, compute, draws["element"])
 
     direct = lessons.empowerment(learned).both_orders()
     direct_net = _net(lessons, direct, (16, 1), draws["direct"])
-    fit(direct_net, direct, _square, HOW, SMALL_STEPS, compute, draws["direct"])
+    fit(direct_net, direct, _square, SMALL, compute, draws["direct"])
     return Networks(link_net, element_net, direct_net, targets)
 
 
@@ -115,8 +113,8 @@ def _net(lessons: Lessons, rows: Rows, widths: tuple[int, ...], draw: torch.Gene
 
 
 def _cross_entropy(said: Tensor, success: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(said.squeeze(1), success.to(said.dtype))
+    return F.binary_cross_entropy_with_logits(said.squeeze(1), success)
 
 
 def _square(said: Tensor, empowerment: Tensor) -> Tensor:
-    return F.mse_loss(F.relu(said.squeeze(1)), empowerment.to(said.dtype))
+    return F.mse_loss(F.relu(said.squeeze(1)), empowerment)

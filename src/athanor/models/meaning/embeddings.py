@@ -17,13 +17,10 @@ from athanor.core.errors import AthanorError, DataError, UsageError
 
 Vectors = NDArray[np.float32]
 
-FORMS = "minilm, the path of a .vec, .npz or .parquet file, or hf:PATH[:LAYER] with a model's folder or GGUF file"
-
-BIN_TO_NPZ = (
-    "import fasttext, numpy; model = fasttext.load_model('MODEL.bin'); "
-    "numpy.savez('names.npz', names=names, vectors=[model.get_word_vector(name) for name in names])"
+FORMS = (
+    "minilm, the path of a .vec, .bin (fastText), .npz or .parquet file, "
+    "or hf:PATH[:LAYER] with a model's folder or GGUF file"
 )
-"""Python that turns a binary fastText model into vectors of given names, sub-words included."""
 
 
 class Embedding(Protocol):
@@ -49,12 +46,14 @@ def embedding(text: str, device: str = "cpu") -> Embedding:
     readers: dict[str, Callable[[Path, Sequence[str]], dict[str, Vectors]]] = {
         ".vec": word_vectors, ".npz": _from_npz, ".parquet": _from_parquet
     }  # fmt: skip
-    if path.suffix == ".bin":
-        raise UsageError(f"{path} is a binary model, text or NPZ was expected; convert it with Python: {BIN_TO_NPZ}")
-    if path.suffix not in readers:
+    if path.suffix not in (*readers, ".bin"):
         raise UsageError(f"the embedding {text!r} is not known; pass --embedding {FORMS}")
     if not path.is_file():
         raise UsageError(f"the embedding file {path} does not exist; check --embedding")
+    if path.suffix == ".bin":
+        from athanor.models.meaning.fasttext import FastText
+
+        return FastText(path)
     return FromFile(path, readers[path.suffix])
 
 

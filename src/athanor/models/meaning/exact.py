@@ -1,8 +1,9 @@
 """The three networks done right: order cannot matter, and probabilities mean what they say.
 
 An element's vector is encoded once, and a pair is read from sum, absolute difference and product of its two codes. The
-result is learned as a choice among all elements (cross-entropy over scaled cosines). On the pairs held back, success
-and result are then calibrated with two numbers and one, so that a predicted 0.3 comes true three times in ten.
+result is learned as a choice among all elements (cross-entropy over scaled cosines), empowerment as a count (Poisson
+regression). On the pairs held back, success is then calibrated with two numbers and the result with one, so that a
+predicted 0.3 comes true three times in ten.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 from athanor.models.meaning.fitting import Compute, Training, fit, linear, oversampled
 from athanor.models.meaning.folds import Folds
 from athanor.models.meaning.lessons import Lessons, Rows, generator
-from athanor.values.arrays import Floats
+from athanor.values.arrays import Bools, Floats, Longs
 
 HELD = 0.1
 """Share of the pairs not tested that are held back for calibration."""
@@ -35,15 +36,14 @@ class Plan:
     """Numbers in an element's code."""
     hidden: int
     """Width of the layer over a pair of codes."""
-    steps: int
     how: Training
     dropped: float = 0.2
     """Share of the inputs of every layer that a training step leaves out."""
 
 
-LINK = Plan(code=64, hidden=128, steps=3000, how=Training(batch=512, rate=3e-3, decay=1e-2))
-ELEMENT = Plan(code=256, hidden=512, steps=600, how=Training(batch=128, rate=3e-3, decay=1e-2))
-DIRECT = Plan(code=64, hidden=128, steps=200, how=Training(batch=128, rate=3e-3, decay=1e-2))
+LINK = Plan(code=64, hidden=128, how=Training(batch=512, steps=2000, rate=3e-3, decay=1e-2))
+ELEMENT = Plan(code=256, hidden=512, how=Training(batch=128, steps=600, rate=3e-3, decay=1e-2))
+DIRECT = Plan(code=256, hidden=256, how=Training(batch=128, steps=400, rate=3e-3, decay=1e-2))
 
 
 class Symmetric(nn.Module):
@@ -63,10 +63,17 @@ class Symmetric(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Float["rows outputs"]"""
-        codes = F.relu(self.encode(self._drop(self.vectors)))
-        a, b = codes[first], codes[second]
+        a, b = self._codes(first, second)
         pair = torch.cat([a + b, (a - b).abs(), a * b], dim=1)
         return self.out(self._drop(F.relu(self.join(self._drop(pair)))))
+
+    def _codes(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """The codes of both ends: of every element once, or of every end where those are fewer."""
+        if 2 * len(first) < len(self.vectors):
+            codes = F.relu(self.encode(self._drop(self.vectors[torch.cat([first, second])])))
+            return codes[: len(first)], codes[len(first) :]
+        codes = F.relu(self.encode(self._drop(self.vectors)))
+        return codes[first], codes[second]
 
     def _drop(self, values: Tensor) -> Tensor:
         """Dropout from the network's own generator, which torch's layer cannot use."""
@@ -90,8 +97,6 @@ class Networks:
     """success = sigmoid(slope * logit + shift)"""
     sharpness: float
     """results = softmax(sharpness * logits)"""
-    mean: float
-    """Mean empowerment of the pairs learned from, the unit in which the direct network answers."""
 
     def success(self, first: Tensor, second: Tensor) -> Tensor:
         return torch.sigmoid(self.slope * self.link(first, second).squeeze(1) + self.shift)
@@ -100,7 +105,7 @@ class Networks:
         return torch.softmax(self.sharpness * _choice(self.element, first, second, self.targets), dim=1)
 
     def empowerment(self, first: Tensor, second: Tensor) -> Tensor:
-        return self.mean * F.softplus(self.direct(first, second).squeeze(1))
+        return self.direct(first, second).squeeze(1).exp().clamp(max=len(self.targets))
 
 
 def fit_networks(lessons: Lessons, folds: Folds, fold: int, seed: int, compute: Compute) -> Networks:
@@ -111,8 +116,8 @@ def fit_networks(lessons: Lessons, folds: Folds, fold: int, seed: int, compute: 
     element = _element(lessons, learned, targets, generator(seed, "exact", fold, "element"), compute)
     made = lessons.results(held)
     logits = _choice(element, *_tensors(made, compute), targets).double().cpu().numpy()
-    direct, mean = _direct(lessons, learned, generator(seed, "exact", fold, "direct"), compute)
-    return Networks(link, element, direct, targets, slope, shift, sharpness(logits, made.label), mean)
+    direct = _direct(lessons, learned, generator(seed, "exact", fold, "direct"), compute)
+    return Networks(link, element, direct, targets, slope, shift, sharpness(logits, made.label))
 
 
 def platt(logits: Floats, success: Floats, shift: float) -> tuple[float, float]:
@@ -131,7 +136,7 @@ def platt(logits: Floats, success: Floats, shift: float) -> tuple[float, float]:
     return float(np.exp(found[0])), float(found[1])
 
 
-def sharpness(logits: Floats, made: Floats) -> float:
+def sharpness(logits: Floats, made: Longs) -> float:
     """The factor on the logits with which their softmax has the least log loss; 1 without rows."""
     rows = np.arange(len(made))
 
@@ -143,48 +148,45 @@ def sharpness(logits: Floats, made: Floats) -> float:
     return float(np.exp(found.x)) if found else 1.0
 
 
-def _link(lessons: Lessons, learned, held, draw: torch.Generator, compute: Compute) -> tuple[Symmetric, float, float]:
+def _link(
+    lessons: Lessons, learned: Bools, held: Bools, draw: torch.Generator, compute: Compute
+) -> tuple[Symmetric, float, float]:
     rows = lessons.links(learned)
     net = _net(lessons, rows, 1, LINK, draw)
     drawn, times = oversampled(rows, SUCCESSES, draw)
-    fit(
-        net,
-        drawn,
-        lambda said, label: F.binary_cross_entropy_with_logits(said.squeeze(1), label),
-        LINK.how,
-        LINK.steps,
-        compute,
-        draw,
-    )
+    fit(net, drawn, _cross_entropy, LINK.how, compute, draw)
     judged = lessons.links(held)
     logits = net(*_tensors(judged, compute)).squeeze(1).double().cpu().numpy()
     return net, *platt(logits, judged.label.astype(np.float64), -float(np.log(times)))
 
 
-def _element(lessons: Lessons, learned, targets: Tensor, draw: torch.Generator, compute: Compute) -> Symmetric:
+def _element(lessons: Lessons, learned: Bools, targets: Tensor, draw: torch.Generator, compute: Compute) -> Symmetric:
     rows = lessons.results(learned)
     net = _net(lessons, rows, targets.shape[1], ELEMENT, draw)
 
     def loss(said: Tensor, made: Tensor) -> Tensor:
         return F.cross_entropy(net.scale * (F.normalize(said) @ targets.T), made)
 
-    fit(net, rows, loss, ELEMENT.how, ELEMENT.steps, compute, draw)
+    fit(net, rows, loss, ELEMENT.how, compute, draw)
     return net
 
 
-def _direct(lessons: Lessons, learned, draw: torch.Generator, compute: Compute) -> tuple[Symmetric, float]:
+def _direct(lessons: Lessons, learned: Bools, draw: torch.Generator, compute: Compute) -> Symmetric:
     rows = lessons.empowerment(learned)
-    net, mean = _net(lessons, rows, 1, DIRECT, draw), max(float(rows.label.mean()), 1e-6)
-    fit(
-        net,
-        rows,
-        lambda said, label: F.mse_loss(F.softplus(said.squeeze(1)), label / mean),
-        DIRECT.how,
-        DIRECT.steps,
-        compute,
-        draw,
-    )
-    return net, mean
+    net = _net(lessons, rows, 1, DIRECT, draw)
+    with torch.no_grad():  # begin near the mean: the answer is a logarithm, and a wild first one would be exponentiated
+        net.out.weight *= 0.1
+        net.out.bias.fill_(float(np.log(max(rows.label.sum() / max(len(rows.label), 1), 1e-6))))
+    fit(net, rows, _poisson, DIRECT.how, compute, draw)
+    return net
+
+
+def _cross_entropy(said: Tensor, success: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(said.squeeze(1), success)
+
+
+def _poisson(said: Tensor, empowerment: Tensor) -> Tensor:
+    return F.poisson_nll_loss(said.squeeze(1), empowerment, log_input=True)
 
 
 def _net(lessons: Lessons, rows: Rows, outputs: int, plan: Plan, draw: torch.Generator) -> Symmetric:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from athanor.core.errors import DataError
+from athanor.core.errors import DataError, UsageError
 from athanor.models.meaning.lessons import Rows, batches
 
 
@@ -36,6 +36,13 @@ class Compute:
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
 
+    def __post_init__(self) -> None:
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch has no one error for it
+            what = str(error).partition("\n")[0]
+            raise UsageError(f"the device {self.device!r} cannot be used ({what}); pass --device cpu") from error
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -43,6 +50,7 @@ class Training:
 
     batch: int
     """Rows of a step."""
+    steps: int
     rate: float = 1e-3
     decay: float = 0.0
     """Decoupled weight decay (AdamW); with it the rate falls to zero over the steps as half a cosine."""
@@ -55,7 +63,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def linear(inputs: int, outputs: int, draw: torch.Generator, kind: Literal["glorot", "he"]) -> nn.Linear:
     """A dense layer with uniform weights of that kind and zero biases; torch's own generator is not touched."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, inputs, outputs))
     if kind == "glorot":
         nn.init.xavier_uniform_(layer.weight, generator=draw)
     else:
@@ -64,18 +72,17 @@ def linear(inputs: int, outputs: int, draw: torch.Generator, kind: Literal["glor
     return layer
 
 
-def fit(
-    net: nn.Module, rows: Rows, loss: Loss, how: Training, steps: int, compute: Compute, draw: torch.Generator
-) -> None:
+def fit(net: nn.Module, rows: Rows, loss: Loss, how: Training, compute: Compute, draw: torch.Generator) -> None:
     """Fit a network to rows in place, and leave it fit to be asked. DataError if there are none."""
     if not len(rows.first):
         raise DataError("a fold has no pair that makes something to learn from; pass fewer --folds or another --seed")
     net.to(compute.device, compute.dtype).train()
     first, second, label = (torch.from_numpy(part).to(compute.device) for part in (rows.first, rows.second, rows.label))
+    label = label.to(compute.dtype) if label.is_floating_point() else label
     parameters = list(net.parameters())
     optimizer = torch.optim.AdamW(parameters, how.rate, eps=how.epsilon, weight_decay=how.decay, fused=True)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if how.decay else None
-    for batch in batches(len(first), how.batch, steps, draw):
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, how.steps) if how.decay else None
+    for batch in batches(len(first), how.batch, how.steps, draw):
         batch = batch.to(compute.device)
         optimizer.zero_grad(set_to_none=True)
         loss(net(first[batch], second[batch]), label[batch]).backward()

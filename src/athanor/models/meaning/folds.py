@@ -23,7 +23,8 @@ class Folds:
 
     By `pair`, every pair is tested once. By `element`, elements are parted into groups, and a fold tests every pair
     with an element of its group: the networks know nothing of that element. A pair of two groups is so tested twice,
-    with one of its elements new and the other known, and its predictions are averaged, as published.
+    with one of its elements new and the other known, and its predictions are averaged, as published. What is new is an
+    element as an ingredient: as the result of other pairs, the networks may have learned to name it.
     """
 
     tested: Bools

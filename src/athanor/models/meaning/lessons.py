@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ class Rows:
     first: Longs
     """Int["rows"]: an element."""
     second: Longs
-    label: NDArray[np.generic]
+    label: NDArray[Any]
     """["rows"]: whether it makes something, what (an element), or how empowering that is."""
 
     def both_orders(self) -> Rows:
@@ -62,7 +63,10 @@ class Lessons:
         return Rows(low[rows], high[rows], np.concatenate([np.zeros(0, np.int32), *lists]).astype(np.int64))
 
     def empowerment(self, kept: Bools) -> Rows:
-        """The pairs among `kept` that make something, each with its true empowerment."""
+        """The pairs among `kept` that make something, each with its true empowerment.
+
+        As published, that counts children over the whole table: those that pairs not in `kept` make are in the label.
+        """
         return self._rows(np.flatnonzero(kept & (self.world.recipe >= 0)), self._empowerment.astype(np.float32))
 
     def standardised(self, rows: Rows) -> Vectors:

@@ -43,6 +43,9 @@ RECIPES: dict[RecipeName, Recipe] = {
 CHUNK = 8192
 """Pairs asked at once."""
 
+KEPT = 2**30
+"""Bytes of probabilities of results that are kept for the second pass over the pairs; more are asked for again."""
+
 
 def predict(
     world: TableArrays,
@@ -102,6 +105,10 @@ class Asked:
         times = torch.from_numpy(self._times[pairs])
         return total / times.reshape(-1, *[1] * (total.ndim - 1))
 
+    def results(self, pairs: Longs) -> Tensor:
+        """Float["pairs elements"]: the probability of each element to be what a pair makes."""
+        return self.mean(pairs, lambda net, a, b: net.results(a, b))
+
     @cached_property
     def _times(self) -> np.ndarray:
         return self.folds.tested.sum(axis=0).astype(np.float32)
@@ -113,18 +120,21 @@ def _predicted(
     world = asked.world
     success, direct = (np.zeros(len(world.recipe)) for _ in range(2))
     rank, chance = (np.zeros(len(world.results.items)) for _ in range(2))
+    kept: list[Tensor] = []
     for pairs, low, high in asked.chunks():
         success[pairs] = asked.mean(pairs, lambda net, a, b: net.success(a, b)).numpy()
         direct[pairs] = asked.mean(pairs, lambda net, a, b: net.empowerment(a, b)).numpy()
-        results = asked.mean(pairs, lambda net, a, b: net.results(a, b))
+        results = asked.results(pairs)
         counting.add(low, high, torch.from_numpy(success[pairs]).float(), results)
         _judge(world, pairs, results, rank, chance)
+        if 4 * len(success) * world.n <= KEPT:
+            kept.append(results)
         done()
     elements = counting.elements()
     counts = torch.from_numpy(np.stack(list(elements.values()), axis=1)).float()
     expected = np.zeros((len(success), len(elements)))
-    for pairs, _, _ in asked.chunks():
-        expected[pairs] = (asked.mean(pairs, lambda net, a, b: net.results(a, b)) @ counts).numpy()
+    for number, (pairs, _, _) in enumerate(asked.chunks()):
+        expected[pairs] = ((kept[number] if kept else asked.results(pairs)) @ counts).numpy()
         done()
     values = dict(zip(elements, (success[:, None] * expected).T.copy(), strict=True))
     low, high = world.low_high
