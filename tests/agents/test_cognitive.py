@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from athanor.agents.baselines import Uncertainty
-from athanor.agents.cognitive import LIVE, Cognitive
+from athanor.agents.cognitive import LIVE, Cognitive, weights_of
 from athanor.agents.explored import element_value, explored
 from athanor.core.errors import UsageError
 from athanor.core.history import History
@@ -102,3 +102,10 @@ def test_what_cannot_be_chosen_by_is_refused():
         Cognitive(values=TRUE, weights=())
     with pytest.raises(UsageError, match="temperature"):
         Cognitive(values=TRUE, weights=(("value", 1.0),), temperature=0.0)
+
+
+def test_weights_are_read_as_data_and_nothing_else():
+    assert weights_of("uncertainty=1, value=-0.5") == (("uncertainty", 1.0), ("value", -0.5))
+    for wrong in ("uncertainty", "=1", "a=b", "a=1,", "a=nan", ""):
+        with pytest.raises(UsageError, match="NAME=NUMBER"):
+            weights_of(wrong)

@@ -10,7 +10,7 @@ import sys
 import msgspec
 import pytest
 
-from athanor.agents.registry import AGENTS, LanguageOptions
+from athanor.agents.registry import AGENTS, AgentOptions
 from athanor.core.play import Planned, play
 from athanor.core.replay import check_episode
 from athanor.environments.registry import ENVIRONMENTS, Judged
@@ -20,7 +20,7 @@ EVERY = ENVIRONMENTS["alchemy"]()
 
 
 def played(judged: Judged, name: str, turns: int = 40, past=()):
-    agent = AGENTS[name](judged.environment, LanguageOptions(), None)
+    agent = AGENTS[name](judged.environment, AgentOptions(), None)
     planned = Planned(key="0000", task=next(judged.environment.tasks("open", 0)), past=past)
     return asyncio.run(play(judged.environment, judged.verifier, agent, planned, seed=0, turns=turns))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +21,40 @@ from athanor.values.tables import PairValues, true_empowerment_local, true_empow
 
 LIVE = ("true_success_new", "true_empowerment_new", "true_empowerment_local")
 """Values of pairs that follow from the table and from what is owned now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CognitiveOptions:
+    """How the agent `cognitive` chooses; its temperature is --temperature (0.1 if left out)."""
+
+    weights: str = "empowerment=1"
+    """Values and their weights, e.g. uncertainty=1,empowerment=0.5: values of the past (uncertainty, recency, value,
+    value_pan2025), of what is owned (true_success_new, true_empowerment_new, true_empowerment_local) or of pairs."""
+    pair_values: str = "true"
+    """Values of pairs: true (of the table itself), or a folder made by `athanor train empowerment`."""
+    memory: Literal["none", "tried"] = "tried"
+    """Whether pairs tried before are candidates (none) or not (tried)."""
+
+
+def weights_of(text: str) -> tuple[tuple[str, float], ...]:
+    """Weights as they are written on the command line. UsageError for anything else.
+
+    >>> weights_of("uncertainty=1, recency=-0.5")
+    (('uncertainty', 1.0), ('recency', -0.5))
+    """
+    found = []
+    for part in text.split(","):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not (name and equals and math.isfinite(weight)):
+            raise UsageError(
+                f"the weight {part!r} is not NAME=NUMBER; pass for example --weights uncertainty=1,value=0.5"
+            )
+        found.append((name, weight))
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)

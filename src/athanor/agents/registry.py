@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from athanor.agents.baselines import Random, RandomNeverRepeat, Uncertainty
+from athanor.agents.cognitive import Cognitive, CognitiveOptions, weights_of
 from athanor.agents.human import Human
 from athanor.agents.language import Language, Memory
 from athanor.agents.oracle import Oracle
@@ -14,8 +15,9 @@ from athanor.core.errors import UsageError
 from athanor.core.protocols import Agent, Backend
 from athanor.environments.alchemy.environment import Alchemy
 from athanor.environments.alchemy.text import AlchemyDialogue, Condition
+from athanor.values.arrays import TableArrays
 
-AgentName = Literal["random", "random-never-repeat", "uncertainty", "oracle", "human", "language"]
+AgentName = Literal["random", "random-never-repeat", "uncertainty", "cognitive", "oracle", "human", "language"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,26 @@ class LanguageOptions:
     """Record the answer's log-probabilities with this many alternatives a token; 0 records none."""
     reasoning_effort: str | None = None
     """Passed to servers that know it: low, medium, high."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentOptions:
+    """The options of every agent that has any."""
+
+    language: LanguageOptions = field(default_factory=LanguageOptions)
+    cognitive: CognitiveOptions = field(default_factory=CognitiveOptions)
+
+
+def make_cognitive(environment: Alchemy, options: AgentOptions) -> Cognitive:
+    """An agent that chooses by values."""
+    from athanor.values.meaning import pair_values
+
+    check_options(options.language)
+    chosen, temperature = options.cognitive, options.language.temperature
+    return Cognitive(
+        values=pair_values(chosen.pair_values, TableArrays(environment.table)), weights=weights_of(chosen.weights),
+        temperature=0.1 if temperature is None else temperature, memory=chosen.memory,
+    )  # fmt: skip
 
 
 def make_language(environment: Alchemy, options: LanguageOptions, backend: Backend | None) -> Language[Any, Any]:
@@ -101,11 +123,12 @@ def make_dialogue(environment: Alchemy, options: LanguageOptions) -> AlchemyDial
     )
 
 
-AGENTS: dict[AgentName, Callable[[Alchemy, LanguageOptions, Backend | None], Agent[Any, Any]]] = {
+AGENTS: dict[AgentName, Callable[[Alchemy, AgentOptions, Backend | None], Agent[Any, Any]]] = {
     "random": lambda environment, options, backend: Random(),
     "random-never-repeat": lambda environment, options, backend: RandomNeverRepeat(),
     "uncertainty": lambda environment, options, backend: Uncertainty(),
+    "cognitive": lambda environment, options, backend: make_cognitive(environment, options),
     "oracle": lambda environment, options, backend: Oracle(environment),
-    "human": lambda environment, options, backend: Human(dialogue=make_dialogue(environment, options)),
-    "language": make_language,
+    "human": lambda environment, options, backend: Human(dialogue=make_dialogue(environment, options.language)),
+    "language": lambda environment, options, backend: make_language(environment, options.language, backend),
 }

@@ -20,7 +20,6 @@ from athanor.environments.alchemy.rules import RULES, Rules
 from athanor.environments.alchemy.worlds import table
 from athanor.values.arrays import TableArrays
 from athanor.values.games import CAUSES
-from athanor.values.meaning import load
 from athanor.values.tables import PairValues
 
 
@@ -100,15 +99,3 @@ def _groups(logs: Logs, played: Played, fixed: PairValues, reading: Reading) -> 
             name or logs.source, games.of(mine), fixed, seed=reading.seed, comparison=reading.comparison,
             count=SAMPLED, excluded=left_out, temperature=own.pop() if len(own) == 1 else None,
         )  # fmt: skip
-
-
-def pair_values(named: str, world: TableArrays) -> PairValues:
-    """The values of a world's pairs: `true` ones, the table's own, or with those that a folder predicts.
-
-    With `true`, `success` and `empowerment` are the table's too, for regressions that name them.
-    """
-    true = PairValues.true(world)
-    if named == "true":
-        return true.with_values(success=true.values["true_success"], empowerment=true.values["true_empowerment"])
-    predicted, _ = load(Path(named), world)
-    return true.with_values(**predicted.pairs.values)

@@ -75,11 +75,12 @@ def _kept(config: Config) -> Sequence[Estimate]:
 
 
 def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
-    from athanor.analysis.groups import Reading, groups_of, pair_values, read
+    from athanor.analysis.groups import Reading, groups_of, read
     from athanor.analysis.logs import columns_of
     from athanor.analysis.reading import readings
     from athanor.analysis.regressions import regression
     from athanor.analysis.weights import Options, weights
+    from athanor.values.meaning import pair_values
 
     wanted = regression(config.regression)
     reading = Reading(

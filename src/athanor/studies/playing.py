@@ -12,7 +12,16 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from athanor.agents.registry import AGENTS, AgentName, LanguageOptions, check_options, make_dialogue, max_tokens_of
+from athanor.agents.cognitive import CognitiveOptions
+from athanor.agents.registry import (
+    AGENTS,
+    AgentName,
+    AgentOptions,
+    LanguageOptions,
+    check_options,
+    make_dialogue,
+    max_tokens_of,
+)
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
 from athanor.core.play import Planned, play_many
@@ -61,6 +70,7 @@ class Config:
     label: str = ""
     """What reports call this run; left out, it is made from the agent and its settings."""
     language: Annotated[LanguageOptions, tyro.conf.arg(name="")] = field(default_factory=LanguageOptions)
+    cognitive: Annotated[CognitiveOptions, tyro.conf.arg(name="")] = field(default_factory=CognitiveOptions)
     backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(default_factory=BackendConfig)
 
 
@@ -99,7 +109,8 @@ async def _whole(config: Config, environment: Alchemy) -> Ended:
         refuse(config.backend, _sampling(config.language))
     backend = make(model, config.backend) if _asks(config) and model else None
     try:
-        agent = AGENTS[config.agent](environment, config.language, backend)
+        options = AgentOptions(language=config.language, cognitive=config.cognitive)
+        agent = AGENTS[config.agent](environment, options, backend)
         manifest = manifest_of(config, environment)
         slots = 1 if config.agent == "human" else backend.slots if backend else 8
         begun = config.resume and (config.out / "manifest.json").exists()
@@ -129,6 +140,8 @@ def manifest_of(config: Config, environment: Alchemy) -> Manifest:
         name: getattr(config, name) for name in ("table", "rules", "agent", "split", "episodes", "turns", "seed")
     }
     execution: dict[str, Any] = {"concurrency": config.concurrency, "command": " ".join(["athanor", *sys.argv[1:]])}
+    if config.agent == "cognitive":
+        science |= {**asdict(config.cognitive), "temperature": config.language.temperature}
     if config.agent in ("language", "human"):
         science |= _told(config, environment)
     if _asks(config):
@@ -141,7 +154,7 @@ def manifest_of(config: Config, environment: Alchemy) -> Manifest:
         execution=execution,
         build=build_name(),
         versions=versions(),
-        hashes={"table": environment.table.digest, **_model_hash(config)},
+        hashes={"table": environment.table.digest, **_model_hash(config), **_values_hash(config)},
         label=config.label or label_of(config),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -170,8 +183,19 @@ def _model_hash(config: Config) -> dict[str, str]:
         return {"model": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
+def _values_hash(config: Config) -> dict[str, str]:
+    """SHA-256 of the manifest of the predicted values that an agent chooses by."""
+    named = config.cognitive.pair_values
+    if config.agent != "cognitive" or named == "true":
+        return {}
+    return {"pair_values": hashlib.sha256((Path(named) / "manifest.json").read_bytes()).hexdigest()}
+
+
 def label_of(config: Config) -> str:
     """The arm's name: the agent, and for a model what was not left at its default."""
+    if config.agent == "cognitive":
+        warm = config.language.temperature
+        return f"cognitive, {config.cognitive.weights}" + ("" if warm is None else f", T={warm:g}")
     if not _asks(config):
         return config.agent
     options, plain = config.language, LanguageOptions()

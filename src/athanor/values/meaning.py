@@ -118,3 +118,15 @@ def _columns(path: Path, digest: str | None) -> dict[str, np.ndarray]:
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read ({error}); make the predictions again") from error
     return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def pair_values(named: str, world: TableArrays) -> PairValues:
+    """The values of a world's pairs: `true` ones, the table's own, or with those that a folder predicts.
+
+    With `true`, `success` and `empowerment` are the table's too, for regressions that name them.
+    """
+    true = PairValues.true(world)
+    if named == "true":
+        return true.with_values(success=true.values["true_success"], empowerment=true.values["true_empowerment"])
+    predicted, _ = load(Path(named), world)
+    return true.with_values(**predicted.pairs.values)
