@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from athanor.analysis.intervals import LEVEL, mean, wilson
+from athanor.analysis.intervals import LEVEL, SHARE, mean
 from athanor.core.records import Estimate, Record
 from athanor.core.seeds import stream
 from athanor.values.arrays import Bools, Floats
@@ -133,8 +133,8 @@ def _links(found: Predictions, seed: int) -> Iterator[Estimate]:
 def _results(found: Predictions) -> Iterator[Estimate]:
     rank, n = found.rank, len(found.rank)
     for name, most in (("result top-1 accuracy", 1), ("result top-10 accuracy", 10)):
-        it = wilson(int((rank <= most).sum()), n)
-        yield _estimate(name, it.value, it.low, it.high, n, "true results", "share of true results, Wilson score")
+        it = mean((rank <= most).tolist(), within=SHARE, unit="true results")
+        yield _estimate(name, it.value, it.low, it.high, n, "true results", it.method)
     it = mean(rank.tolist(), unit="true results")
     yield _estimate("result mean rank", it.value, it.low, it.high, n, "true results", it.method)
     it = mean((-np.log(np.maximum(found.chance, 1e-12))).tolist(), unit="true results")
