@@ -1,6 +1,6 @@
-"""What a closing line that asks for the form of an answer does to a small model: the same episodes without and with it.
+"""What a last line that asks for the form of an answer does to SmolLM2 (free, T=0.7): causes and categories by line.
 
-python benchmarks/format_line.py --table atelier [--condition base]
+python benchmarks/format_line.py --table atelier [--episodes 3] [--turns 12] [--seed 1] [--show]
 """
 
 from __future__ import annotations

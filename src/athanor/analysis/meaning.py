@@ -133,7 +133,7 @@ def _links(found: Predictions, seed: int) -> Iterator[Estimate]:
 def _results(found: Predictions) -> Iterator[Estimate]:
     rank, n = found.rank, len(found.rank)
     for name, most in (("result top-1 accuracy", 1), ("result top-10 accuracy", 10)):
-        it = mean((rank <= most).tolist(), within=SHARE, unit="true results")
+        it = mean((rank <= most).astype(float).tolist(), within=SHARE, unit="true results")
         yield _estimate(name, it.value, it.low, it.high, n, "true results", it.method)
     it = mean(rank.tolist(), unit="true results")
     yield _estimate("result mean rank", it.value, it.low, it.high, n, "true results", it.method)
