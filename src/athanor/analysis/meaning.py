@@ -181,7 +181,7 @@ def _pairs(found: Predictions, seed: int) -> Iterator[Estimate]:
 
 
 def _pigeonhole(found: Predictions, rows: np.ndarray, named: dict[str, Weighted], seed: int) -> Iterator[Estimate]:
-    """Estimates over some pairs; a pair counts as often as both its elements were drawn."""
+    """Estimates over some pairs; a pair counts as often as both its elements were drawn, a self-pair as its element."""
     rng, n, (low, high) = stream(seed, "meaning", "bootstrap", "pairs"), found.world.n, found.world.low_high
     low, high = low[rows], high[rows]
     replicates: dict[str, list[float]] = {name: [] for name in named}

@@ -43,6 +43,9 @@ RECIPES: dict[RecipeName, Recipe] = {
 CHUNK = 8192
 """Pairs asked at once."""
 
+FIT = 10
+"""How many chunks of pairs could be asked in the time that fitting a fold takes, about: for the progress bar."""
+
 KEPT = 2**30
 """Bytes of probabilities of results that are kept for the second pass over the pairs; more are asked for again."""
 
@@ -66,11 +69,11 @@ def predict(
     chosen, compute = RECIPES[recipe], compute or Compute()
     lessons, parts = Lessons(world, vectors), folds(world, split, seed, count, chosen.held)
     chunks = -(-len(world.recipe) // CHUNK)
-    with progress(count + 2 * chunks, "part", f"{world.table.name} by {split}, {recipe}") as bar:
+    with progress(FIT * count + chunks, "part", f"{world.table.name} by {split}, {recipe}") as bar:
         networks: list[Predictor] = []
         for fold in range(count):
             networks.append(chosen.fit(lessons, parts, fold, seed, compute))
-            bar.update()
+            bar.update(FIT)
         return _predicted(Asked(world, parts, networks, compute.device), lessons, chosen.counting(world.n), bar.update)
 
 
@@ -135,7 +138,6 @@ def _predicted(
     expected = np.zeros((len(success), len(elements)))
     for number, (pairs, _, _) in enumerate(asked.chunks()):
         expected[pairs] = ((kept[number] if kept else asked.results(pairs)) @ counts).numpy()
-        done()
     values = dict(zip(elements, (success[:, None] * expected).T.copy(), strict=True))
     low, high = world.low_high
     unit = lessons.vectors / np.linalg.norm(lessons.vectors, axis=1, keepdims=True)
