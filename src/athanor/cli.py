@@ -14,6 +14,7 @@ COMMANDS = {
     "play alchemy": "play_alchemy",
     "analyse": "analyse",
     "report": "report",
+    "study think-too-fast": "study_think_too_fast",
     "label": "label",
     "train empowerment": "train_empowerment",
     "check alchemy": "check_alchemy",

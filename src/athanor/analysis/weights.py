@@ -69,26 +69,37 @@ def baselines(groups: Sequence[Group], fixed: PairValues, options: Options) -> t
 
 
 def weights(
-    groups: Sequence[Group], fixed: PairValues, regression: Regression, options: Options
+    groups: Sequence[Group],
+    fixed: PairValues,
+    regression: Regression,
+    options: Options,
+    *,
+    apart: Sequence[Group] = (),
 ) -> tuple[Estimate, ...]:
     """Every weight of every group and of the random players, in the order of the groups.
+
+    `apart`: groups to whom the published model is fitted each alone, as it is to the random players.
 
     The groups must have been made with `count=SAMPLED` on one world by one set of rules. Published weights are on the
     scale of a standard deviation over all groups (over the random players for theirs), as published; the others over
     the group alone.
     """
-    _refuse_mixture(groups)
-    playing = [one for one in groups if len(one.games.pool)]
-    found = [e for one in groups if not len(one.games.pool) for e in _silent(one, regression)]
+    every = (*groups, *apart)
+    _refuse_mixture(every)
+    playing = [one for one in every if len(one.games.pool)]
+    found = [e for one in every if not len(one.games.pool) for e in _silent(one, regression)]
     random = baselines(playing, fixed, options) if playing else ()
-    found += _published(playing, regression, options)
-    for one in random:  # each alone: pooled with others its weights would be drawn towards theirs
+    found += _published([one for one in playing if one not in apart], regression, options)
+    for one in (
+        *(one for one in playing if one in apart),
+        *random,
+    ):  # pooled, its weights would be drawn to the others'
         found += _fit([one], regression, options)
     for one in (*playing, *random):
         found += _better(one, fixed, regression, options)
     if options.nulls:
         found += [e for one in playing for e in null_weights(one, fixed, regression, options)]
-    order = {one.name: k for k, one in enumerate((*groups, *random))}
+    order = {one.name: k for k, one in enumerate((*every, *random))}
     return tuple(sorted(found, key=lambda estimate: order.get(estimate.group, -1)))
 
 
@@ -122,7 +133,7 @@ def _refuse_mixture(groups: Sequence[Group]) -> None:
 def _published(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
     """The mixed model over all groups where its values vary by player, else over each alone."""
     random = regression.formula.rpartition("(")[2]
-    if any(term in random for term in regression.terms):
+    if groups and any(term in random for term in regression.terms):
         yield from _fit(groups, regression, options)
     else:
         for one in groups:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
 from athanor.environments.alchemy import RULES, Alchemy
 from athanor.environments.alchemy.checks import complaints
+from athanor.environments.alchemy.rules import RulesName
 from athanor.environments.alchemy.statistics import Statistics, statistics
 from athanor.environments.alchemy.worlds import table
 
@@ -20,7 +20,7 @@ class Config:
 
     table: str
     """atelier, little-alchemy-2, wordcraft, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, a file."""
-    rules: Literal["strict", "pan2025", "brandle2023"] = "strict"
+    rules: RulesName = "strict"
     """The rules under which the verifier is tried."""
     seed: int = 0
     """Draws the targeted tasks on which it is tried."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,29 +32,46 @@ PROMPT = {"prompt_rules": "The rules, as the model is told them", "prompt_first"
 """Keys of a manifest's configuration under which a run keeps what its model was shown, and what each is called."""
 
 
-def report(runs: list[Path], out: Path) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """A part of the page that a study adds: words, a figure if there is one, and a table."""
+
+    name: str
+    title: str
+    words: tuple[str, ...] = ()
+    figure: Figure | None = None
+    titles: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    note: str = ""
+
+
+def report(runs: list[Path], out: Path, chapters: Sequence[Chapter] = (), more: Sequence[Estimate] = ()) -> Path:
     """Compare run folders on one page: out/report.html, out/figures/*.svg and *.png, out/estimates.jsonl.
 
-    Nothing is written into the runs, and nothing on the page needs a network. The same runs give the same files.
+    `chapters` come after the figures of exploration, `more` estimates after its own in the file. Nothing is written
+    into the runs, and nothing on the page needs a network. The same runs give the same files.
     UsageError when there is no run or one is no run folder; DataError when one cannot be read.
     """
     arms = sorted(arms_of(read_runs(runs)), key=lambda arm: arm.baseline is not None)
     found = estimates_of(arms)
     figures = figures_of(arms)
-    page = page_of(arms, found, figures)
+    page = page_of(arms, found, figures, chapters)
+    drawn = [*figures, *(chapter.figure for chapter in chapters if chapter.figure)]
     try:
         with all_or_nothing() as write:
-            for figure in figures:
+            for figure in drawn:
                 write(out / "figures" / f"{figure.name}.svg", figure.svg.encode())
                 write(out / "figures" / f"{figure.name}.png", figure.png)
-            write(out / "estimates.jsonl", lines_of(found))
+            write(out / "estimates.jsonl", lines_of([*found, *more]))
             write(out / "report.html", page.encode("utf-8", "replace"))
     except OSError as error:
         raise StoreError(cannot("write", out, error)) from error
     return out / "report.html"
 
 
-def page_of(arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequence[Figure]) -> str:
+def page_of(
+    arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequence[Figure], chapters: Sequence[Chapter] = ()
+) -> str:
     """The page as HTML. Every text in it is escaped but the figures' own SVG, whose text its maker escapes."""
     found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
     environment = jinja2.Environment(
@@ -65,6 +83,7 @@ def page_of(arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequenc
         findings=findings(arms, found),
         left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
         sections=[_section(figure, arms, found) for figure in figures],
+        chapters=[_chapter(chapter) for chapter in chapters],
         excluded=_excluded(arms),
         estimates=_estimate_groups(arms, estimates),
         transcripts=[transcript for arm in arms if (transcript := transcript_of(arm))],
@@ -85,13 +104,27 @@ def _title(arms: Sequence[Arm]) -> str:
     return f"Exploration in {where}: {' against '.join(parts)}{f' in {worlds} worlds' if worlds > 1 else ''}"
 
 
+def _chapter(chapter: Chapter) -> dict[str, Any]:
+    figure = chapter.figure
+    return {
+        "name": chapter.name, "title": chapter.title, "note": chapter.note, "titles": chapter.titles,
+        "words": [block(said, 2000) for said in chapter.words],
+        "rows": [[block(text, 600) for text in row] for row in chapter.rows],
+        "svg": _picture(figure) if figure else "", "caption": figure.caption if figure else "",
+    }  # fmt: skip
+
+
+def _picture(figure: Figure) -> Markup:
+    """The figure's SVG: made by us; the drawing library escapes the text in it, as a test tries."""
+    return Markup(figure.svg.replace("<svg ", f'<svg role="img" aria-label="{figure.title}" ', 1))
+
+
 def _section(figure: Figure, arms: Sequence[Arm], found: Found) -> dict[str, Any]:
     """A figure with the tables of its numbers, one a world."""
-    svg = figure.svg.replace("<svg ", f'<svg role="img" aria-label="{figure.title}" ', 1)
     return {
         "name": figure.name,
         "title": figure.title,
-        "svg": Markup(svg),  # made by us; the drawing library escapes the text in it, as a test tries
+        "svg": _picture(figure),
         "caption": figure.caption,
         "note": NOTES[figure.name],
         "tables": matrices(figure.name, arms, found),

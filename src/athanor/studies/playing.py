@@ -30,6 +30,7 @@ from athanor.core.protocols import Agent
 from athanor.core.records import Episode, Failure, Sampling, Turn, Unreadable
 from athanor.core.store import Manifest, RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Sight
+from athanor.environments.alchemy.rules import RulesName
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BACKENDS, BackendConfig, refuse
 from athanor.models.backends.llamacpp import model_path
@@ -49,7 +50,7 @@ class Config:
 
     table: str
     """atelier, little-alchemy-2, wordcraft, generated:words:SEED, generated:opaque:SEED, renamed:SEED:TABLE, a file."""
-    rules: Literal["strict", "pan2025", "brandle2023"]
+    rules: RulesName
     """strict is exact; the others are the published studies' games, defects included."""
     agent: AgentName
     """Who plays. `language` needs --model."""

@@ -12,6 +12,7 @@ from athanor.environments.alchemy.state import Inventory, Pair
 from athanor.environments.alchemy.table import Names, Table, ordered
 
 Cause = Literal["unreadable", "unknown", "unowned", "final"]
+RulesName = Literal["strict", "pan2025", "brandle2023"]
 
 
 class Rules(Record, omit_defaults=False, kw_only=True):

@@ -32,6 +32,10 @@ _BRANDLE = "Brändle et al. 2023, Little Alchemy 2"
 _RECOVERY = "Brändle et al. 2023, recovery"
 
 
+REASONING = ("o1", "deepseek-r1")
+"""Models that reason before they answer."""
+
+
 def _shares() -> tuple[Published, ...]:
     """Success with something new, and invalid, as shares of trials."""
     rows = (

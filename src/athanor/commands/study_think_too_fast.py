@@ -1,0 +1,60 @@
+"""athanor study think-too-fast: do language models think too fast to explore?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import tyro
+
+from athanor.models.backends import BackendConfig
+from athanor.models.backends.llamacpp import SMOLLM2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Play, analyse and compare with Pan et al. 2025 and Brändle et al. 2023; ends with a report."""
+
+    out: Path
+    """The study's folder: runs/, estimates.jsonl, comparisons.jsonl, figures/, report.html."""
+    setting: Literal["smoke", "laptop", "paper"] = "laptop"
+    """smoke: under a minute; laptop: under 15 minutes on two cores; paper: the published sizes, hours to days."""
+    model: str = SMOLLM2
+    """The model that plays; further models join a folder by further calls with --resume."""
+    resume: bool = False
+    """Go on with the study in --out; what is played is kept."""
+    seed: int = 1
+    """All randomness follows from it."""
+    pair_values: str = "true"
+    """Empowerment: true (the tables' own), or a folder with a folder of `athanor train empowerment` for each table."""
+    nulls: int = 100
+    """Draws of null choices for each arm."""
+    json: bool = False
+    """Print the estimates as JSON on standard output instead of the report's path."""
+    backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(default_factory=BackendConfig)
+
+
+def run(config: Config) -> int:
+    """Play, analyse, write the report; print its path, or the estimates. 1 if any episode ended in an error."""
+    from athanor.core.errors import UsageError
+    from athanor.reports.think_too_fast import page
+    from athanor.studies.think_too_fast.study import Asked, analyse
+    from athanor.studies.think_too_fast.study import run as play
+
+    if config.out.exists() and any(config.out.iterdir()) and not config.resume:
+        raise UsageError(f"{config.out} already holds something; pass --resume to go on with a study, or another --out")
+    asked = Asked(
+        setting=config.setting, model=config.model, backend=config.backend, seed=config.seed,
+        pair_values=config.pair_values, nulls=config.nulls, threads=len(os.sched_getaffinity(0)),
+    )  # fmt: skip
+    failed = play(asked, config.out)
+    found = analyse(asked, config.out)
+    written = page(found, config.out)
+    if config.json:
+        print(msgspec.json.format(msgspec.json.encode(found.estimates()), indent=1).decode())
+    print(written.resolve(), file=sys.stderr if config.json else sys.stdout)
+    return failed

@@ -1,0 +1,189 @@
+"""Do language models think too fast to explore? Agents play, values and weights follow, figures are compared."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from athanor.analysis.arms import Arm, arms_of
+from athanor.analysis.exploration import estimates_of, write_estimates
+from athanor.analysis.groups import Reading, groups_of, read
+from athanor.analysis.intervals import difference
+from athanor.analysis.regressions import REGRESSIONS, Group
+from athanor.analysis.settings import temperature_regression
+from athanor.analysis.tables import read_runs
+from athanor.analysis.usage import immediate_usage
+from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, TOGETHER, Options, weights
+from athanor.core.build import build_name, versions
+from athanor.core.disk import write_atomically
+from athanor.core.errors import DataError, UsageError
+from athanor.core.records import Estimate
+from athanor.core.store import Manifest, refuse_difference
+from athanor.environments.alchemy.rules import RULES
+from athanor.models.backends import BackendConfig
+from athanor.studies import playing
+from athanor.studies.think_too_fast.arms import SETTINGS, arms
+from athanor.studies.think_too_fast.comparisons import Comparison, comparisons
+from athanor.values.games import simulate
+from athanor.values.meaning import pair_values
+
+KIND = "study think-too-fast"
+USAGE = (1000, 1000)
+"""Random players, and turns of each, for the published analysis of immediate usage."""
+THINKING = "final inventory, reasoning minus base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the study is asked to do."""
+
+    setting: str
+    model: str
+    backend: BackendConfig
+    seed: int
+    pair_values: str
+    nulls: int
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the study found."""
+
+    arms: tuple[Arm, ...]
+    exploration: tuple[Estimate, ...]
+    worlds: tuple[tuple[str, tuple[Estimate, ...]], ...]
+    """By world: weights, effects of temperature and of reasoning, and immediate usage."""
+    comparisons: tuple[Comparison, ...]
+
+    def estimates(self) -> tuple[Estimate, ...]:
+        """All of them, groups that several worlds have told apart."""
+        named = (
+            msgspec.structs.replace(one, group=f"{one.group} ({world})")
+            if one.group in ("", TOGETHER, NEVER_REPEATS, MEMORYLESS) else one
+            for world, found in self.worlds for one in found
+        )  # fmt: skip
+        return (*self.exploration, *named)
+
+
+def run(asked: Asked, folder: Path) -> int:
+    """Play every arm that is not played whole, into folder/runs; 1 if any episode ended in an error.
+
+    UsageError if the folder holds a study of other settings. Killed, it is gone on with by the same call.
+    """
+    if asked.setting not in SETTINGS:
+        raise UsageError(f"setting {asked.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
+    begin(asked, folder)
+    failed = 0
+    for play in arms(SETTINGS[asked.setting], folder, asked.model, asked.backend, asked.seed):
+        print(f"{play.out.name}: {play.episodes} episodes of {play.turns} turns", file=sys.stderr)
+        failed |= playing.told(play, playing.play(play))
+    return failed
+
+
+def begin(asked: Asked, folder: Path) -> None:
+    """Write the study's manifest, or see that the one that is there asks for the same. Models may be added."""
+    config = {"setting": asked.setting, "seed": asked.seed}
+    manifest = Manifest(
+        kind=KIND, config=config, execution={"model": asked.model}, build=build_name(), versions=versions(), hashes={},
+        label=KIND, created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+    path = folder / "manifest.json"
+    if path.exists():
+        try:
+            stored = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        except msgspec.MsgspecError as error:
+            raise DataError(f"{path} is not a manifest of this program ({error}); pass another --out") from error
+        for what in ("kind", "config"):
+            refuse_difference(folder, what, getattr(stored, what), getattr(manifest, what))
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} already holds something, an empty or new folder was expected; pass another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+
+
+def analyse(asked: Asked, folder: Path) -> Found:
+    """Everything that follows from the runs; estimates and comparisons are written into the folder too."""
+    paths = sorted(path.parent for path in folder.glob("runs/*/manifest.json"))
+    found_arms = tuple(arms_of(read_runs(paths)))
+    reading = Reading(seed=asked.seed, allow=1.0)
+    model = [arm.name for arm in found_arms if arm.run.manifest.config["agent"] == "language"]
+    thinking = [arm.run.path for arm in found_arms if arm.baseline not in ("random", "random-never-repeat")]
+    worlds = []
+    for played in read(thinking, reading):
+        fixed = pair_values(_values_for(asked, played.world.table.name), played.world)
+        groups = groups_of(played, fixed, reading)
+        ours, apart = [g for g in groups if g.name in model], [g for g in groups if g.name not in model]
+        options = Options(seed=asked.seed, nulls=asked.nulls, threads=asked.threads)
+        here = (
+            *weights(ours, fixed, REGRESSIONS["main"], options, apart=apart),
+            *_temperature(ours, asked.seed),
+            *_thinking([arm for arm in found_arms if arm.name in {g.name for g in ours}]),
+            *_usage(played.world, asked.seed),
+        )  # fmt: skip
+        worlds.append((f"{played.world.table.name}, {played.rules.name} rules", here))
+    exploration = estimates_of(found_arms)
+    found = Found(
+        arms=found_arms, exploration=exploration, worlds=tuple(worlds),
+        comparisons=comparisons(asked.setting, asked.model, found_arms, exploration, worlds[0][1]),
+    )  # fmt: skip
+    write_estimates(folder / "estimates.jsonl", found.estimates())
+    lines = b"".join(msgspec.json.encode(one) + b"\n" for one in found.comparisons)
+    write_atomically(folder / "comparisons.jsonl", lines)
+    return found
+
+
+def _values_for(asked: Asked, table: str) -> str:
+    """The predicted values of a table: `pair_values` is `true`, or a folder with one folder of predictions a table."""
+    if asked.pair_values == "true":
+        return "true"
+    folder = Path(asked.pair_values) / table
+    return str(folder) if (folder / "manifest.json").exists() else "true"
+
+
+def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
+    """What the sampling temperature does to preferences; nothing where it does not vary or cannot be fitted."""
+    with_turns = [g for g in groups if len(g.games.pool)]
+    if len({g.temperature for g in with_turns if g.temperature is not None}) < 2:
+        return
+    try:
+        effects = temperature_regression(with_turns, seed)
+    except DataError as error:
+        print(f"no regression on temperature: {error}", file=sys.stderr)
+        return
+    for one in effects:
+        if ":temperature" in one.name and not one.group:
+            yield one
+
+
+def _thinking(arms: Sequence[Arm]) -> Iterator[Estimate]:
+    """How much more is discovered with reasoning: each reasoning arm against the free base arm of its temperature."""
+    for arm in arms:
+        config = arm.run.manifest.config
+        if config["condition"] != "reasoning":
+            continue
+        for other in arms:
+            base = other.run.manifest.config
+            same = all(base.get(k) == config.get(k) for k in ("model", "temperature", "constrained", "table", "rules"))
+            if same and base["condition"] == "base":
+                found = difference(*(one.episodes("inventory").tolist() for one in (arm, other)))
+                yield Estimate(
+                    name=THINKING, value=found.value, low=found.low, high=found.high, level=found.level, n=found.n,
+                    unit="episodes", method=found.method, group=arm.name,
+                )  # fmt: skip
+
+
+def _usage(world, seed: int) -> Iterator[Estimate]:
+    """Immediate usage of random players, to set beside the published ones."""
+    players, turns = USAGE
+    games = simulate(world, RULES["brandle2023"], np.full(players, turns), seed, never_repeats=True)
+    for one in immediate_usage(games, seed=seed, resamples=200, name=NEVER_REPEATS):
+        if one.unit == "elements":
+            yield msgspec.structs.replace(one, name=f"usage: {one.name}")
