@@ -48,7 +48,7 @@ def _uncertainty(name: str, by: Found) -> list[str]:
     elif ours.high < never.low:
         place = "less than not repeating gives"
     else:
-        place = "what not repeating gives by itself"
+        place = "not to be told from what not repeating gives"
     said = f"{name}: the published weight of uncertainty is {text(ours)}, {place}"
     if exact is not None:
         said += f"; among all pairs, with repeats and doubles apart, it is {text(exact)}{_verdict(exact)}"

@@ -230,8 +230,9 @@ class Draw:
             raise refused("too few pairs with several results for its generations")
         order = self.rng.permutation(len(pairs))
         for size, wanted in ((3, spec.three_results), (2, spec.two_results)):
+            count = sum(len(results) == size for results in made.values())
             for position in order:
-                if sum(len(results) == size for results in made.values()) >= wanted:
+                if count >= wanted:
                     break
                 pair = pairs[position]
                 if size == 2 and len(made[pair]) != 1:
@@ -239,6 +240,7 @@ class Draw:
                 if size == 3 and len(made[pair]) == 3:
                     continue
                 self._fill(made, pair, size)
+                count += len(made[pair]) == size
 
     def _fill(self, made: Pairs, pair: tuple[int, int], size: int) -> None:
         """Results of a pair until there are `size`; none at all if there are too few, or too many children."""

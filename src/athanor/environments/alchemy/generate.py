@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -41,6 +41,7 @@ def spec_of(table: Table) -> WorldSpec:
     )
 
 
+@lru_cache(maxsize=8)
 def generate(spec: WorldSpec, seed: int, naming: Naming) -> Table:
     """A world with the statistics of `spec`, drawn by `seed`.
 

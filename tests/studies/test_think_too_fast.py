@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from athanor.agents.registry import LanguageOptions
+from athanor.cli import main
+from athanor.core.errors import UsageError
+from athanor.core.records import Estimate
+from athanor.environments.alchemy.worlds import table
+from athanor.models.backends import BackendConfig
+from athanor.reports.think_too_fast import page
+from athanor.studies.think_too_fast.arms import SETTINGS, arms
+from athanor.studies.think_too_fast.claims import compare, interval
+from athanor.studies.think_too_fast.published import PUBLISHED, Published
+from athanor.studies.think_too_fast.study import Asked, analyse, run
+
+
+def published(quantity: str, value: float, **more) -> Published:
+    return Published(quantity=quantity, of="someone", value=value, source="a test", **more)
+
+
+def ours(value: float, low: float | None, high: float | None) -> Estimate:
+    return Estimate(name="o", value=value, low=low, high=high, level=0.95, n=9, unit="players", method="m")
+
+
+def test_a_published_interval_is_made_from_what_the_source_gives():
+    assert interval(published("uncertainty", 0.5, spread=0.1, kind="se")) == pytest.approx((0.304, 0.696))
+    low, high = interval(published("uncertainty", 0.5, spread=0.1, kind="sd", n=4))
+    assert (high - low) / 2 == pytest.approx(3.182 * 0.1 / 2, rel=1e-3)
+    assert interval(published("uncertainty", 0.5, spread=0.1, kind="sd")) == (0.5, 0.5)
+    assert interval(published("uncertainty", 0.5)) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "mine", "direction", "overlap"),
+    [
+        (0.4, (0.5, 0.3, 0.7), "agrees", "agrees"),
+        (0.4, (0.9, 0.8, 1.0), "agrees", "differs"),
+        (0.4, (-0.5, -0.7, -0.3), "differs", "differs"),
+        (0.4, (0.1, -0.5, 0.7), "cannot tell", "agrees"),
+        (0.4, (0.5, None, None), "cannot tell", "cannot tell"),
+    ],
+)
+def test_a_weight_is_compared_by_its_sign_and_its_interval(value, mine, direction, overlap):
+    found = compare(published("uncertainty", value), ours(*mine), None, stand_in=False)
+    assert (found.direction, found.interval) == (direction, overlap)
+
+
+@pytest.mark.parametrize(
+    ("value", "mine", "direction"),
+    [
+        (35, (10, 9, 11), "agrees"),
+        (177, (10, 9, 11), "differs"),
+        (177, (30, 29, 31), "agrees"),
+        (35, (20, 10, 30), "cannot tell"),
+    ],
+)  # fmt: skip
+def test_an_inventory_is_compared_by_whether_it_beats_never_repeating_at_random(value, mine, direction):
+    random = ours(20, 19, 21)
+    assert compare(published("final inventory", value), ours(*mine), random, stand_in=True).direction == direction
+
+
+def test_what_was_not_played_is_said_and_never_agrees():
+    found = compare(published("uncertainty", 0.2), None, None, stand_in=True, missing="no people here")
+    assert (found.direction, found.interval, found.why) == ("not played", "not played", "no people here")
+
+
+def test_published_numbers_name_their_source_and_are_each_there_once():
+    keys = [(one.quantity, one.of) for one in PUBLISHED]
+    assert len(keys) == len(set(keys)) > 30
+    assert all(one.source for one in PUBLISHED)
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_every_arm_of_a_setting_has_a_folder_and_a_name_of_its_own(name: str, tmp_path: Path):
+    planned = list(arms(SETTINGS[name], tmp_path, "m", BackendConfig(), 1))
+    assert len({play.out for play in planned}) == len(planned)
+    labels = [(play.table, play.label or play.agent) for play in planned]
+    assert len(set(labels)) == len(labels)
+    assert all(play.turns == SETTINGS[name].turns and play.resume for play in planned)
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """The smoke setting with a scripted model that cannot be constrained."""
+    free = (LanguageOptions(max_tokens=12, temperature=0.3), LanguageOptions(max_tokens=12, temperature=1.0))
+    tiny = replace(SETTINGS["smoke"], arms=(*free, replace(free[1], condition="reasoning")))
+    monkeypatch.setitem(SETTINGS, "tiny", tiny)
+    first = next(arms(tiny, tmp_path, "m", BackendConfig(), 1))
+    a, b, c, _ = table(first.table).base
+    script = tmp_path / "script.json"
+    replies = [f"{a} + {b}", f"{b} + {c}", f"{a} + {a}", f"{c} + {c}", "I do not know"]
+    script.write_text(json.dumps({"replies": replies}))
+    backend = replace(BackendConfig(), backend="scripted")
+    return Asked(
+        setting="tiny", model=str(script), backend=backend, seed=1, pair_values="true", nulls=0, threads=1
+    )  # fmt: skip
+
+
+def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked, tmp_path: Path):
+    out = tmp_path / "study"
+    assert run(asked, out) == 0
+    before = {path: path.read_bytes() for path in out.glob("runs/*/turns.jsonl")}
+    assert len(before) == 8
+    assert run(asked, out) == 0
+    assert {path: path.read_bytes() for path in out.glob("runs/*/turns.jsonl")} == before
+    found = analyse(asked, out)
+    assert len(found.comparisons) == len(PUBLISHED)
+    assert {one.direction for one in found.comparisons if one.published.of.startswith("people")} == {"not played"}
+    assert all(one.stand_in for one in found.comparisons if one.ours)
+    names = {one.name for one in found.estimates()}
+    assert {"final inventory", "final inventory, reasoning minus base", "weight of uncertainty (published)"} <= names
+    assert (out / "comparisons.jsonl").read_bytes().count(b"\n") == len(PUBLISHED)
+    text = page(found, out).read_text()
+    assert "a weight near the first is what not repeating gives" in text
+    assert "Published numbers beside ours" in text
+    assert (out / "figures" / "weights.svg").exists()
+
+
+def test_a_folder_of_something_else_or_of_another_setting_is_refused(asked: Asked, tmp_path: Path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("mine")
+    with pytest.raises(UsageError, match="already holds something"):
+        run(asked, tmp_path / "full")
+    run(asked, tmp_path / "study")
+    with pytest.raises(UsageError, match="seed was 1 and is now 2"):
+        run(replace(asked, seed=2), tmp_path / "study")
+    with pytest.raises(UsageError, match="'huge' is not one of smoke"):
+        run(replace(asked, setting="huge"), tmp_path / "other")
+
+
+@pytest.mark.slow
+def test_the_smoke_setting_runs_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["study", "think-too-fast", "--setting", "smoke", "--nulls", "20", "--out", str(tmp_path / "s"), "--json"])
+    assert ended.value.code == 0
+    found = json.loads(capsys.readouterr().out)
+    assert any(one["name"] == "weight of uncertainty (all pairs, repeats and doubles apart)" for one in found)
+    assert (tmp_path / "s" / "report.html").exists()
