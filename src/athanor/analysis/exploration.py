@@ -181,7 +181,7 @@ def decimals(name: str, value: float) -> str:
         return f"{value:.0f}"
     if name.startswith("seconds"):
         return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
-    if name.startswith("kappa"):
+    if name.startswith(("kappa", "weight", "r of")):
         return f"{value:.2f}"
     if name.startswith("cost"):
         return f"{value:,.2f}" if value >= 1 else _three_digits(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,9 +19,11 @@ from athanor.core.errors import UsageError
 from athanor.core.store import RunFolder
 from athanor.environments.alchemy.rules import RULES, Rules
 from athanor.environments.alchemy.worlds import table
-from athanor.values.arrays import TableArrays
+from athanor.values.arrays import Bools, TableArrays
 from athanor.values.games import CAUSES
 from athanor.values.tables import PairValues
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +93,18 @@ def groups_of(played: Played, fixed: PairValues, reading: Reading) -> tuple[Grou
 def _groups(logs: Logs, played: Played, fixed: PairValues, reading: Reading) -> Iterator[Group]:
     games, names = logs.games(played.world, played.rules), logs.players["group"].to_pylist()
     games = games.first_tries() if reading.first_tries else games
-    temperatures = logs.players["temperature"].to_pylist()
+    temperatures, models = logs.players["temperature"].to_pylist(), logs.players["model"].to_pylist()
     left_out = sum(one.count for one in logs.excluded if one.cause not in CAUSES)  # the rules' refusals are in games
     for name in dict.fromkeys(names):
         mine = np.array([other == name for other in names])
-        own = {t for t, is_mine in zip(temperatures, mine, strict=True) if is_mine}
+        warm, model = _common(temperatures, mine), _common(models, mine)
         yield group(
             name or logs.source, games.of(mine), fixed, seed=reading.seed, comparison=reading.comparison,
-            count=SAMPLED, excluded=left_out, temperature=own.pop() if len(own) == 1 else None,
+            count=SAMPLED, excluded=left_out, temperature=warm, model=model,
         )  # fmt: skip
+
+
+def _common(values: Sequence[T | None], mine: Bools) -> T | None:
+    """What a group's players have in common; None if they differ."""
+    own = {value for value, is_mine in zip(values, mine, strict=True) if is_mine}
+    return own.pop() if len(own) == 1 else None

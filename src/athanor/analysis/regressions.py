@@ -102,6 +102,8 @@ class Group:
     """Turns left out before."""
     temperature: float | None = None
     """Sampling temperature of a model; None if unknown or not a model."""
+    model: str | None = None
+    """The model that plays; None if unknown or not a model."""
 
     @cached_property
     def players(self) -> tuple[str, ...]:
@@ -119,6 +121,7 @@ def group(
     count: int = 1,
     excluded: int = 0,
     temperature: float | None = None,
+    model: str | None = None,
 ) -> Group:
     """A group from replayed games: turns that the rules refused are left out and counted.
 
@@ -130,7 +133,7 @@ def group(
     pairs = draw(games, int(stream(seed, "group", name).integers(2**31)), count)
     return Group(
         name=name, games=games, values=turn_values(games, fixed, pairs), comparison=comparison,
-        excluded=excluded + refused, temperature=temperature,
+        excluded=excluded + refused, temperature=temperature, model=model,
     )  # fmt: skip
 
 

@@ -27,7 +27,8 @@ class Config:
     json: bool = False
     """Print JSON on standard output instead of a table."""
     regression: str = ""
-    """What drives choices: uncertainty, main (Pan et al. 2025), another name, or a formula; see docs/values.md."""
+    """What drives choices: uncertainty, main (Pan et al. 2025), another name or a formula (docs/values.md); or stopping,
+    usage, temperature, inventory, survival (docs/behaviour.md)."""
     rules: str = ""
     """Rules to replay the games by: strict, pan2025 or brandle2023; left out, the runs' own."""
     pair_values: str = "true"
@@ -75,14 +76,16 @@ def _kept(config: Config) -> Sequence[Estimate]:
 
 
 def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
+    from athanor.analysis.behaviour import BEHAVIOUR, behaviour
     from athanor.analysis.groups import Reading, groups_of, read
     from athanor.analysis.logs import columns_of
     from athanor.analysis.reading import readings
-    from athanor.analysis.regressions import regression
+    from athanor.analysis.regressions import REGRESSIONS, regression
     from athanor.analysis.weights import Options, weights
     from athanor.values.meaning import pair_values
 
-    wanted = regression(config.regression)
+    other = config.regression if config.regression in BEHAVIOUR else ""
+    wanted = REGRESSIONS["main"] if other else regression(config.regression)
     reading = Reading(
         seed=config.seed, rules=config.rules, table=config.table, comparison=config.comparison,
         columns=columns_of(config.columns) if config.columns else {}, allow=config.allow_excluded,
@@ -93,9 +96,13 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
     told: list[str] = []
     for played in read(config.runs, reading):
         fixed = pair_values(config.pair_values, played.world)
-        some = weights(groups_of(played, fixed, reading), fixed, wanted, options)
-        found += some
+        groups = groups_of(played, fixed, reading)
         told += [note for logs in played.logs for note in logs.notes if not note.startswith("read as run")]
+        if other:
+            found += behaviour(other, groups, config.seed, options.threads)
+            continue
+        some = weights(groups, fixed, wanted, options)
+        found += some
         told += readings(some)
         if config.pair_values == "true" and {"empowerment", "success"} & set(wanted.terms):
             told.append(

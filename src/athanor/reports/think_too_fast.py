@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from athanor.agents.cognitive import weights_of
 from athanor.analysis.reading import readings, text
+from athanor.analysis.weights import ALL, named
+from athanor.core.records import Estimate
 from athanor.reports.page import Chapter, report
 from athanor.reports.text import one_line
 from athanor.reports.weights import weights_figure
+from athanor.studies.think_too_fast.arms import COGNITIVE
 from athanor.studies.think_too_fast.claims import Comparison, interval
 from athanor.studies.think_too_fast.study import THINKING, Found
 
@@ -23,12 +28,27 @@ def page(found: Found, folder: Path) -> Path:
 
 
 def _weights(found: Found) -> Chapter:
-    words = tuple(f"{world}. {said}" for world, estimates in found.worlds for said in readings(estimates))
+    words = tuple(
+        f"{world}. {said}"
+        for world, estimates in found.worlds
+        for said in (*readings(estimates), *_recovered(estimates))
+    )
     return Chapter(
         name="weights", title="What drives choices", words=words, figure=weights_figure(found.worlds, TERMS),
         note="Empowerment is the table's own where no predicted values were given. Estimates with their methods are in "
         "estimates.jsonl.",
     )  # fmt: skip
+
+
+def _recovered(estimates: Sequence[Estimate]) -> Iterator[str]:
+    """Whether the weights of the agent that was given them are found again."""
+    name, true, _ = COGNITIVE[-1]
+    for term, weight in weights_of(true):
+        for one in estimates:
+            if one.group.startswith(name) and one.name == named(term, ALL):
+                held = one.low is not None and one.high is not None and one.low <= weight <= one.high
+                said = "within" if held else "outside"
+                yield f"{name} was given a weight of {term} of {weight:g}: {said} the {text(one)} found among all pairs."
 
 
 def _more(found: Found) -> Chapter:
