@@ -27,8 +27,8 @@ class Config:
     json: bool = False
     """Print JSON on standard output instead of a table."""
     regression: str = ""
-    """What drives choices: uncertainty, main (Pan et al. 2025), another name or a formula (docs/values.md); or stopping,
-    usage, temperature, inventory, survival (docs/behaviour.md)."""
+    """What drives choices: uncertainty, main (Pan et al. 2025), another name or a formula, as docs/values.md says; or
+    stopping, usage, temperature, inventory, survival, as docs/behaviour.md says."""
     rules: str = ""
     """Rules to replay the games by: strict, pan2025 or brandle2023; left out, the runs' own."""
     pair_values: str = "true"

@@ -48,7 +48,7 @@ def _recovered(estimates: Sequence[Estimate]) -> Iterator[str]:
             if one.group.startswith(name) and one.name == named(term, ALL):
                 held = one.low is not None and one.high is not None and one.low <= weight <= one.high
                 said = "within" if held else "outside"
-                yield f"{name} was given a weight of {term} of {weight:g}: {said} the {text(one)} found among all pairs."
+                yield f"{name} was given a weight of {term} of {weight:g}: {said} the {text(one)} found."
 
 
 def _more(found: Found) -> Chapter:
