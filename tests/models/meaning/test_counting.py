@@ -17,10 +17,16 @@ RESULTS = torch.tensor([
 ])  # fmt: skip
 
 
+def take(counting, low, high, success, results):
+    other = low != high
+    counting.add(low, success, results)
+    counting.add(high[other], success[other], results[other])
+
+
 def counted(counting):
     for start in range(0, 10, 3):  # in parts, as the program does
         part = slice(start, start + 3)
-        counting.add(LOW[part], HIGH[part], SUCCESS[part], RESULTS[part])
+        take(counting, LOW[part], HIGH[part], SUCCESS[part], RESULTS[part])
     return counting.elements()
 
 
@@ -59,6 +65,6 @@ def test_certain_predictions_expect_what_is_counted():
     one_hot = torch.nn.functional.one_hot(RESULTS.argmax(dim=1), 4).float()
     expected, thresholded = Expected(4), Thresholded(4)
     for counting in (expected, thresholded):
-        counting.add(LOW, HIGH, certain, one_hot)
+        take(counting, LOW, HIGH, certain, one_hot)
     for name in ("empowerment", "empowerment_combinations", "binary"):
         assert expected.elements()[name] == pytest.approx(thresholded.elements()[name], abs=1e-6)

@@ -23,14 +23,13 @@ class Thresholded:
         self._made_but_first = np.zeros((n, n), dtype=np.bool_)
         self._links = np.zeros(n, dtype=np.int64)
 
-    def add(self, low: Longs, high: Longs, success: Tensor, results: Tensor) -> None:
-        """Take account of some pairs. `success`: Float["pairs"], `results`: Float["pairs elements"]."""
+    def add(self, ends: Longs, success: Tensor, results: Tensor) -> None:
+        """Take account of pairs of these elements. `success`: Float["pairs"], `results`: Float["pairs elements"]."""
         linked = (success >= LINKED).numpy()
-        best, best_but_first = (results.argmax(dim=1).numpy(), 1 + results[:, 1:].argmax(dim=1).numpy())
-        for ends, kept in ((low, linked), (high, linked & (low != high))):
-            self._made[ends[kept], best[kept]] = True
-            self._made_but_first[ends[kept], best_but_first[kept]] = True
-            np.add.at(self._links, ends[kept], 1)
+        ends, results = ends[linked], results[torch.from_numpy(linked)]
+        self._made[ends, results.argmax(dim=1).numpy()] = True
+        self._made_but_first[ends, 1 + results[:, 1:].argmax(dim=1).numpy()] = True
+        np.add.at(self._links, ends, 1)
 
     def elements(self) -> dict[str, Floats]:
         """By the name of the pair value it is for, each Float["elements"]."""
@@ -56,15 +55,12 @@ class Expected:
         self._links = torch.zeros(n, dtype=torch.float64)
         self._no_link = torch.zeros(n, dtype=torch.float64)
 
-    def add(self, low: Longs, high: Longs, success: Tensor, results: Tensor) -> None:
-        """Take account of some pairs. `success`: Float["pairs"], `results`: Float["pairs elements"]."""
-        success = success.double().clamp(max=1 - 1e-9)
-        none, no_link = torch.log1p(-success[:, None] * results), torch.log1p(-success)
-        other = torch.from_numpy(low != high)
-        for ends, kept in ((torch.from_numpy(low), torch.ones_like(other)), (torch.from_numpy(high), other)):
-            self._none.index_add_(0, ends[kept], none[kept])
-            self._no_link.index_add_(0, ends[kept], no_link[kept])
-            self._links.index_add_(0, ends[kept], success[kept])
+    def add(self, ends: Longs, success: Tensor, results: Tensor) -> None:
+        """Take account of pairs of these elements. `success`: Float["pairs"], `results`: Float["pairs elements"]."""
+        at, success = torch.from_numpy(ends), success.double().clamp(max=1 - 1e-9)
+        self._none.index_add_(0, at, torch.log1p(-success[:, None] * results))
+        self._no_link.index_add_(0, at, torch.log1p(-success))
+        self._links.index_add_(0, at, success)
 
     def elements(self) -> dict[str, Floats]:
         """By the name of the pair value it is for, each Float["elements"]."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from athanor.core.errors import DataError, UsageError
 from athanor.core.seeds import stream
-from athanor.values.arrays import Bools, TableArrays
+from athanor.values.arrays import Bools, Ints, TableArrays
 
 Split = Literal["pair", "element"]
 
@@ -22,20 +23,27 @@ class Folds:
     """Folds over all pairs, in the order of `pair_number`. What is neither tested nor held back is learned from.
 
     By `pair`, every pair is tested once. By `element`, elements are parted into groups, and a fold tests every pair
-    with an element of its group: the networks know nothing of that element. A pair of two groups is so tested twice,
-    with one of its elements new and the other known, and its predictions are averaged, as published. What is new is an
-    element as an ingredient: as the result of other pairs, the networks may have learned to name it.
+    with an element of its group: its networks know nothing of that element. A pair of two groups is so tested in two
+    folds, in each of which one of its elements is new and the other known. What is new is an element as an ingredient:
+    as the result of other pairs, the networks may have learned to name it.
     """
 
-    tested: Bools
-    """Bool["folds pairs"]"""
+    low: Ints
+    """Int["pairs"]: the fold in which the pair's lower element is new; by pair, the pair's own."""
+    high: Ints
+    """Int["pairs"]: the same of its higher element."""
     held: Bools
-    """Bool["folds pairs"]: validation pairs, which share no test element."""
+    """Bool["folds pairs"]: validation pairs, none of them tested."""
 
     def __post_init__(self) -> None:
-        untested = int((~self.tested.any(axis=0)).sum())
-        if untested or (self.tested & self.held).any():
-            raise DataError(f"{untested} pairs are tested in no fold, or some are both tested and held back")
+        if (self.tested & self.held).any():
+            raise DataError(f"{int((self.tested & self.held).sum())} pairs are both tested and held back by a fold")
+
+    @cached_property
+    def tested(self) -> Bools:
+        """Bool["folds pairs"]"""
+        fold = np.arange(len(self.held))[:, None]
+        return (self.low == fold) | (self.high == fold)
 
     @property
     def learned(self) -> Bools:
@@ -53,14 +61,14 @@ def folds(world: TableArrays, split: Split, seed: int, count: int = FOLDS, held:
 
 def _by_pair(world: TableArrays, seed: int, count: int, held: float) -> Folds:
     rng, pairs = stream(seed, "meaning", "folds", "pair"), len(world.recipe)
-    group = rng.permutation(np.arange(pairs) % count)
-    tested = group == np.arange(count)[:, None]
-    return Folds(tested, ~tested & (rng.random((count, pairs)) < held))
+    fold = rng.permutation(np.arange(pairs, dtype=np.int32) % count)
+    tested = fold == np.arange(count)[:, None]
+    return Folds(fold, fold, ~tested & (rng.random((count, pairs)) < held))
 
 
 def _by_element(world: TableArrays, seed: int, count: int) -> Folds:
     rng, (low, high) = stream(seed, "meaning", "folds", "element"), world.low_high
-    group = rng.permutation(np.arange(world.n) % count)
+    group = rng.permutation(np.arange(world.n, dtype=np.int32) % count)
     holds = np.stack([(group[low] == fold) | (group[high] == fold) for fold in range(count)])
     other = (np.arange(count) + rng.integers(1, count, size=count)) % count
-    return Folds(holds, holds[other] & ~holds)
+    return Folds(group[low], group[high], holds[other] & ~holds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -19,7 +18,7 @@ from athanor.models.meaning.embeddings import Vectors
 from athanor.models.meaning.fitting import Compute, Predictor
 from athanor.models.meaning.folds import FOLDS, Folds, Split, folds
 from athanor.models.meaning.lessons import Lessons
-from athanor.values.arrays import Floats, Longs, TableArrays
+from athanor.values.arrays import Floats, Ints, Longs, TableArrays
 from athanor.values.meaning import Predictions
 from athanor.values.tables import PairValues
 
@@ -33,11 +32,15 @@ class Recipe:
     held: float
     fit: Callable[[Lessons, Folds, int, int, Compute], Predictor]
     counting: Callable[[int], Expected | Thresholded]
+    averaged: bool
+    """By element: whether what an element leads to is counted on the mean over both folds of its pairs, as published,
+    or only on the fold that knows nothing of it. In the other fold its pairs were learned from, and how many of them
+    succeed is what is to be predicted."""
 
 
 RECIPES: dict[RecipeName, Recipe] = {
-    "exact": Recipe(exact.HELD, exact.fit_networks, Expected),
-    "brandle2023": Recipe(brandle2023.HELD, brandle2023.fit_networks, Thresholded),
+    "exact": Recipe(exact.HELD, exact.fit_networks, Expected, averaged=False),
+    "brandle2023": Recipe(brandle2023.HELD, brandle2023.fit_networks, Thresholded, averaged=True),
 }
 
 CHUNK = 8192
@@ -74,7 +77,7 @@ def predict(
         for fold in range(count):
             networks.append(chosen.fit(lessons, parts, fold, seed, compute))
             bar.update(FIT)
-        return _predicted(Asked(world, parts, networks, compute.device), lessons, chosen.counting(world.n), bar.update)
+        return _predicted(Asked(world, parts, networks, compute.device), lessons, chosen, bar.update)
 
 
 @dataclass(frozen=True)
@@ -93,42 +96,55 @@ class Asked:
             end = min(start + CHUNK, len(low))
             yield np.arange(start, end), low[start:end], high[start:end]
 
-    def mean(self, pairs: Longs, ask: Callable[[Predictor, Tensor, Tensor], Tensor]) -> Tensor:
-        """What the networks say of each pair, the mean over the folds that test it, on the CPU."""
-        low, high = (torch.from_numpy(ends[pairs]) for ends in self.world.low_high)
-        total: Tensor | None = None
-        for network, tested in zip(self.networks, self.folds.tested[:, pairs], strict=True):
-            rows = torch.from_numpy(np.flatnonzero(tested))
-            if len(rows):
-                with torch.inference_mode():
-                    said = ask(network, low[rows].to(self.device), high[rows].to(self.device)).float().cpu()
-                total = torch.zeros(len(pairs), *said.shape[1:]) if total is None else total
-                total[rows] += said
-        assert total is not None
-        times = torch.from_numpy(self._times[pairs])
-        return total / times.reshape(-1, *[1] * (total.ndim - 1))
+    def both(self, pairs: Longs, ask: Callable[[Predictor, Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """What is said of each pair where its lower element is new, and where its higher one is, on the CPU.
+
+        By pair, and where both elements are new at once, the two are the same.
+        """
+        first = self._of(pairs, self.folds.low[pairs], ask)
+        other = np.flatnonzero(self.folds.low[pairs] != self.folds.high[pairs])
+        if not len(other):
+            return first, first
+        second = first.clone()
+        second[torch.from_numpy(other)] = self._of(pairs[other], self.folds.high[pairs[other]], ask)
+        return first, second
 
     def results(self, pairs: Longs) -> Tensor:
-        """Float["pairs elements"]: the probability of each element to be what a pair makes."""
-        return self.mean(pairs, lambda net, a, b: net.results(a, b))
+        """Float["pairs elements"]: the probability of each element to be what a pair makes, the mean of `both`."""
+        return _mean(self.both(pairs, lambda net, a, b: net.results(a, b)))
 
-    @cached_property
-    def _times(self) -> np.ndarray:
-        return self.folds.tested.sum(axis=0).astype(np.float32)
+    def _of(self, pairs: Longs, fold: Ints, ask: Callable[[Predictor, Tensor, Tensor], Tensor]) -> Tensor:
+        """What the networks of its fold say of each pair."""
+        low, high = (torch.from_numpy(ends[pairs]) for ends in self.world.low_high)
+        numbers = [np.flatnonzero(fold == number) for number in range(len(self.networks))]
+        said: list[Tensor] = []
+        for network, rows in zip(self.networks, numbers, strict=True):
+            if len(rows):
+                with torch.inference_mode():
+                    said.append(ask(network, low[rows].to(self.device), high[rows].to(self.device)).float().cpu())
+        order = np.concatenate(numbers)
+        return torch.cat(said)[torch.from_numpy(np.argsort(order))]
 
 
-def _predicted(
-    asked: Asked, lessons: Lessons, counting: Expected | Thresholded, done: Callable[[], object]
-) -> Predictions:
-    world = asked.world
+def _mean(both: tuple[Tensor, Tensor]) -> Tensor:
+    return (both[0] + both[1]) / 2
+
+
+def _predicted(asked: Asked, lessons: Lessons, recipe: Recipe, done: Callable[[], object]) -> Predictions:
+    world, counting = asked.world, recipe.counting(asked.world.n)
     success, direct = (np.zeros(len(world.recipe)) for _ in range(2))
     rank, chance = (np.zeros(len(world.results.items)) for _ in range(2))
     kept: list[Tensor] = []
     for pairs, low, high in asked.chunks():
-        success[pairs] = asked.mean(pairs, lambda net, a, b: net.success(a, b)).numpy()
-        direct[pairs] = asked.mean(pairs, lambda net, a, b: net.empowerment(a, b)).numpy()
-        results = asked.results(pairs)
-        counting.add(low, high, torch.from_numpy(success[pairs]).float(), results)
+        links = asked.both(pairs, lambda net, a, b: net.success(a, b))
+        made = asked.both(pairs, lambda net, a, b: net.results(a, b))
+        success[pairs], results = _mean(links).numpy(), _mean(made)
+        direct[pairs] = _mean(asked.both(pairs, lambda net, a, b: net.empowerment(a, b))).numpy()
+        if recipe.averaged:
+            links, made = (_mean(links), _mean(links)), (results, results)
+        other = low != high
+        counting.add(low, links[0], made[0])
+        counting.add(high[other], links[1][other], made[1][other])
         _judge(world, pairs, results, rank, chance)
         if 4 * len(success) * world.n <= KEPT:
             kept.append(results)
@@ -139,11 +155,15 @@ def _predicted(
     for number, (pairs, _, _) in enumerate(asked.chunks()):
         expected[pairs] = ((kept[number] if kept else asked.results(pairs)) @ counts).numpy()
     values = dict(zip(elements, (success[:, None] * expected).T.copy(), strict=True))
-    low, high = world.low_high
-    unit = lessons.vectors / np.linalg.norm(lessons.vectors, axis=1, keepdims=True)
-    similarity = (unit @ unit.T)[low, high].astype(np.float64)
-    fixed = {"similarity": similarity, "success": success, "empowerment_direct": direct}
+    fixed = {"similarity": _similarity(lessons), "success": success, "empowerment_direct": direct}
     return Predictions(PairValues(world, {**fixed, **values}), elements, rank, chance)
+
+
+def _similarity(lessons: Lessons) -> Floats:
+    """Float["pairs"]: the cosine of the two names' vectors."""
+    low, high = lessons.world.low_high
+    unit = lessons.vectors / np.linalg.norm(lessons.vectors, axis=1, keepdims=True)
+    return (unit @ unit.T)[low, high].astype(np.float64)
 
 
 def _judge(world: TableArrays, pairs: Longs, results: Tensor, rank: Floats, chance: Floats) -> None:
