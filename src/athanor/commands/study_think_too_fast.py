@@ -29,8 +29,9 @@ class Config:
     """Go on with the study in --out; what is played is kept."""
     seed: int = 1
     """All randomness follows from it."""
-    pair_values: str = "true"
-    """Empowerment: true (the tables' own), or a folder with a folder of `athanor train empowerment` for each table."""
+    pair_values: str = "learned"
+    """Empowerment: learned from meaning where names have one (not in smoke), true (the tables' own), or a folder with a
+    folder of `athanor train empowerment` for each table."""
     nulls: int = 100
     """Draws of null choices for each arm."""
     json: bool = False

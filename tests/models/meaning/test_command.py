@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from athanor.analysis.meaning import quality
-from athanor.commands import train_empowerment
 from athanor.environments.alchemy import worlds
 from athanor.environments.alchemy.loaders import to_own
 from athanor.models.meaning import exact
 from athanor.models.meaning.embeddings import embedding
 from athanor.models.meaning.prediction import predict
+from athanor.studies import meaning as training
 from athanor.values import meaning
 from athanor.values.arrays import TableArrays
 from tests.conftest import shared
@@ -57,7 +57,7 @@ def test_a_run_that_is_interrupted_leaves_nothing_that_reads_as_whole(capsys, tm
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_empowerment, "save", interrupted)
+        patch.setattr(training, "save", interrupted)
         assert athanor(capsys, *arguments)[0] == 130
     assert not (tmp_path / "out" / "manifest.json").exists()
     assert athanor(capsys, *arguments)[0] == 0

@@ -36,6 +36,8 @@ class Setting:
     """Episodes of each arm of the model."""
     arms: tuple[LanguageOptions, ...]
     """How the model is asked, arm by arm."""
+    folds: int
+    """Folds in which empowerment is learned from meaning, in worlds whose names have one; 0 takes the table's own."""
     about: str
 
 
@@ -59,15 +61,17 @@ def _published_arms() -> tuple[LanguageOptions, ...]:
 SETTINGS: dict[str, Setting] = {
     "smoke": Setting(
         worlds=(("generated:opaque:1", "strict"),), turns=8, random=6, episodes=2, arms=_arms((1.0,), (), 12)[:1],
+        folds=0,
         about="one small arm of the model in one world: that everything runs, in under a minute",
     ),
     "laptop": Setting(
         worlds=(("atelier", "strict"), ("generated:opaque:1", "strict")), turns=20, random=60, episodes=3,
-        arms=_arms((0.3, 1.0), (24, 96), 16),
+        arms=_arms((0.3, 1.0), (24, 96), 16), folds=5,
         about="a small model in the bundled and in a generated world, in under a quarter of an hour on two cores",
     ),
     "paper": Setting(
         worlds=(("little-alchemy-2", "pan2025"),), turns=500, random=400, episodes=5, arms=_published_arms(),
+        folds=10,
         about="the published sizes: five runs of 500 trials an arm; hours to days, resumable",
     ),
 }  # fmt: skip

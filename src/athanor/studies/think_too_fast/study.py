@@ -26,14 +26,17 @@ from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.core.store import Manifest, refuse_difference
 from athanor.environments.alchemy.rules import RULES
+from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
-from athanor.studies import playing
+from athanor.studies import meaning, playing
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.comparisons import Comparison, comparisons
 from athanor.values.games import simulate
 from athanor.values.meaning import pair_values
 
 KIND = "study think-too-fast"
+LEARNED = "learned"
+"""Where `pair_values` says this, the study learns them from meaning."""
 USAGE = (1000, 1000)
 """Random players, and turns of each, for the published analysis of immediate usage."""
 THINKING = "final inventory, reasoning minus base"
@@ -48,6 +51,7 @@ class Asked:
     backend: BackendConfig
     seed: int
     pair_values: str
+    """LEARNED, `true` (the tables' own), or a folder with a folder of predictions for each table."""
     nulls: int
     threads: int
 
@@ -80,11 +84,23 @@ def run(asked: Asked, folder: Path) -> int:
     if asked.setting not in SETTINGS:
         raise UsageError(f"setting {asked.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
     begin(asked, folder)
+    _learn(asked, folder)
     failed = 0
     for play in arms(SETTINGS[asked.setting], folder, asked.model, asked.backend, asked.seed):
         print(f"{play.out.name}: {play.episodes} episodes of {play.turns} turns", file=sys.stderr)
         failed |= playing.told(play, playing.play(play))
     return failed
+
+
+def _learn(asked: Asked, folder: Path) -> None:
+    """Predict empowerment from meaning for every world whose names have one, into folder/values, if that is asked."""
+    setting = SETTINGS[asked.setting]
+    for name, _ in setting.worlds:
+        out = folder / "values" / table(name).name
+        meant = not name.startswith(("generated:opaque", "renamed"))
+        if asked.pair_values == LEARNED and meant and setting.folds and not (out / "manifest.json").exists():
+            print(f"{name}: empowerment is learned from meaning in {setting.folds} folds", file=sys.stderr)
+            meaning.train(meaning.Config(table=name, seed=asked.seed, out=out, folds=setting.folds))
 
 
 def begin(asked: Asked, folder: Path) -> None:
@@ -118,7 +134,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     thinking = [arm.run.path for arm in found_arms if arm.baseline not in ("random", "random-never-repeat")]
     worlds = []
     for played in read(thinking, reading):
-        fixed = pair_values(_values_for(asked, played.world.table.name), played.world)
+        fixed = pair_values(_values_for(asked, folder, played.world.table.name), played.world)
         groups = groups_of(played, fixed, reading)
         ours, apart = [g for g in groups if g.name in model], [g for g in groups if g.name not in model]
         options = Options(seed=asked.seed, nulls=asked.nulls, threads=asked.threads)
@@ -140,12 +156,10 @@ def analyse(asked: Asked, folder: Path) -> Found:
     return found
 
 
-def _values_for(asked: Asked, table: str) -> str:
-    """The predicted values of a table: `pair_values` is `true`, or a folder with one folder of predictions a table."""
-    if asked.pair_values == "true":
-        return "true"
-    folder = Path(asked.pair_values) / table
-    return str(folder) if (folder / "manifest.json").exists() else "true"
+def _values_for(asked: Asked, folder: Path, table: str) -> str:
+    """The folder with the predicted values of a table; `true`, the table's own, where there is none."""
+    values = folder / "values" if asked.pair_values == LEARNED else Path(asked.pair_values)
+    return str(values / table) if (values / table / "manifest.json").exists() else "true"
 
 
 def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
