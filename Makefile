@@ -23,6 +23,9 @@ check: .venv/linted
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/baselines.py
+	$(BIN)/python benchmarks/values.py
+	$(BIN)/python benchmarks/mixed_models.py
+	$(BIN)/python benchmarks/intervals.py
 	$(BIN)/python benchmarks/prompt_cache.py
 
 .venv/installed: constraints.txt pyproject.toml
