@@ -23,7 +23,7 @@ FOUND_BY = {
         "environments/alchemy/test_rules.py::test_strict_enforces_ownership_and_pan2025_looks_any_names_up"
     ),
     "traces are cut at 50 tokens, and read as if whole": (
-        "analysis/traces/test_passages.py::test_a_trace_is_cut_when_the_bound_on_tokens_fell_into_it"
+        "analysis/traces/test_label_command.py::test_a_trace_is_cut_when_the_bound_on_tokens_fell_into_it"
     ),
     "a bound of three tokens excludes most names unseen": (
         "studies/test_playing.py::test_answers_cut_at_the_bound_are_told"
