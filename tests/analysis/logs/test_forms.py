@@ -7,11 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from athanor.agents.registry import LanguageOptions
 from athanor.analysis.logs import columns_of, from_runs, read_logs, read_ratings
 from athanor.analysis.logs.read import form_of
 from athanor.core.errors import UsageError
 from athanor.environments.alchemy.loaders import load
 from athanor.environments.alchemy.rules import RULES
+from athanor.environments.alchemy.worlds import table
+from athanor.models.backends import BackendConfig
+from athanor.studies import playing
 from athanor.values.arrays import TableArrays
 from tests.analysis.logs.forms import CONFIG, CSV, STRICT, TRIALS, WORLD, person, trial, written
 from tests.analysis.small import HAND, run, script
@@ -171,3 +175,19 @@ def test_the_values_of_a_log_are_one_call_away(tmp_path: Path):
     assert np.unique(games.choices.player).tolist() == [0, 1]
     assert games.repeated.tolist() == [False, True, False, False]
     assert games.gained.tolist() == [1, 0, 0, 1]
+
+
+def test_a_run_of_which_no_answer_could_be_read_is_an_empty_log_and_not_an_error(tmp_path: Path):
+    script = tmp_path / "prose.json"
+    script.write_text('{"replies": ["I do not know what to do"]}')
+    config = playing.Config(
+        table="generated:opaque:1", rules="strict", agent="language", episodes=2, turns=3, seed=1, out=tmp_path / "run",
+        language=LanguageOptions(model=str(script)), backend=BackendConfig(backend="scripted"),
+    )  # fmt: skip
+    playing.play(config)
+    world = TableArrays(table("generated:opaque:1"))
+    logs = read_logs(tmp_path / "run", world, RULES["strict"], allow=1.0)
+    assert logs.turns.num_rows == 0
+    assert logs.players.num_rows == 2
+    assert [(one.cause, one.count) for one in logs.excluded] == [("unreadable", 6)]
+    assert len(logs.games(world, RULES["strict"]).pool) == 0

@@ -117,7 +117,7 @@ def settle(rows: Rows, world: TableArrays) -> Logs:
     """The rows as a turn table. What is left out: rows without a name, a player or a trial (`missing`), later rows of
     a trial that was there before (`duplicate`), and the numbers between that no row has (`gap`).
 
-    DataError if nothing is left.
+    DataError if nothing is left, but for a run: its answers may all have been unreadable.
     """
     nameless = (rows.first.codes < 0) | (rows.second.codes < 0)
     placed = (rows.player >= 0) & (rows.trial >= 0)
@@ -125,7 +125,7 @@ def settle(rows: Rows, world: TableArrays) -> Logs:
     key = rows.player[order].astype(np.int64) << 32 | rows.trial[order]
     again = np.concatenate([[False], key[1:] == key[:-1]]) if len(key) else np.zeros(0, dtype=bool)
     kept = order[~again & ~nameless[order]]
-    if not len(kept):
+    if not len(kept) and rows.form != "run":  # a model of which no answer could be read is a run all the same
         raise DataError(f"{rows.source} has no turn with two names; a log of play was expected, pass another --form")
     missing, unnamed = np.flatnonzero(~placed), np.sort(order[~again & nameless[order]])
     excluded = [
