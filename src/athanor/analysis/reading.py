@@ -9,12 +9,17 @@ from athanor.core.records import Estimate
 
 
 def readings(found: Sequence[Estimate]) -> list[str]:
-    """Sentences on the weights of one world and its rules: what not repeating gives, then each group of players."""
+    """Sentences on the weights of one world and its rules: what not repeating gives, then one for each group."""
     by = {(one.group, one.name): one for one in found}
     said = _of_the_random_players(by)
     for name in dict.fromkeys(one.group for one in found):
-        if name not in (TOGETHER, NEVER_REPEATS, MEMORYLESS):
-            said += [*_uncertainty(name, by), *_others(name, by)]
+        mine = [one for one in found if one.group == name and one.name.startswith("weight of ")]
+        if not mine or name in (TOGETHER, NEVER_REPEATS, MEMORYLESS):
+            continue
+        if all(one.value is None for one in mine):
+            said.append(f"{name}: no weight can be estimated ({mine[0].method}).")
+        else:
+            said.append(f"{name}: " + "; ".join([*_uncertainty(name, by), *_others(name, by)]) + ".")
     return said
 
 
@@ -34,26 +39,27 @@ def _of_the_random_players(by: Found) -> list[str]:
 
 
 def _uncertainty(name: str, by: Found) -> list[str]:
-    ours, never = (
-        by.get((name, named("uncertainty", PUBLISHED))),
-        by.get((NEVER_REPEATS, named("uncertainty", PUBLISHED))),
-    )
-    exact = by.get((name, named("uncertainty", ALL)))
-    if ours is None or never is None or ours.value is None:
+    ours, never = (by.get((group, named("uncertainty", PUBLISHED))) for group in (name, NEVER_REPEATS))
+    exact, null = (by.get((name, named("uncertainty", kind))) for kind in (ALL, NULL))
+    if ours is None or never is None:
         return []
-    if ours.low is None or ours.high is None or never.low is None or never.high is None:
-        place = "how it lies to that of never repeating is not known"
-    elif ours.low > never.high:
-        place = "more than not repeating gives"
-    elif ours.high < never.low:
-        place = "less than not repeating gives"
-    else:
-        place = "not to be told from what not repeating gives"
-    said = f"{name}: the published weight of uncertainty is {text(ours)}, {place}"
+    said = f"the published weight of uncertainty is {text(ours)}{_place(ours, never)}"
+    if null is not None:
+        said += f" (random choices that repeat as it does give {text(null)})"
     if exact is not None:
         said += f"; among all pairs, with repeats and doubles apart, it is {text(exact)}{_verdict(exact)}"
-    null = by.get((name, named("uncertainty", NULL)))
-    return [said + "." + (f" Random choices that repeat as it does give {text(null)}." if null else "")]
+    return [said]
+
+
+def _place(ours: Estimate, never: Estimate) -> str:
+    """How a published weight lies to that of the random player who never repeats."""
+    if ours.low is None or ours.high is None or never.low is None or never.high is None:
+        return ""
+    if ours.low > never.high:
+        return ", more than not repeating gives"
+    if ours.high < never.low:
+        return ", less than not repeating gives"
+    return ", not to be told from what not repeating gives"
 
 
 def _others(name: str, by: Found) -> list[str]:
@@ -62,7 +68,7 @@ def _others(name: str, by: Found) -> list[str]:
     for (group, full), one in by.items():
         term = full.removeprefix("weight of ").removesuffix(ending)
         if group == name and full.endswith(ending) and term not in ("uncertainty", "tried", "self_pair"):
-            said.append(f"{name}: the weight of {term} among all pairs is {text(one)}{_verdict(one)}.")
+            said.append(f"that of {term} among all pairs is {text(one)}{_verdict(one)}")
     return said
 
 

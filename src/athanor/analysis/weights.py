@@ -24,6 +24,8 @@ SAMPLED = 20
 """Pairs that each choice is compared with in the sampled choice model."""
 PLAYERS = 200
 """Random players of each kind, at least."""
+BEYOND = 100.0
+"""Log-odds by one standard deviation beyond which a published weight, or its interval, says nothing: it is unknown."""
 BATCH = 10
 """Draws of null choices made at once."""
 
@@ -154,12 +156,26 @@ def _fit(groups: Sequence[Group], regression: Regression, options: Options) -> I
             means = fit.mean_coefficients([p for p in players if p in present], name=name)
             found += [e for e in means if e.name not in ("1", "Intercept")]
     doubts = "".join(f"; {note}" for note in fit.diagnostics.notes)
+    found = [_measurable(one) for one in found]
     excluded = {one.name: one.excluded for one in groups}
     for estimate in found:
         yield with_fields(
             estimate, name=named(estimate.name, PUBLISHED), unit="players", method=estimate.method + doubts,
             excluded=excluded.get(estimate.group, sum(excluded.values())),
         )  # fmt: skip
+
+
+def _measurable(one: Estimate) -> Estimate:
+    """The estimate; unknown where its interval leaves open what odds of `BEYOND` or its inverse would say."""
+    if (
+        one.value is None
+        or one.low is None
+        or one.high is None
+        or (one.high - one.low < BEYOND and abs(one.value) < BEYOND)
+    ):
+        return one
+    why = f"{one.value:.3g} [{one.low:.3g}, {one.high:.3g}] says nothing: the choices of too few turns are separated"
+    return with_fields(one, value=None, low=None, high=None, level=None, method=f"{one.method}; {why}")
 
 
 def _better(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:

@@ -38,7 +38,8 @@ class Chapter:
 
     name: str
     title: str
-    words: tuple[str, ...] = ()
+    words: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Paragraphs, each with the points under it."""
     figure: Figure | None = None
     titles: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -108,7 +109,7 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
     figure = chapter.figure
     return {
         "name": chapter.name, "title": chapter.title, "note": chapter.note, "titles": chapter.titles,
-        "words": [block(said, 2000) for said in chapter.words],
+        "words": [(block(said, 2000), [block(point, 2000) for point in points]) for said, points in chapter.words],
         "rows": [[block(text, 600) for text in row] for row in chapter.rows],
         "svg": _picture(figure) if figure else "", "caption": figure.caption if figure else "",
     }  # fmt: skip

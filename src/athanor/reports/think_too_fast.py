@@ -28,13 +28,12 @@ def page(found: Found, folder: Path) -> Path:
 
 
 def _weights(found: Found) -> Chapter:
-    words = tuple(
-        f"{world}. {said}"
-        for world, estimates in found.worlds
-        for said in (*readings(estimates), *_recovered(estimates))
-    )
+    words = []
+    for world, estimates in found.worlds:
+        lead, *points = [*readings(estimates), *_recovered(estimates)] or ["No weight could be estimated."]
+        words.append((f"{world}. {lead}", tuple(points)))
     return Chapter(
-        name="weights", title="What drives choices", words=words, figure=weights_figure(found.worlds, TERMS),
+        name="weights", title="What drives choices", words=tuple(words), figure=weights_figure(found.worlds, TERMS),
         note="Empowerment is the table's own where no predicted values were given. Estimates with their methods are in "
         "estimates.jsonl.",
     )  # fmt: skip
@@ -67,13 +66,14 @@ def _more(found: Found) -> Chapter:
 
 def _comparisons(found: Found) -> Chapter:
     counts = Counter(one.direction for one in found.comparisons)
-    said = ", ".join(f"{counts[k]} {k}" for k in ("agrees", "differs", "cannot tell", "not played"))
+    said = ", ".join(f"{counts[k]} {k}" for k in ("agrees", "differs", "cannot tell", "no direction", "not played"))
     return Chapter(
         name="published", title="Published numbers beside ours",
-        words=(
+        words=((
             f"Of {len(found.comparisons)} published numbers the direction: {said}. Ours are of another model, world or "
             "length wherever the table says so; then they replicate nothing, and only show how such a number is read.",
-        ),
+            (),
+        ),),
         titles=("quantity", "of", "published", "ours", "of ours", "direction", "interval", "how it was compared"),
         rows=tuple(_row(one) for one in found.comparisons),
         note="Intervals of published numbers are made from their standard errors, or from their deviations over the "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from athanor.analysis.exploration import LEVEL_TEXT
 from athanor.analysis.weights import ALL, MANY, MEMORYLESS, NEVER_REPEATS, PUBLISHED, TOGETHER, named
 from athanor.core.records import Estimate
-from athanor.reports.drawing import COLOURS, Spec, to_png, to_svg
+from athanor.reports.drawing import COLOURS, Spec, shortened, to_png, to_svg
 from athanor.reports.figures import Figure
 from athanor.reports.text import one_line
 
@@ -50,11 +51,14 @@ def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequ
 
 
 def _labels(groups: Sequence[str]) -> dict[str, str]:
-    """Short names, unique: the world's, in brackets behind an arm's name, stands in the title already."""
-    short = {group: group if group in RANDOM else group.rpartition(" (")[0] for group in groups}
-    found = {group: one_line(short[group] or group, LABEL) for group in groups}
-    twice = {label for label in found.values() if list(found.values()).count(label) > 1}
-    return {g: f"{label} #{k + 1}" if label in twice else label for k, (g, label) in enumerate(found.items())}
+    """Short names, unique: what several names begin with (a model's) is left out, and long ones lose their middle."""
+    begins = Counter(group.partition(", ")[0] for group in groups if group not in RANDOM)
+    found = {}
+    for group in groups:
+        model, _, rest = group.partition(", ")
+        found[group] = shortened(rest if rest and begins[model] > 2 else group, LABEL)
+    twice = Counter(found.values())
+    return {g: f"{label} #{k + 1}" if twice[label] > 1 else label for k, (g, label) in enumerate(found.items())}
 
 
 def _panel(

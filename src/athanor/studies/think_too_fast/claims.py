@@ -15,7 +15,7 @@ REFERENCE = {"final inventory": 48.3, "share success-new": 0.1162}
 """What random players who never repeat a pair reach in 500 turns by the rules of Pan et al. (400 simulated runs): the
 line that a published number of a model or of people lies above or below."""
 
-Agreement = Literal["agrees", "differs", "cannot tell", "not played"]
+Agreement = Literal["agrees", "differs", "cannot tell", "not played", "no direction"]
 
 
 class Comparison(Record, kw_only=True, omit_defaults=False):
@@ -45,7 +45,9 @@ def compare(
             published=published, ours=ours, stand_in=stand_in, direction="not played", interval="not played", why=why
         )
     line = REFERENCE.get(published.quantity)
-    if line is not None:
+    if published.quantity == "share invalid":
+        direction, why = "no direction", "a share of invalid answers has none; see the intervals"
+    elif line is not None:
         direction, why = _against_random(published, ours, random, line)
     else:
         direction, why = _by_sign(published, ours)

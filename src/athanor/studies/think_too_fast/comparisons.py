@@ -24,9 +24,10 @@ def comparisons(
     random = next((arm.name for arm in here if arm.baseline == "random-never-repeat"), "")
     found = []
     for one in published.PUBLISHED:
-        group, same = _subject(one, model, here)
+        groups, same = _subject(one, model, here)
+        ours = next((by[group, _name(one)] for group in groups if (group, _name(one)) in by), None)
         found.append(compare(
-            one, by.get((group, _name(one))), by.get((random, one.quantity)),
+            one, ours, by.get((random, one.quantity)),
             stand_in=not (same and setting == "paper"), missing=_missing(one),
         ))  # fmt: skip
     return tuple(found)
@@ -36,18 +37,23 @@ def _name(one: Published) -> str:
     return named(one.quantity, PUBLISHED) if one.quantity in ("uncertainty", "empowerment") else one.quantity
 
 
-def _subject(one: Published, model: str, arms: Sequence[Arm]) -> tuple[str, bool]:
-    """The group of ours that stands for a published one, and whether it is of the same model or agent."""
+def _subject(one: Published, model: str, arms: Sequence[Arm]) -> tuple[tuple[str, ...], bool]:
+    """The names of the group of ours that stands for a published one, and whether it is the same model or agent."""
     if one.of == "random agent":
-        return NEVER_REPEATS, True
+        return (NEVER_REPEATS,), True
     if one.of.endswith("agent"):
-        return next((arm.name for arm in arms if arm.short.startswith(one.of)), ""), True
+        return _names([arm for arm in arms if arm.short.startswith(one.of)]), True
     if one.of.startswith("people"):
-        return "", False
+        return (), False
     condition = "engineered" if "engineered" in one.of else "reasoning" if one.of in published.REASONING else "base"
     mine = [arm for arm in arms if arm.run.manifest.config.get("condition") == condition]
     mine.sort(key=lambda arm: (_heat(arm), not arm.run.manifest.config["constrained"], _budget(arm)))
-    return (mine[-1].name if mine else ""), one.of.partition(",")[0] in model.lower()
+    return _names(mine), one.of.partition(",")[0] in model.lower()
+
+
+def _names(arms: Sequence[Arm]) -> tuple[str, ...]:
+    """What the last of these arms is called among all worlds, and in its own."""
+    return (arms[-1].name, arms[-1].short) if arms else ()
 
 
 def _heat(arm: Arm) -> float:

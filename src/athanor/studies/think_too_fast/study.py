@@ -13,7 +13,7 @@ import numpy as np
 
 from athanor.analysis.arms import Arm, arms_of
 from athanor.analysis.exploration import estimates_of, write_estimates
-from athanor.analysis.groups import Reading, groups_of, read
+from athanor.analysis.groups import Played, Reading, groups_of, read
 from athanor.analysis.intervals import difference
 from athanor.analysis.regressions import REGRESSIONS, Group
 from athanor.analysis.settings import temperature_regression
@@ -130,7 +130,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     paths = sorted(path.parent for path in folder.glob("runs/*/manifest.json"))
     found_arms = tuple(arms_of(read_runs(paths)))
     reading = Reading(seed=asked.seed, allow=1.0)
-    model = [arm.name for arm in found_arms if arm.run.manifest.config["agent"] == "language"]
+    model = [arm.short for arm in found_arms if arm.run.manifest.config["agent"] == "language"]
     thinking = [arm.run.path for arm in found_arms if arm.baseline not in ("random", "random-never-repeat")]
     worlds = []
     for played in read(thinking, reading):
@@ -141,7 +141,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
         here = (
             *weights(ours, fixed, REGRESSIONS["main"], options, apart=apart),
             *_temperature(ours, asked.seed),
-            *_thinking([arm for arm in found_arms if arm.name in {g.name for g in ours}]),
+            *_thinking([arm for arm in found_arms if arm.short in model and arm.world.table == _whole(played)]),
             *_usage(played.world, asked.seed),
         )  # fmt: skip
         worlds.append((f"{played.world.table.name}, {played.rules.name} rules", here))
@@ -154,6 +154,11 @@ def analyse(asked: Asked, folder: Path) -> Found:
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in found.comparisons)
     write_atomically(folder / "comparisons.jsonl", lines)
     return found
+
+
+def _whole(played: Played) -> str:
+    """A world's name and digest, as arms have it."""
+    return f"{played.world.table.name}@{played.world.table.digest[:12]}"
 
 
 def _values_for(asked: Asked, folder: Path, table: str) -> str:
@@ -190,7 +195,7 @@ def _thinking(arms: Sequence[Arm]) -> Iterator[Estimate]:
                 found = difference(*(one.episodes("inventory").tolist() for one in (arm, other)))
                 yield Estimate(
                     name=THINKING, value=found.value, low=found.low, high=found.high, level=found.level, n=found.n,
-                    unit="episodes", method=found.method, group=arm.name,
+                    unit="episodes", method=found.method, group=arm.short,
                 )  # fmt: skip
 
 
