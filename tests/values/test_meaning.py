@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, UsageError
-from athanor.core.store import write_atomically
 from athanor.environments.alchemy.worlds import table
 from athanor.values import meaning
 from athanor.values.arrays import TableArrays

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -25,11 +24,11 @@ from athanor.analysis.traces.measures import estimates, position_table, sentence
 from athanor.analysis.traces.passages import Source, Traces, traces_of_run
 from athanor.analysis.traces.sequences import ngram_table, transition_table
 from athanor.core.build import build_name, versions
+from athanor.core.disk import write_atomically
 from athanor.core.progress import progress
 from athanor.core.records import Estimate
-from athanor.core.store import Manifest, write_atomically
-from athanor.models.backends import BACKENDS, BackendConfig
-from athanor.models.backends.llamacpp import model_path
+from athanor.core.store import Manifest
+from athanor.models.backends import BACKENDS, BackendConfig, model_hash
 
 NGRAMS = (2, 3, 5, 10, 15, 20)
 """Lengths of the n-grams in the table: those published for GPT-4o (2, 3) and DeepSeek-R1 (5, 10, 15, 20)."""
@@ -114,18 +113,9 @@ def _manifest(config: Config, labeller: Labeller, traces: Traces) -> Manifest:
             "run": str(config.run), "concurrency": config.concurrency, "llama": asdict(config.backend.llama),
             "http": asdict(config.backend.http), "command": " ".join(["athanor", *sys.argv[1:]]),
         },
-        build=build_name(), versions=versions(), hashes=_model_hash(config), label=traces.label,
+        build=build_name(), versions=versions(), hashes=model_hash(config.model, config.backend), label=traces.label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
-
-
-def _model_hash(config: Config) -> dict[str, str]:
-    """SHA-256 of the file that labels, where it is a file."""
-    if config.backend.backend == "openai":
-        return {}
-    path = model_path(config.model) if config.backend.backend == "llamacpp" else Path(config.model)
-    with open(path, "rb") as file:
-        return {"model": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _write(out: Path, trial: pa.Table, lines: list[Labelled], found: tuple[Estimate, ...]) -> None:

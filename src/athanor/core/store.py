@@ -17,8 +17,7 @@ from typing import IO, Any, Generic, TypeVar
 
 import msgspec
 
-from athanor.core.disk import all_or_nothing, cannot
-from athanor.core.disk import write_atomically as write_atomically
+from athanor.core.disk import all_or_nothing, cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Completion, End, Episode, Failure, Record, Task, Turn, Unreadable, Verdict
 

@@ -32,8 +32,7 @@ from athanor.core.store import Manifest, RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Sight
 from athanor.environments.alchemy.rules import RulesName
 from athanor.environments.alchemy.worlds import table
-from athanor.models.backends import BACKENDS, BackendConfig, refuse
-from athanor.models.backends.llamacpp import model_path
+from athanor.models.backends import BACKENDS, BackendConfig, model_hash, refuse
 from athanor.models.backends.openai_http import address
 
 FEW_CUT = 0.03
@@ -149,13 +148,14 @@ def manifest_of(config: Config, environment: Alchemy) -> Manifest:
         science |= {**asdict(config.language), "backend": config.backend.backend}
         science |= {"base_url": address(config.backend.http)} if config.backend.backend == "openai" else {}
         execution |= {"llama": asdict(config.backend.llama), "http": asdict(config.backend.http)}
+    answering = model_hash(config.language.model, config.backend) if _asks(config) else {}
     return Manifest(
         kind="play alchemy",
         config=science,
         execution=execution,
         build=build_name(),
         versions=versions(),
-        hashes={"table": environment.table.digest, **_model_hash(config), **_values_hash(config)},
+        hashes={"table": environment.table.digest, **answering, **_values_hash(config)},
         label=config.label or label_of(config),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -172,16 +172,6 @@ def _told(config: Config, environment: Alchemy) -> dict[str, Any]:
         "prompt_rules": dialogue.rules(),
         "prompt_first": dialogue.say(begins, None),
     }
-
-
-def _model_hash(config: Config) -> dict[str, str]:
-    """SHA-256 of the file that answers, where it is a file."""
-    if not _asks(config) or config.backend.backend == "openai":
-        return {}
-    model = config.language.model
-    path = model_path(model) if config.backend.backend == "llamacpp" else Path(model)
-    with open(path, "rb") as file:
-        return {"model": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _values_hash(config: Config) -> dict[str, str]:

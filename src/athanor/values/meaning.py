@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Estimate
-from athanor.core.store import Manifest, write_atomically
+from athanor.core.store import Manifest
 from athanor.values.arrays import Floats, TableArrays
 from athanor.values.tables import PairValues
 

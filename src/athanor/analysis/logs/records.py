@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError
 from athanor.core.records import Record
-from athanor.core.store import write_atomically
 from athanor.environments.alchemy.rules import Rules
 from athanor.values.arrays import Ints, TableArrays
 from athanor.values.games import Choices, Games, replay

@@ -11,8 +11,9 @@ import msgspec
 
 from athanor.analysis.traces.labeller import Labeller
 from athanor.analysis.traces.labels import Labelled, Passage
+from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
-from athanor.core.store import Manifest, drop_torn_line, refuse_difference, whole_lines, write_atomically
+from athanor.core.store import Manifest, drop_torn_line, refuse_difference, whole_lines
 
 
 def read_labels(path: Path) -> dict[str, Labelled]:

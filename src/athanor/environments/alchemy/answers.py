@@ -16,12 +16,11 @@ from typing import Any
 
 from athanor.core.records import Unreadable
 from athanor.environments.alchemy.state import Pair
+from athanor.environments.alchemy.table import EDGES
 
 Known = Callable[[str], str]
 """The element that a cleaned name or number stands for; empty if there is none."""
 
-EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#$\\~“”‘’«»-–—|•"
-"""Characters that are no part of a name at its ends."""
 
 LONGEST = 4_000
 """Characters of an answer that are read at each of its ends."""

@@ -13,8 +13,7 @@ from athanor.core.records import Record
 
 Names = tuple[str, str]
 
-
-EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#“”‘’«»-–—|"
+EDGES = " \t\r\n\"'`*_.,:;!?()[]{}<>#$\\~“”‘’«»-–—|•"
 """Characters that do not count at either end of a name: models decorate their answers with them."""
 
 

@@ -10,10 +10,10 @@ from typing import Literal
 
 from athanor.core.history import History
 from athanor.core.records import Turn, Unreadable
-from athanor.environments.alchemy.answers import EDGES, read
+from athanor.environments.alchemy.answers import read
 from athanor.environments.alchemy.environment import Alchemy
 from athanor.environments.alchemy.state import Pair, Sight
-from athanor.environments.alchemy.table import ordered
+from athanor.environments.alchemy.table import ordered, spelling
 
 Condition = Literal["base", "engineered", "reasoning"]
 
@@ -196,7 +196,7 @@ class AlchemyDialogue:
     @cached_property
     def _names(self) -> dict[str, str]:
         """Every element under its cleaned spelling."""
-        return {name.casefold().strip(EDGES): name for name in self.environment.table.elements}
+        return {spelling(name): name for name in self.environment.table.elements}
 
     def _known(self, name: str, observation: Sight) -> str:
         """The element that a cleaned name stands for, or its number in the order of discovery."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 
 from athanor.core.protocols import Backend
 from athanor.core.records import Sampling
-from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp, request_of
+from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp, model_path, request_of
 from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp
 from athanor.models.backends.openai_wire import request_body
 from athanor.models.backends.scripted import Scripted
@@ -40,3 +41,12 @@ def refuse(config: BackendConfig, sampling: Sampling) -> None:
         request_body(sampling, "max_tokens", config.http.grammar_parameter)
     elif config.backend == "llamacpp":
         request_of((), sampling, 0)
+
+
+def model_hash(model: str, config: BackendConfig) -> dict[str, str]:
+    """SHA-256 of the file that answers, by the name `model`; nothing where a server answers."""
+    if config.backend == "openai":
+        return {}
+    path = model_path(model) if config.backend == "llamacpp" else Path(model)
+    with open(path, "rb") as file:
+        return {"model": hashlib.file_digest(file, "sha256").hexdigest()}
