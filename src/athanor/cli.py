@@ -67,9 +67,10 @@ def _no_command(arguments: list[str]) -> NoReturn:
 
 def _overview(word: list[str]) -> str:
     """The commands that begin with a word, or all."""
-    lines = ["usage: athanor COMMAND [OPTIONS]; athanor COMMAND --help says more", ""]
+    lines = [f"usage: {' '.join(['athanor', *word])} COMMAND [OPTIONS]; with --help each says more", ""]
+    width = max(map(len, COMMANDS)) + 2
     for name, module in COMMANDS.items():
         if not word or name.split()[:1] == word:
             text = import_module(f"athanor.commands.{module}").Config.__doc__ or ""
-            lines.append(f"  {name:<16}{text.splitlines()[0]}")
+            lines.append(f"  {name:<{width}}{text.splitlines()[0]}")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from athanor.agents.registry import AgentName
 from athanor.analysis.tables import Run
 from athanor.core.records import Record
+from athanor.values.formulas import PAST
 
 BASELINES: tuple[AgentName, ...] = ("random", "random-never-repeat", "uncertainty", "oracle")
 """Agents that every other arm is compared with, from the least that must be beaten to one that knows the table."""
@@ -91,6 +92,16 @@ class Arm:
     def by_unit(self, by_episode: np.ndarray) -> np.ndarray:
         """Float["units"]: the mean over each unit's episodes where it is known; NaN where nowhere."""
         return group_means(by_episode, self.unit, int(self.unit.max(initial=-1)) + 1)
+
+    @property
+    def knows_table(self) -> bool:
+        """Whether the agent chooses by what the table makes, as the oracle does; no player could."""
+        config = self.run.manifest.config
+        weights = [part.partition("=")[0].strip() for part in str(config.get("weights", "")).split(",")]
+        by_table = config.get("pair_values") == "true" or any(name.startswith("true_") for name in weights)
+        return self.baseline == "oracle" or (
+            config["agent"] == "cognitive" and by_table and any(name not in PAST for name in weights)
+        )
 
     @property
     def errors(self) -> int:

@@ -77,7 +77,7 @@ def _leader(kept: Sequence[Arm], found: Found) -> list[str]:
     if not kept:
         return ["No episode has ended without an error yet, so there is nothing to compare."]
     players = sorted(
-        (arm for arm in kept if arm.baseline != "oracle"), key=lambda arm: -(found[arm.name, FINAL].value or 0.0)
+        (arm for arm in kept if not arm.knows_table), key=lambda arm: -(found[arm.name, FINAL].value or 0.0)
     )
     said = []
     if players:

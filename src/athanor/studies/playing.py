@@ -186,7 +186,8 @@ def label_of(config: Config) -> str:
     """The arm's name: the agent, and for a model what was not left at its default."""
     if config.agent == "cognitive":
         warm = config.language.temperature
-        return f"cognitive, {config.cognitive.weights}" + ("" if warm is None else f", T={warm:g}")
+        values = ", true values" if config.cognitive.pair_values == "true" else ""
+        return f"cognitive, {config.cognitive.weights}{values}" + ("" if warm is None else f", T={warm:g}")
     if not _asks(config):
         return config.agent
     options, plain = config.language, LanguageOptions()

@@ -203,3 +203,17 @@ def test_gini_of_known_counts():
     assert gini([3, 3, 3]) == 0.0
     assert gini([0, 0, 0, 4]) == pytest.approx(0.75)
     assert gini([1, 3]) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"entities": {"a": {"id": 1, "recipes": []}, "a": {"id": 2, "recipes": []}}}', "'a' twice in one object"),
+        ('{"5": {"n": "x"}, "5": {"n": "y"}}', "'5' twice in one object"),
+        ('{"entities": {"a": {"id": 1, "recipes": []}, "b": {"id": 1, "recipes": []}}}', "the id 1 to 2 elements"),
+    ],
+)
+def test_what_a_file_says_twice_is_refused(tmp_path: Path, text: str, says: str):
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(DataError, match=says):
+        load(tmp_path / "t.json")

@@ -70,6 +70,13 @@ def test_a_name_answer_is_read_leniently(reply, first, second):
 
 
 @pytest.mark.parametrize(
+    "reply", ["**Ink + Pen** 🎨", "**Ink** 🌋 + **Pen** 🪨", "ink + pen ✅", "✨ ink ➕ pen ✨", "ink\u200b + pen\x1b"]
+)
+def test_pictures_and_invisible_characters_are_no_part_of_a_name(reply):
+    assert dialogue().hear(reply, SIGHT) == Pair(first="ink", second="pen")
+
+
+@pytest.mark.parametrize(
     ("reply", "first", "second"),
     [
         ("hot ink + pen", "hot ink", "pen"),
@@ -97,6 +104,8 @@ def test_a_name_that_is_no_element_is_not_mended_into_one(reply, first, second):
         "ink + pen or pen + pen",
         "hot ink and pen",
         "I have ink and pen.",
+        "ink + pen doesn't work here",
+        "ink + rather than pen",
     ],
 )
 def test_a_sentence_is_unreadable_and_not_a_pair_of_names(reply):
@@ -287,9 +296,9 @@ def test_a_misread_pair_is_remembered_in_the_models_own_words():
 
 @pytest.mark.parametrize("inventory", ["announced", "restated"])
 @pytest.mark.parametrize(
-    ("rules", "gifts"), [("strict", ["fame, luck"]), ("brandle2023", ["fame", "luck"]), ("pan2025", ["luck"])]
+    ("rules", "gifts"), [("strict", ["fame, luck"]), ("brandle2023", ["fame", "luck"]), ("pan2025", [])]
 )
-def test_the_turn_that_receives_a_gift_says_so(small, rules, gifts, inventory):
+def test_the_turn_that_receives_a_gift_says_so_unless_gifts_come_unseen(small, rules, gifts, inventory):
     environment = Alchemy(table=small, rules=RULES[rules])
     said = AlchemyDialogue(environment=environment, inventory=inventory)
     task = next(environment.tasks("open", 0))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 from typing import Any
+from unicodedata import category
 
 from athanor.core.records import Unreadable
 from athanor.environments.alchemy.state import Pair
@@ -63,7 +64,8 @@ _PROSE = re.compile(
     r"i|you|we|it|they|he|she|me|my|your|our|their|its|is|are|was|were|am|be|been|being|have|has|had|do|does|"
     r"did|can|could|will|would|should|may|might|must|shall|not|no|none|nothing|any|every|and|or|but|if|because|"
     r"since|so|that|this|these|those|there|which|what|who|when|why|how|with|without|by|from|already|combine|"
-    r"combined|combining|try|tried|trying|joined|make|makes|made|making|get|gets|got|getting|give|gives|given"
+    r"combined|combining|try|tried|trying|joined|make|makes|made|making|get|gets|got|getting|give|gives|given|"
+    r"rather|than|work|works|worked|fail|fails|failed|\w+n['’]t|(?:it|let|that|there)['’]s|(?:i|we|you|they)['’]\w+"
 )
 """Words that a sentence has and an element's name has not."""
 
@@ -71,7 +73,7 @@ _PROSE = re.compile(
 def read(reply: str, known: Known, *, last: bool) -> Pair | Unreadable:
     """The first (or last) pair of names in a reply; what follows a phrase such as "Answer:" goes before all else."""
     text = reply if len(reply) <= 2 * LONGEST else f"{reply[:LONGEST]}\n{reply[-LONGEST:]}"
-    text = _TAG.sub(" ", text.casefold())
+    text = _TAG.sub(" ", _bare(text.casefold()))
     if not text.strip():
         return Unreadable(unreadable="the answer is empty")
     for marker in reversed(list(_MARKER.finditer(text))[-MOST:]):
@@ -178,6 +180,13 @@ def _element(pieces: list[str], known: Known) -> str:
         if element:
             return element
     return ""
+
+
+def _bare(text: str) -> str:
+    """Text without pictures and invisible characters, with which models dress names; a plus may be a picture."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in "\n\t➕" or category(c) not in ("So", "Sk", "Cf", "Cc", "Mn") else " " for c in text)
 
 
 def _clean(piece: str) -> str:

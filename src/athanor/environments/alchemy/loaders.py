@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,19 @@ def load(path: Path) -> Table:
     if path.suffix == ".csv":
         return from_brandle_csv(path.stem, text, _names_beside(path))
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not whole JSON ({error}); fetch or copy the file again") from error
     return from_json(path.stem, content)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object as a dictionary. DataError for a key that comes twice, of which JSON readers silently keep the last."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise DataError(f"the table names {twice[:60]!r} twice in one object; remove one of the entries")
+    return found
 
 
 def from_json(name: str, content: Any) -> Table:
@@ -127,6 +137,10 @@ class _Entity(msgspec.Struct):
 def from_wordcraft(name: str, content: Any) -> Table:
     """WordCraft's `entities` (minqi/wordcraft, datasets/alchemy2.json): names with ids and recipe lists."""
     entities = _convert(name, content["entities"], dict[str, _Entity])
+    ids = Counter(entity.id for entity in entities.values())
+    twice = next((number for number, count in ids.items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"table {name} gives the id {twice} to {ids[twice]} elements; every id must be unique")
     elements = _indexed({key: entity.id for key, entity in entities.items()})
     rows = [(a, b, key) for key in elements for a, b in entities[key].recipes]
     return _la2(name, elements, rows, [])

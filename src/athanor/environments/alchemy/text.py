@@ -169,7 +169,9 @@ class AlchemyDialogue:
         return "\n".join(lines)
 
     def _gifts(self, now: Sight, last: Turn[Pair]) -> list[str]:
-        """What joined the elements since the last turn and was not made by it."""
+        """What joined the elements since the last turn and was not made by it; unsaid by rules that give it unseen."""
+        if self.environment.rules.timing == "next turn":
+            return []
         made = last.verdict.parts.get("new", ())
         gifts = [name for name in now.owned[len(last.observation.owned) :] if name not in made]
         return [f"A gift for what you have discovered so far: {', '.join(gifts)}."] if gifts else []
