@@ -145,3 +145,18 @@ def test_the_log_probabilities_are_those_of_the_answer():
     tokens = tuple(TokenLogprob(token=token, logprob=-1.0) for token in ("<think>", "x", "</think>", "ink", " + pen"))
     parted = part_thoughts(Completion(text="<think>x</think>ink + pen", model="m", logprobs=tokens))
     assert [token.token for token in parted.logprobs] == ["ink", " + pen"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<thought>pen + pen?</thought>ink + pen",
+        "<reasoning>pen + pen?</reasoning>\nink + pen",
+        "◁think▷pen + pen?◁/think▷ink + pen",
+        "<|channel|>analysis<|message|>pen + pen?<|end|><|start|>assistant<|channel|>final<|message|>ink + pen",
+    ],
+)
+def test_thoughts_are_told_apart_in_every_form_that_servers_leave_them(text):
+    parted = part_thoughts(Completion(text=text, model="m"))
+    assert parted.text == "ink + pen"
+    assert "pen + pen?" in parted.reasoning

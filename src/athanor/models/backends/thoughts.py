@@ -8,12 +8,14 @@ from msgspec.structs import replace
 
 from athanor.core.records import Completion, TokenLogprob
 
-_OPEN = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
-_CLOSE = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_TAG = "(?:think|thinking|thought|reasoning)"
+_OPEN = re.compile(rf"<{_TAG}>|◁think▷|<\|channel\|>analysis<\|message\|>", re.IGNORECASE)
+_CLOSE = re.compile(rf"</{_TAG}>|◁/think▷|<\|channel\|>final<\|message\|>", re.IGNORECASE)
+"""Tags, Kimi's marks, and the channels of the harmony format."""
 
 
 def part_thoughts(completion: Completion) -> Completion:
-    """The completion with what stands before its last `</think>` as `reasoning`, unless the backend gave one itself.
+    """The completion with what stands before its last `</think>` (or the like) as `reasoning`, unless the backend gave one itself.
 
     An opening tag need not be there: some chat templates put it into the prompt. What follows one that is never
     closed is reasoning too: the answer was not reached. The log-probabilities of the reasoning go with it, where the
