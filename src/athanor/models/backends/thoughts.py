@@ -15,7 +15,7 @@ _CLOSE = re.compile(rf"</{_TAG}>|◁/think▷|<\|channel\|>final<\|message\|>", 
 
 
 def part_thoughts(completion: Completion) -> Completion:
-    """The completion with what stands before its last `</think>` (or the like) as `reasoning`, unless the backend gave one itself.
+    """The completion with what stands before its last `</think>`, or the like, as `reasoning` where it has none yet.
 
     An opening tag need not be there: some chat templates put it into the prompt. What follows one that is never
     closed is reasoning too: the answer was not reached. The log-probabilities of the reasoning go with it, where the
