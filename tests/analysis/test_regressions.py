@@ -39,7 +39,7 @@ def test_the_frame_has_each_turn_once_scaled_and_signed_by_a_coin():
     signed = np.where(decision == 1, delta, -delta)
     assert np.corrcoef(signed, made.columns["uncertainty"])[0, 1] == pytest.approx(1)
     idle = np.concatenate([g.values.chosen("recency") - g.values.compared("recency")[:, 0] for g in (one, other)])
-    assert np.corrcoef(np.where(decision == 1, idle, -idle), made.columns["recency"])[0, 1] == pytest.approx(-1)
+    assert np.corrcoef(np.where(decision == 1, idle, -idle), made.columns["recency"])[0, 1] == pytest.approx(1)
 
 
 def test_draws_depend_on_the_seed_and_the_name_and_on_nothing_else():
@@ -90,6 +90,9 @@ def test_a_word_that_is_no_regression_is_refused_and_a_formula_is_taken():
     own = regression("decision ~ -1 + recency + value:trial + (1 | player)")
     assert own.terms == ("recency", "value")
     assert Regression(formula="decision ~ -1 + trial + (1 | player)", source="").terms == ()
+    assert regression("decision ~ scale(value) * recency + (1 + value | player)").terms == ("value", "recency")
+    with pytest.raises(UsageError, match="the response of .* is 'empowerment'"):
+        regression("empowerment ~ uncertainty + (1 | player)")
 
 
 @pytest.mark.parametrize(("never_repeats", "expected"), [(True, 0.467), (False, 0.0)])

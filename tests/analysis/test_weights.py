@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
+from athanor.agents.cognitive import Cognitive
 from athanor.analysis.reading import readings, text
 from athanor.analysis.regressions import group, regression
 from athanor.analysis.weights import (
@@ -11,6 +14,7 @@ from athanor.analysis.weights import (
     MEMORYLESS,
     NEVER_REPEATS,
     NULL,
+    POOLED,
     PUBLISHED,
     SAMPLED,
     Options,
@@ -18,8 +22,9 @@ from athanor.analysis.weights import (
     weights,
 )
 from athanor.core.errors import UsageError
+from athanor.core.play import Planned, play
 from athanor.core.records import Estimate
-from athanor.environments.alchemy import RULES
+from athanor.environments.alchemy import RULES, Alchemy, Discovery
 from athanor.environments.alchemy.worlds import table
 from athanor.values.arrays import TableArrays
 from athanor.values.games import Choices, replay, simulate
@@ -37,7 +42,7 @@ def players(name: str, count: int, turns: int = 40, rules: str = "strict", **how
 @pytest.fixture(scope="module")
 def found() -> tuple[Estimate, ...]:
     groups = [players("never", 30, never_repeats=True), players("memoryless", 30, never_repeats=False)]
-    return weights(groups, TRUE, regression("uncertainty"), Options(seed=0, nulls=30))
+    return weights(groups, TRUE, regression("uncertainty"), Options(seed=0, nulls=40))
 
 
 def of(found: tuple[Estimate, ...], group: str, term: str, kind: str) -> Estimate:
@@ -50,7 +55,7 @@ def test_every_group_and_both_random_players_have_every_kind_of_weight(found):
         for kind in (PUBLISHED, MANY, ALL):
             assert of(found, name, "uncertainty", kind).n == (200 if "simulated" in name else 30)
         assert of(found, name, "self_pair", ALL).value < -0.3
-    assert of(found, "never", "uncertainty", NULL).n == 30
+    assert of(found, "never", "uncertainty", NULL).n == 40
 
 
 def test_a_player_who_does_not_repeat_has_a_published_weight_that_the_other_estimates_explain_away(found):
@@ -68,10 +73,10 @@ def test_the_words_say_that_the_weight_is_what_not_repeating_gives(found):
     said = readings(found)
     assert "a weight near the first is what not repeating gives" in said[0]
     (never,) = [one for one in said if one.startswith("never:")]
-    assert "not to be told from what not repeating gives" in never
+    assert "not to be told from random choices that repeat as it does (p = " in never
     assert "which cannot be told from none" in never
     (memoryless,) = [one for one in said if one.startswith("memoryless:")]
-    assert "less than not repeating gives" in memoryless
+    assert "not to be told from random choices that repeat as it does (p = " in memoryless
 
 
 def test_one_player_alone_has_no_published_weight_and_says_why():
@@ -111,3 +116,44 @@ def test_groups_of_other_rules_or_of_one_name_are_refused():
 def test_unknown_weights_are_called_unknown():
     one = Estimate(name="w", value=0.5, low=None, high=None, level=None, n=1, unit="players", method="")
     assert text(one) == "0.50 (interval unknown)"
+
+
+def test_without_null_choices_an_arm_is_set_beside_never_repeating():
+    groups = [players("never", 30, never_repeats=True), players("memoryless", 30, never_repeats=False)]
+    said = readings(weights(groups, TRUE, regression("uncertainty"), Options(seed=0)))
+    assert any(one.startswith("never:") and "not to be told from what not repeating gives" in one for one in said)
+    assert any(one.startswith("memoryless:") and "less than not repeating gives" in one for one in said)
+
+
+def test_each_arm_is_fitted_alone_and_the_pooled_fit_stands_beside_it():
+    """Pooled with one that never repeats, a memoryless arm's weight is drawn to the other's; alone it is not."""
+    terms = "decision ~ -1 + uncertainty + (1 + uncertainty | player)"
+    groups = [players("never", 12, 60, never_repeats=True), players("memoryless", 12, 60, never_repeats=False)]
+    found = weights(groups, TRUE, regression(terms), Options(seed=0))
+    alone, pooled = (of(found, "memoryless", "uncertainty", kind) for kind in (PUBLISHED, POOLED))
+    assert alone.low < 0 < alone.high
+    assert pooled.value > alone.value
+    assert of(found, "all groups", "uncertainty", POOLED).n == 24
+
+
+def test_a_weight_of_recency_has_one_sign_in_every_estimate():
+    environment = Alchemy(table=WORLD.table, rules=RULES["strict"])
+    agent = Cognitive(values=TRUE, weights=(("recency", 1.0),), temperature=0.7)
+    task, judge, pairs = next(environment.tasks("open", 0)), Discovery(environment=environment), []
+    for player in range(12):
+        planned = Planned(key=f"{player:04d}", task=task)
+        episode = asyncio.run(play(environment, judge, agent, planned, seed=0, turns=40))
+        pairs += [(turn.action.first, turn.action.second) for turn in episode.turns]
+    first, second = (WORLD.indices([pair[side] for pair in pairs]) for side in (0, 1))
+    games = replay(WORLD, RULES["strict"], Choices(np.arange(13) * 40, first, second))
+    own = group("own", games, TRUE, seed=0, count=SAMPLED)
+    found = weights([own], TRUE, regression("decision ~ -1 + recency + (1 | player)"), Options(seed=0))
+    assert all(of(found, "own", "recency", kind).low > 0 for kind in (PUBLISHED, MANY, ALL))
+
+
+def test_a_formula_without_values_and_a_negative_number_of_draws_are_no_crash():
+    one = players("never", 10, never_repeats=True)
+    found = weights([one], TRUE, regression("decision ~ trial + (1 | player)"), Options(seed=0, nulls=3))
+    assert {e.name for e in found} == {named("Intercept", PUBLISHED), named("trial", PUBLISHED)}
+    with pytest.raises(UsageError, match="-3 null choices"):
+        weights([one], TRUE, regression("uncertainty"), Options(seed=0, nulls=-3))

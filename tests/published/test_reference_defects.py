@@ -1,4 +1,4 @@
-"""The defects of the public reference code, each with a test that would find it here.
+"""Defects of the public reference code, each with a test that would find it here; the list is not whole yet.
 
 The code is that of Pan et al. 2025, Brändle et al. 2023, WordCraft and LittleAlchemy2Text. What concerns sparse
 autoencoders has no counterpart in this project yet.

@@ -29,7 +29,7 @@ Found = dict[tuple[str, str], Estimate]
 def _of_the_random_players(by: Found) -> list[str]:
     never = by.get((NEVER_REPEATS, named("uncertainty", PUBLISHED)))
     random = by.get((MEMORYLESS, named("uncertainty", PUBLISHED)))
-    if never is None or random is None:
+    if never is None or random is None or never.value is None or random.value is None:
         return []
     return [
         f"A player who draws pairs at random and never repeats one has a published weight of uncertainty of "
@@ -43,16 +43,20 @@ def _uncertainty(name: str, by: Found) -> list[str]:
     exact, null = (by.get((name, named("uncertainty", kind))) for kind in (ALL, NULL))
     if ours is None or never is None:
         return []
-    said = f"the published weight of uncertainty is {text(ours)}{_place(ours, never)}"
-    if null is not None:
-        said += f" (random choices that repeat as it does give {text(null)})"
+    said = f"the published weight of uncertainty is {text(ours)}{_place(ours, never, null)}"
     if exact is not None:
         said += f"; among all pairs, with repeats and doubles apart, it is {text(exact)}{_verdict(exact)}"
     return [said]
 
 
-def _place(ours: Estimate, never: Estimate) -> str:
-    """How a published weight lies to that of the random player who never repeats."""
+def _place(ours: Estimate, never: Estimate, null: Estimate | None) -> str:
+    """How a published weight lies to what repeating as the player does gives, or, without that, to never repeating."""
+    if null is not None and null.value is not None:
+        observed, p = _observed(null)
+        if p >= 0.05:
+            return f", not to be told from random choices that repeat as it does (p = {p:.2g})"
+        more = "more" if observed > null.value else "less"
+        return f", {more} than random choices that repeat as it does give (p = {p:.2g})"
     if ours.low is None or ours.high is None or never.low is None or never.high is None:
         return ""
     if ours.low > never.high:
@@ -60,6 +64,12 @@ def _place(ours: Estimate, never: Estimate) -> str:
     if ours.high < never.low:
         return ", less than not repeating gives"
     return ", not to be told from what not repeating gives"
+
+
+def _observed(null: Estimate) -> tuple[float, float]:
+    """The observed weight and the p-value that a null estimate tells in its method."""
+    observed, _, p = null.method.rpartition("observed ")[2].partition(", p = ")
+    return float(observed), float(p)
 
 
 def _others(name: str, by: Found) -> list[str]:

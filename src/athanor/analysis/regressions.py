@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from athanor.analysis.glmm.formula import parse
 from athanor.core.errors import UsageError
 from athanor.core.records import Record
 from athanor.core.seeds import stream
@@ -31,8 +33,9 @@ class Regression(Record, kw_only=True):
     def terms(self) -> tuple[str, ...]:
         """The values in it, each once, in the formula's order."""
         known = (*PAST, "tried", "self_pair", *FIXED)
-        fixed = self.formula.partition("~")[2].partition("(")[0].replace("+", " ").replace(":", " ").split()
-        return tuple(dict.fromkeys(word for word in fixed if word in known))
+        return tuple(
+            dict.fromkeys(word for word in re.findall(r"[^\W\d]\w*", parse(self.formula).fixed) if word in known)
+        )
 
 
 FIXED = ("similarity", "success", "empowerment", "empowerment_direct", "true_success", "true_empowerment")
@@ -77,6 +80,10 @@ REGRESSIONS: dict[str, Regression] = {
 def regression(name: str) -> Regression:
     """A regression by its name, or a formula of one's own. UsageError for another word."""
     if "~" in name:
+        if parse(name).response != "decision":
+            raise UsageError(
+                f"the response of {name!r} is {parse(name).response!r}, `decision` was expected; write it so"
+            )
         return Regression(formula=name, source="a formula of the user's")
     if name not in REGRESSIONS:
         raise UsageError(
@@ -143,7 +150,7 @@ class Frame:
 
     `decision` is a coin flip; every value's column is chosen minus compared pair where it came up 1 and the negative
     where 0. Columns other than `decision` and `player` are scaled to mean 0 and deviation 1 (n - 1) over all rows, as
-    R's `scale`; recency has its sign turned, so that a positive weight prefers elements just used.
+    R's `scale`. (The publications also turn the sign of recency; here it prefers what was left alone, as everywhere.)
     """
 
     columns: dict[str, Floats | Ints]
@@ -170,7 +177,7 @@ def frame(groups: Sequence[Group], seed: int) -> Frame:
     sign = np.where(decision, 1.0, -1.0)
     for name in groups[0].values.values:
         delta = np.concatenate([one.values.chosen(name) - one.values.compared(name)[:, 0] for one in groups])
-        raw[name] = delta * (-sign if name == "recency" else sign)
+        raw[name] = delta * sign
     temperatures = [one.temperature for one in groups]
     if None not in temperatures:
         lengths = [len(one.games.pool) for one in groups]

@@ -26,11 +26,15 @@ PLAYERS = 200
 """Random players of each kind, at least."""
 BEYOND = 100.0
 """Log-odds by one standard deviation beyond which a published weight, or its interval, says nothing: it is unknown."""
+LEAST = 40
+"""Null draws from which their middle 95% is told."""
 BATCH = 10
 """Draws of null choices made at once."""
 
 PUBLISHED, MANY, ALL, NULL = "published", f"{SAMPLED} sampled pairs", "all pairs, repeats and doubles apart", "null"
 """The kinds of weight, as they stand in an estimate's name behind the term."""
+POOLED = "published, pooled"
+"""The published fit over several groups: it draws their weights together, so that its intervals need not hold them."""
 TOGETHER = "all groups"
 """The group of a fixed effect over several."""
 NEVER_REPEATS, MEMORYLESS = "random-never-repeat (simulated)", "random (simulated)"
@@ -83,20 +87,18 @@ def weights(
     `apart`: groups to whom the published model is fitted each alone, as it is to the random players.
 
     The groups must have been made with `count=SAMPLED` on one world by one set of rules. Published weights are on the
-    scale of a standard deviation over all groups (over the random players for theirs), as published; the others over
-    the group alone.
+    scale of a standard deviation over the group alone, pooled ones over all groups, as published.
     """
     every = (*groups, *apart)
+    if options.nulls < 0:
+        raise UsageError(f"{options.nulls} null choices were asked for, 0 or more were expected; pass --nulls 100, say")
     _refuse_mixture(every)
     playing = [one for one in every if len(one.games.pool)]
     found = [e for one in every if not len(one.games.pool) for e in _silent(one, regression)]
     random = baselines(playing, fixed, options) if playing else ()
     found += _published([one for one in playing if one not in apart], regression, options)
-    for one in (
-        *(one for one in playing if one in apart),
-        *random,
-    ):  # pooled, its weights would be drawn to the others'
-        found += _fit([one], regression, options)
+    for one in (*(one for one in playing if one in apart), *random):
+        found += _fit([one], regression, options, PUBLISHED)
     for one in (*playing, *random):
         found += _better(one, fixed, regression, options)
     if options.nulls:
@@ -133,22 +135,20 @@ def _refuse_mixture(groups: Sequence[Group]) -> None:
 
 
 def _published(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
-    """The mixed model over all groups where its values vary by player, else over each alone."""
-    random = regression.formula.rpartition("(")[2]
-    if groups and any(term in random for term in regression.terms):
-        yield from _fit(groups, regression, options)
-    else:
-        for one in groups:
-            yield from _fit([one], regression, options)
+    """The mixed model of each group alone; and over all of them, as published, where values vary by player in it."""
+    for one in groups:
+        yield from _fit([one], regression, options, PUBLISHED)
+    if len(groups) > 1 and any(term in regression.formula.rpartition("(")[2] for term in regression.terms):
+        yield from _fit(groups, regression, options, POOLED)
 
 
-def _fit(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
+def _fit(groups: Sequence[Group], regression: Regression, options: Options, kind: str) -> Iterator[Estimate]:
     table = frame(groups, options.seed)
     present = set(np.unique(table.columns["player"]).tolist())
     try:
         fit = glmm.fit(regression.formula, table.columns, nagq=options.nagq, level=LEVEL, threads=options.threads)
     except DataError as error:
-        yield from _unknown(groups, regression, PUBLISHED, str(error))
+        yield from _unknown(groups, regression, kind, str(error))
         return
     found = [with_fields(e, group=groups[0].name if len(groups) == 1 else TOGETHER) for e in fit.estimates()]
     if len(groups) > 1:
@@ -160,7 +160,7 @@ def _fit(groups: Sequence[Group], regression: Regression, options: Options) -> I
     excluded = {one.name: one.excluded for one in groups}
     for estimate in found:
         yield with_fields(
-            estimate, name=named(estimate.name, PUBLISHED), unit="players", method=estimate.method + doubts,
+            estimate, name=named(estimate.name, kind), unit="players", method=estimate.method + doubts,
             excluded=excluded.get(estimate.group, sum(excluded.values())),
         )  # fmt: skip
 
@@ -181,6 +181,8 @@ def _measurable(one: Estimate) -> Estimate:
 def _better(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:
     """Choice models of the regression's values: against many sampled pairs, and among all pairs with repeats apart."""
     terms = [term for term in regression.terms if term not in ("tried", "self_pair")]
+    if not terms:
+        return
     sampled = sampled_choice(one.games, one.values, terms)
     whole = full_choice(one.games, fixed, [*terms, "tried", "self_pair"], threads=options.threads)
     for fit, kind in ((sampled, MANY), (whole, ALL)):
@@ -198,16 +200,20 @@ def null_weights(one: Group, fixed: PairValues, regression: Regression, options:
     has the two-sided p-value of the observed weight (Phipson and Smyth 2010).
     """
     terms = [term for term in regression.terms if term not in ("tried", "self_pair")]
+    if not terms:
+        return
     single = replace(one, values=_first_pair(one.values, terms))
     observed = sampled_choice(one.games, single.values, terms).beta
     seeds = stream(options.seed, "null", one.name).integers(2**31, size=-(-options.nulls // BATCH))
     draws = np.array([beta for seed in seeds for beta in _null_batch(single, fixed, terms, int(seed))])[: options.nulls]
+    enough = len(draws) >= LEAST
     for k, term in enumerate(terms):
         centre = draws[:, k].mean()
         beyond = int((np.abs(draws[:, k] - centre) >= abs(observed[k] - centre)).sum())
         low, high = np.quantile(draws[:, k], [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
         yield Estimate(
-            name=named(term, NULL), value=float(centre), low=float(low), high=float(high), level=LEVEL,
+            name=named(term, NULL), value=float(centre), low=float(low) if enough else None,
+            high=float(high) if enough else None, level=LEVEL if enough else None,
             n=len(draws), unit="draws", excluded=one.excluded, group=one.name,
             method=f"weights of random choices alike in what they repeat; observed {observed[k]:.3f}, "
             f"p = {(beyond + 1) / (len(draws) + 1):.3g}",

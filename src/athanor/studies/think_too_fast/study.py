@@ -27,7 +27,7 @@ from athanor.core.records import Estimate
 from athanor.core.store import Manifest, refuse_difference
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
-from athanor.models.backends import BackendConfig
+from athanor.models.backends import BackendConfig, model_hash
 from athanor.studies import meaning, playing
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.comparisons import Comparison, comparisons
@@ -83,6 +83,11 @@ def run(asked: Asked, folder: Path) -> int:
     """
     if asked.setting not in SETTINGS:
         raise UsageError(f"setting {asked.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
+    if asked.nulls < 0:
+        raise UsageError(f"{asked.nulls} null choices were asked for, 0 or more were expected; pass --nulls 100, say")
+    if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
+        raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
+    model_hash(asked.model, asked.backend)  # a model that is not there is refused before anything is played
     begin(asked, folder)
     _learn(asked, folder)
     failed = 0
