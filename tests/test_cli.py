@@ -307,3 +307,27 @@ def test_the_version_is_told(capsys):
     code, told, _ = athanor(capsys, "--version")
     assert code == 0
     assert told.startswith("athanor 0.")
+
+
+def test_what_is_left_out_of_a_regression_is_told_cause_by_cause(tmp_path, capsys):
+    lines = ["player,trial,first,second"]
+    lines += [
+        f"{p},{t},{a},{b}"
+        for p in "xy"
+        for t, (a, b) in enumerate([("line", "tone"), ("tone", "tone"), ("sun", "line")])
+    ]
+    (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
+    asked = [
+        "analyse",
+        str(tmp_path / "log.csv"),
+        "--table",
+        "atelier",
+        "--rules",
+        "strict",
+        "--regression",
+        "uncertainty",
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main([*asked, "--columns", "player=player,trial=trial,first=first,second=second", "--allow-excluded", "0.5"])
+    assert ended.value.code == 0
+    assert "left out 2 un" in capsys.readouterr().out

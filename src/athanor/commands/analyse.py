@@ -78,7 +78,7 @@ def _kept(config: Config) -> Sequence[Estimate]:
 def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
     from athanor.analysis.behaviour import BEHAVIOUR, behaviour
     from athanor.analysis.groups import Reading, groups_of, read
-    from athanor.analysis.logs import columns_of
+    from athanor.analysis.logs import columns_of, left_out
     from athanor.analysis.reading import readings
     from athanor.analysis.regressions import REGRESSIONS, regression
     from athanor.analysis.weights import Options, weights
@@ -98,6 +98,7 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
         fixed = pair_values(config.pair_values, played.world)
         groups = groups_of(played, fixed, reading)
         told += [note for logs in played.logs for note in logs.notes if not note.startswith("read as run")]
+        told += [f"{logs.source}: left out {said}" for logs in played.logs for said in left_out(logs)]
         if other:
             found += behaviour(other, groups, config.seed, options.threads)
             continue

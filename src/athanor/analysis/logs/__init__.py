@@ -1,6 +1,6 @@
 """Logged play as turn tables: own runs, the published logs of models and people, and plain tables."""
 
-from athanor.analysis.logs.checks import checked
+from athanor.analysis.logs.checks import checked, left_out
 from athanor.analysis.logs.read import FORMS, read_logs
 from athanor.analysis.logs.records import PLAYERS, TURNS, Exclusion, Logs
 from athanor.analysis.logs.runs import from_arms, from_runs
@@ -18,6 +18,7 @@ __all__ = [
     "columns_of",
     "from_arms",
     "from_runs",
+    "left_out",
     "read_logs",
     "read_ratings",
 ]

@@ -125,10 +125,19 @@ def _refuse_too_many(source: str, excluded: Sequence[Exclusion], whole: int, all
     count = sum(one.count for one in excluded)
     if count <= allow * whole:
         return
-    causes = [f"  {one.count} {one.cause} ({CAUSES[one.cause]}): {'; '.join(one.examples)}" for one in excluded]
+    causes = [f"  {_told(one)}" for one in excluded]
     needed = math.ceil(1000 * count / whole) / 1000
     raise DataError(
         f"{source}: {count} of {whole} turns ({count / whole:.1%}) would be excluded, at most {allow:.1%} may be:\n"
         + "\n".join(causes)
         + f"\ncheck the table and the rules, or pass --allow-excluded {needed:g}"
     )
+
+
+def left_out(logs: Logs) -> list[str]:
+    """What is left out of logs, cause by cause, with its number and examples."""
+    return [_told(one) for one in logs.excluded]
+
+
+def _told(one: Exclusion) -> str:
+    return f"{one.count} {one.cause} ({CAUSES[one.cause]}): {'; '.join(one.examples)}"
