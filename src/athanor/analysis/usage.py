@@ -108,7 +108,8 @@ def immediate_usage(
     robust = _over_players(games, made, often, stream(seed, "usage", name), resamples, level)
     return tuple(
         Estimate(
-            name=term, value=None if math.isnan(value) else value, low=low, high=high,
+            name=term if unit == "elements" else f"{term}, often found ones over players",
+            value=None if math.isnan(value) else value, low=low, high=high,
             level=None if low is None else level, n=n, unit=unit, method=method, excluded=made.last, group=name,
         )
         for term in parts
