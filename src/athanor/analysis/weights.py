@@ -84,23 +84,21 @@ def weights(
 ) -> tuple[Estimate, ...]:
     """Every weight of every group and of the random players, in the order of the groups.
 
-    `apart`: groups to whom the published model is fitted each alone, as it is to the random players.
+    `apart`: groups that, like the random players, are no part of the pooled fit.
 
     The groups must have been made with `count=SAMPLED` on one world by one set of rules. Published weights are on the
     scale of a standard deviation over the group alone, pooled ones over all groups, as published.
     """
     every = (*groups, *apart)
-    if options.nulls < 0:
-        raise UsageError(f"{options.nulls} null choices were asked for, 0 or more were expected; pass --nulls 100, say")
+    refuse_negative(options.nulls)
     _refuse_mixture(every)
     playing = [one for one in every if len(one.games.pool)]
     found = [e for one in every if not len(one.games.pool) for e in _silent(one, regression)]
     random = baselines(playing, fixed, options) if playing else ()
-    found += _published([one for one in playing if one not in apart], regression, options)
-    for one in (*(one for one in playing if one in apart), *random):
-        found += _fit([one], regression, options, PUBLISHED)
-    for one in (*playing, *random):
-        found += _better(one, fixed, regression, options)
+    alone = {one.name for one in apart}
+    found += [e for one in (*playing, *random) for e in _fit([one], regression, options, PUBLISHED)]
+    found += _pooled([one for one in playing if one.name not in alone], regression, options)
+    found += [e for one in (*playing, *random) for e in _better(one, fixed, regression, options)]
     if options.nulls:
         found += [e for one in playing for e in null_weights(one, fixed, regression, options)]
     order = {one.name: k for k, one in enumerate((*every, *random))}
@@ -134,10 +132,14 @@ def _refuse_mixture(groups: Sequence[Group]) -> None:
         )
 
 
-def _published(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
-    """The mixed model of each group alone; and over all of them, as published, where values vary by player in it."""
-    for one in groups:
-        yield from _fit([one], regression, options, PUBLISHED)
+def refuse_negative(nulls: int) -> None:
+    """UsageError for fewer than no null choices."""
+    if nulls < 0:
+        raise UsageError(f"{nulls} null choices were asked for, 0 or more were expected; pass --nulls 100, say")
+
+
+def _pooled(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
+    """The mixed model over several groups, as published, where values vary by player in it."""
     if len(groups) > 1 and any(term in regression.formula.rpartition("(")[2] for term in regression.terms):
         yield from _fit(groups, regression, options, POOLED)
 

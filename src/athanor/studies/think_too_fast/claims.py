@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Literal
 
@@ -10,7 +9,6 @@ from athanor.analysis.intervals import t_quantile
 from athanor.core.records import Estimate, Record
 from athanor.studies.think_too_fast.published import Published
 
-RANDOM_AGENT = "random agent"
 REFERENCE = {"final inventory": 48.3, "share success-new": 0.1162}
 """What random players who never repeat a pair reach in 500 turns by the rules of Pan et al. (400 simulated runs): the
 line that a published number of a model or of people lies above or below."""
@@ -96,8 +94,3 @@ def _overlap(published: Published, ours: Estimate) -> Agreement:
         return "cannot tell"
     low, high = interval(published)
     return "agrees" if ours.low <= high and low <= ours.high else "differs"
-
-
-def find(found: Mapping[tuple[str, str], Estimate], group: str | None, names: Sequence[str]) -> Estimate | None:
-    """The first of these estimates that a group has."""
-    return next((one for name in names if group and (one := found.get((group, name)))), None)

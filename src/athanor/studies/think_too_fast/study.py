@@ -19,7 +19,7 @@ from athanor.analysis.regressions import REGRESSIONS, Group
 from athanor.analysis.settings import temperature_regression
 from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
-from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, TOGETHER, Options, weights
+from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, TOGETHER, Options, refuse_negative, weights
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, UsageError
@@ -83,8 +83,7 @@ def run(asked: Asked, folder: Path) -> int:
     """
     if asked.setting not in SETTINGS:
         raise UsageError(f"setting {asked.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
-    if asked.nulls < 0:
-        raise UsageError(f"{asked.nulls} null choices were asked for, 0 or more were expected; pass --nulls 100, say")
+    refuse_negative(asked.nulls)
     if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
         raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
     model_hash(asked.model, asked.backend)  # a model that is not there is refused before anything is played
