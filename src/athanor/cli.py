@@ -18,7 +18,9 @@ COMMANDS = {
     "label": "label",
     "train empowerment": "train_empowerment",
     "check alchemy": "check_alchemy",
+    "check points": "check_points",
     "check run": "check_run",
+    "verify points": "verify_points",
     "fetch": "fetch",
 }
 

@@ -33,7 +33,7 @@ def test_gold_passes_and_an_unreadable_answer_fails(judged):
             assert turn.verdict.reward > 0
             (turn,) = replay(judged.environment, judged.verifier, task, [Unreadable(unreadable="hm")])
             assert not turn.verdict.passed
-            assert turn.verdict.reward == 0
+            assert turn.verdict.reward <= 0
             assert turn.verdict.reason
 
 

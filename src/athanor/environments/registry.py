@@ -9,6 +9,7 @@ from typing import Any
 from athanor.core.protocols import Environment, Verifier
 from athanor.environments.alchemy import RULES, Alchemy, Discovery
 from athanor.environments.alchemy.worlds import table
+from athanor.environments.points import Chu2025, Exact, Grade, Points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,4 +30,15 @@ def _alchemy() -> tuple[Judged, ...]:
     )
 
 
-ENVIRONMENTS: dict[str, Callable[[], tuple[Judged, ...]]] = {"alchemy": _alchemy}
+def _points() -> tuple[Judged, ...]:
+    games = [Points(judge=judge) for judge in (Exact(), Exact(vision=True), Chu2025(), Chu2025(vision=True))]
+    return tuple(
+        Judged(
+            name=f"points {game.judge.name}{', vision' if game.judge.vision else ''}",
+            environment=game, verifier=Grade(environment=game),
+        )
+        for game in games
+    )  # fmt: skip
+
+
+ENVIRONMENTS: dict[str, Callable[[], tuple[Judged, ...]]] = {"alchemy": _alchemy, "points": _points}

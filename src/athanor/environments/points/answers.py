@@ -1,0 +1,119 @@
+"""How an answer is read: JSON first, then fields that look like it, then a formula on a line. Nothing is evaluated."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from athanor.core.records import Unreadable
+from athanor.environments.points.cards import read_rank
+from athanor.environments.points.formula import LONGEST, plain
+from athanor.environments.points.state import Answer
+
+READ = 8_000
+"""Characters of an answer that are read at each of its ends."""
+MOST = 20
+"""JSON objects, fields, or lines that are tried, at most, from the end."""
+
+_FLAT = re.compile(r"\{[^{}]{1,2000}\}")
+_NAMED = r"\b(?:formula|equation|expression|solution|answer)\b[\"'*_`]{0,3}\s{0,3}[:=]\s{0,3}([^\n]{1,500})"
+_FORMULA = re.compile(_NAMED, re.I)
+_LIST = r"[\"'*_`]{0,3}\b%s\b[\"'*_`]{0,3}\s{0,3}[:=]\s{0,3}\[([^\]\n]{0,200})\]"
+_CARDS, _NUMBERS = re.compile(_LIST % "cards?", re.I), re.compile(_LIST % "numbers?", re.I)
+_RUN = re.compile(r"[\d(\[][\d\s+\-*/()\[\]×·⋅∗÷∕−–＋－＊／（）]{2,200}")
+_OPERATOR = re.compile(r"[+*/×·⋅∗÷∕−–＋＊／-]")
+_FENCE = re.compile(r"```[a-zA-Z]{0,10}")
+
+
+def read(reply: str) -> Answer | Unreadable:
+    """The formula of a reply, with the cards and the numbers where they are told; the last one where there are many.
+
+    >>> read('{"cards": ["A", "3"], "number": [1, 3], "formula": "1+3=4"}').formula
+    '1+3=4'
+    >>> read("So the answer is (10 - 4) * (3 + 1) = 24.").formula
+    '(10 - 4) * (3 + 1) = 24'
+    """
+    text = reply if len(reply) <= 2 * READ else f"{reply[:READ]}\n{reply[-READ:]}"
+    if not text.strip():
+        return Unreadable(unreadable="the answer is empty")
+    for found in _objects(text):
+        if formula := _text(_get(found, "formula", "equation", "expression", "solution", "answer")):
+            return _answer(formula, _get(found, "cards", "card"), _get(found, "number", "numbers"), reply)
+    formula = _field(text) or _line(text)
+    if not formula:
+        return Unreadable(unreadable="no formula was found")
+    return _answer(formula, _items(_CARDS, text), _items(_NUMBERS, text), reply)
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a text, the whole of it first, then flat ones from the last on."""
+    for part in (text.strip(), *(found.group() for found in reversed(list(_FLAT.finditer(text))[-MOST:]))):
+        try:
+            value: Any = json.loads(part)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _get(found: dict[str, Any], *names: str) -> Any:
+    lower = {str(key).strip().casefold(): value for key, value in found.items()}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _answer(formula: str, cards: Any, numbers: Any, reply: str) -> Answer:
+    return Answer(formula=formula.strip()[: 2 * LONGEST], cards=_ranks(cards), numbers=_whole(numbers), text=reply)
+
+
+def _ranks(items: Any) -> tuple[str, ...] | None:
+    """Ranks of a list of names; None if nothing was told. A name that means no card is kept as it is."""
+    if isinstance(items, str):
+        items = [item for item in re.split(r"[,;]", items.strip("[]()")) if item.strip()]
+    if not isinstance(items, list) or len(items) > 52:
+        return None
+    return tuple(read_rank(item) or str(item)[:20] for item in items)
+
+
+def _whole(items: Any) -> tuple[int, ...] | None:
+    """Whole numbers of a list; None if nothing was told, or anything but whole numbers."""
+    if isinstance(items, str):
+        items = re.split(r"[,;]", items.strip("[]()"))
+    if not isinstance(items, list) or len(items) > 52:
+        return None
+    texts = [str(item).strip() for item in items]
+    return tuple(map(int, texts)) if all(re.fullmatch(r"[0-9]{1,9}", text) for text in texts) else None
+
+
+def _items(pattern: re.Pattern[str], text: str) -> list[str] | None:
+    found = list(pattern.finditer(text))
+    return [item.strip(" \"'") for item in found[-1][1].split(",") if item.strip()] if found else None
+
+
+def _field(text: str) -> str:
+    """What follows the last `formula:` that has a formula."""
+    for found in reversed(list(_FORMULA.finditer(text))[-MOST:]):
+        rest = found[1].strip().strip("\"'`*_ ,").split('"')[0].split("'")[0]
+        if any(sign.isdigit() for sign in rest):
+            run = _RUN.search(rest)
+            return rest if run is None or "\\" in rest else rest[run.start() :]
+    return ""
+
+
+def _line(text: str) -> str:
+    """The last run of numbers and operators on a line, with what it is said to equal."""
+    for line in reversed(_FENCE.sub(" ", text).split("\n")[-MOST * 5 :]):
+        line = line[:1_000]
+        if "\\" in line or "$" in line:
+            line = plain(line.split("=")[0]) + "=" + line.partition("=")[2]
+        runs = [run for run in _RUN.finditer(line) if _OPERATOR.search(run.group().strip())]
+        if runs:
+            formula = runs[-1].group().strip()
+            tail = re.match(r"\s*=\s*(\d{1,9})", line[runs[-1].end() :])
+            return f"{formula} = {tail[1]}" if tail else formula
+    return ""
