@@ -120,8 +120,8 @@ def cards_of(text: str) -> tuple[str, ...]:
         card = card if card in DECK else f"{card}S"
         if card not in DECK:
             raise UsageError(
-                f"{word.strip()!r} is no card; ranks {', '.join(RANKS)}, each with a suit of S, H, D, C or without, were "
-                "expected, joined by commas: pass --cards such as 4,3,2,K or 4H,3S,2D,KC"
+                f"{word.strip()!r} is no card; ranks {', '.join(RANKS)}, each with a suit of S, H, D, C or without, "
+                "were expected, joined by commas: pass --cards such as 4,3,2,K or 4H,3S,2D,KC"
             )
         found.append(card)
     return tuple(found)

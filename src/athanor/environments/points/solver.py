@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -70,18 +70,17 @@ def _solutions(values: tuple[int, ...], target: int) -> tuple[str, ...]:
     numbers, ways = np.array(values, dtype=np.int64), np.array(WAYS)
     if len(values) == 1:
         return (str(values[0]),) if values[0] == target else ()
-    count, *made = _search(numbers, target, ways, 0)
+    count = _search(numbers, target, ways, 0)[0]
     if not count:
         return ()
-    _, *made = _search(numbers, target, ways, count)
-    left, right, operator, hits = made
+    _, left, right, operator, hits = _search(numbers, target, ways, count)
     trees = _Trees(values, (left.tolist(), right.tolist(), operator.tolist()))
     found = {trees.joined(*hit).text() for hit in hits.tolist()}
     return tuple(sorted(found, key=lambda formula: (len(formula), formula)))
 
 
 @njit(cache=True)
-def _search(values, target, ways, most):
+def _search(values, target, ways, most) -> Any:
     """Hits, and with `most` above 0 the first `most` of them as (left, right, operator) rows, with all that they are
     made of. most = 1 stops at the first hit, which tells whether there is one; most = 0 counts them all."""
     n = len(values)
