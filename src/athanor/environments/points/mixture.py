@@ -1,0 +1,165 @@
+"""Batches of hands and of right answers in tokens: what a base policy learns from, and what post-training deals.
+
+All is drawn in arrays, from hands of one part of the split; see `tokens` for the layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from athanor.environments.points import tokens
+from athanor.environments.points.deal import part_of
+from athanor.environments.points.steps import HIGHEST, LARGEST, OPERATORS, StepTable, step_table
+from athanor.environments.points.tokens import Hands
+
+
+class Lesson(NamedTuple):
+    """Sequences to learn from."""
+
+    tokens: np.ndarray
+    """Int["rows length"]."""
+    learned: np.ndarray
+    """Bool["rows length"]: whether a token is to be predicted from those before it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """What a base policy learns from."""
+
+    part: str = "base"
+    at_24: float = 0.35
+    """Share of hands with the target 24; the others have one of 1 to `targets`."""
+    targets: int = 60
+    published_rules: float = 0.4
+    """Share of hands under J = Q = K = 10 or 11, 12, 13, half each; the others draw the three from 1 to 13."""
+    arithmetic: float = 0.08
+    """Share of batches of single steps."""
+    revisions: float = 0.12
+    """Share of batches in which a wrong answer is put right at a second attempt."""
+
+
+PUBLISHED = ((10, 10, 10), (11, 12, 13))
+
+
+@cache
+def parts() -> dict[str, np.ndarray]:
+    """By part: Bool["14 14 14 14"], whether four numbers (in order) belong to it."""
+    found = {name: np.zeros((HIGHEST + 1,) * 4, dtype=bool) for name in ("base", "train", "test")}
+    for values in product(range(1, HIGHEST + 1), repeat=4):
+        if list(values) == sorted(values):
+            found[part_of(values)][values] = True
+    return found
+
+
+def deal(
+    rng: np.random.Generator, count: int, faces: np.ndarray, targets: np.ndarray, part: str | None,
+    *, need_face: bool = False, ranks: int = 13,
+) -> Hands:
+    """Hands from a deck of 52 that steps can solve, one for each row of `faces` and `targets`.
+
+    `faces`: Int["count 3"]; `targets`: Int["count"]; drawn again until solvable and of the part. `need_face`: with at
+    least one J, Q or K. `ranks`: how many of the ranks are in the deck; 10 has no faces.
+    """  # fmt: skip
+    table, chosen = step_table(), np.empty((count, 4), dtype=np.int64)
+    left = np.arange(count)
+    while len(left):
+        drawn = rng.integers(0, 4 * ranks, (len(left), 4))
+        ordered = np.sort(drawn, axis=1)
+        hands = Hands(drawn % ranks, faces[left], targets[left])
+        kept = (ordered[:, 1:] != ordered[:, :-1]).all(axis=1)
+        if need_face:
+            kept &= (hands.ranks > 9).any(axis=1)
+        values = np.sort(hands.values, axis=1)
+        if part:
+            kept &= parts()[part][tuple(values.T)]
+        kept &= table.count(table.hand_of[tuple(values.T)], hands.targets) > 0
+        chosen[left[kept]] = hands.ranks[kept]
+        left = left[~kept]
+    return Hands(chosen, faces, targets)
+
+
+def solutions(rng: np.random.Generator, hands: Hands, which: str = "random") -> np.ndarray:
+    """Int["hands 16"]: a right answer to each; `random`, or the `first` of the table, the same each time."""
+    table: StepTable = step_table()
+    numbers = hands.values
+    rows = table.hands(numbers)
+    ways = table.count(rows, hands.targets)
+    pick = (rng.random(len(rows)) * ways).astype(np.int64) if which == "random" else np.zeros(len(rows), dtype=np.int64)
+    return tokens.answers(numbers, table.rows[table.starts[rows, hands.targets] + pick])
+
+
+def lesson(rng: np.random.Generator, rows: int, mixture: Mixture) -> Lesson:
+    """A batch of one kind: hands with their answers, revisions, or single steps."""
+    kind = rng.random()
+    if kind < mixture.arithmetic:
+        return _arithmetic(rng, rows)
+    hands = drawn(rng, rows, mixture)
+    asked, answered = tokens.prompts(hands), solutions(rng, hands)
+    if kind < mixture.arithmetic + mixture.revisions:
+        return revised(rng, hands, asked, answered)
+    return Lesson(np.concatenate([asked, answered], axis=1), _learned(rows, tokens.PROMPT, tokens.ANSWER))
+
+
+def drawn(rng: np.random.Generator, rows: int, mixture: Mixture) -> Hands:
+    """Hands with rules and targets of the mixture."""
+    faces = rng.integers(1, HIGHEST + 1, (rows, 3))
+    published = rng.random(rows)
+    for k, told in enumerate(PUBLISHED):
+        share = mixture.published_rules / 2
+        faces[(published >= k * share) & (published < (k + 1) * share)] = told
+    targets = np.where(rng.random(rows) < mixture.at_24, 24, rng.integers(1, mixture.targets + 1, rows))
+    return deal(rng, rows, faces, targets, mixture.part)
+
+
+def revised(rng: np.random.Generator, hands: Hands, asked: np.ndarray, answered: np.ndarray) -> Lesson:
+    """A wrong first answer, what it was, and a right one: only the last is learned."""
+    wrong = _spoiled(rng, answered)
+    graded = tokens.grade(wrong, hands)
+    while (graded == 0).any():
+        again = graded == 0
+        wrong[again] = _spoiled(rng, answered[again])
+        graded[again] = tokens.grade(wrong[again], hands.take(np.flatnonzero(again)))
+    told = (tokens.FEEDBACK + graded)[:, None]
+    sequence = np.concatenate([asked, wrong, told, answered], axis=1)
+    return Lesson(sequence, _learned(len(asked), tokens.PROMPT + tokens.ANSWER + 1, tokens.ANSWER))
+
+
+def _spoiled(rng: np.random.Generator, answered: np.ndarray) -> np.ndarray:
+    """Answers with one to three steps drawn anew: right numbers in most, and mostly another value."""
+    spoiled = answered.copy()
+    rows = np.arange(len(spoiled))
+    for _ in range(3):
+        step = rng.integers(0, 3, len(rows))
+        at, change = 4 + 4 * step, rng.random(len(rows)) < 0.7
+        operator = rng.integers(0, len(OPERATORS), len(rows))
+        spoiled[rows[change], at[change] + 1] = tokens.OPERATOR + operator[change]
+    other = rng.random(len(rows)) < 0.3
+    column = rng.choice([4, 6, 7, 8, 10, 11, 12, 14, 15], len(rows))
+    spoiled[rows[other], column[other]] = rng.integers(0, 30, int(other.sum()))
+    return spoiled
+
+
+def _arithmetic(rng: np.random.Generator, rows: int) -> Lesson:
+    """Five single steps a row, each after its task's token; the results are learned."""
+    facts = 5 * rows
+    low, operator = rng.integers(1, 40, facts), rng.integers(0, 4, facts)
+    other = rng.integers(1, 40, facts)
+    small = np.minimum(rng.integers(1, HIGHEST + 1, facts), LARGEST // np.maximum(low, other))
+    high = np.select([operator < 2, operator == 2], [np.maximum(low, other), np.maximum(low, small)], low * small)
+    below = np.select([operator < 2, operator == 2], [np.minimum(low, other), np.minimum(low, small)], low)
+    made = np.select([operator == 0, operator == 1, operator == 2], [high + below, high - below, high * below], small)
+    facts_made = np.stack([np.full(facts, tokens.ARITHMETIC), high, operator + tokens.OPERATOR, below, made], axis=1)
+    learned = np.zeros((rows, 25), dtype=bool)
+    learned[:, 4::5] = True
+    return Lesson(facts_made.reshape(rows, 25), learned)
+
+
+def _learned(rows: int, before: int, length: int) -> np.ndarray:
+    learned = np.zeros((rows, before + length), dtype=bool)
+    learned[:, before:] = True
+    return learned

@@ -1,0 +1,1 @@
+"""Training: batches, losses, advantages, and the loops that use them."""

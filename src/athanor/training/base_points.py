@@ -1,0 +1,130 @@
+"""The base policy of GeneralPoints: what a large model brings with it, learned small.
+
+A broad mixture of rules, targets and arithmetic, from hands of the part `base` alone. Post-training begins from it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from athanor.core.errors import DataError, UsageError
+from athanor.core.progress import progress
+from athanor.core.seeds import digest, stream
+from athanor.environments.points import mixture, tokens
+from athanor.environments.points.mixture import Mixture
+from athanor.models.policy.generate import sample
+from athanor.models.policy.transformer import Policy, PolicyConfig
+from athanor.training import checkpoint
+from athanor.training.optimizers import Optimizers, Rates, clip, warm_hold_decay
+
+KIND = "base policy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a base policy is made."""
+
+    seed: int
+    steps: int = 3_000
+    rows: int = 256
+    """Sequences of a step, of 25 tokens (42 with a revision)."""
+    rates: Rates = field(default_factory=lambda: Rates(adamw=3e-3, muon=0.02))
+    mixture: Mixture = field(default_factory=Mixture)
+    policy: PolicyConfig = field(
+        default_factory=lambda: PolicyConfig(vocabulary=tokens.VOCABULARY, numbers=tokens.LARGEST + 1)
+    )
+    clip: float = 1.0
+    every: int = 250
+    """Steps between checkpoints, each with its scores on hands of the part `test`."""
+
+
+def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
+    """Train, or go on with what is in `out`; gives the policy and writes `model.safetensors` and `log.jsonl`."""
+    policy = Policy(recipe.policy).begin(torch.Generator().manual_seed(digest(recipe.seed, "weights") % 2**63)).to(device)
+    optimizers = Optimizers(policy, recipe.rates)
+    counted = _begun(recipe, out, policy, optimizers)
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / "log.jsonl"
+    with progress(recipe.steps, "step", f"base policy, seed {recipe.seed}", counted["step"]) as bar:
+        for step in range(counted["step"], recipe.steps):
+            begun = process_time()
+            batch = mixture.lesson(stream(recipe.seed, "lesson", step), recipe.rows, recipe.mixture)
+            loss = _loss(policy, torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.learned).to(device))
+            loss.backward()
+            norm = clip(policy.parameters(), recipe.clip)
+            if not np.isfinite(norm):
+                raise DataError(f"the loss or its gradient is not finite at step {step}; train with a lower rate")
+            optimizers.step(warm_hold_decay(step, recipe.steps))
+            counted["tokens"] += batch.tokens.size
+            counted["flop"] += training_flop(policy, *batch.tokens.shape)
+            counted["cpu_seconds"] += process_time() - begun
+            bar.update()
+            if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:
+                counted["step"] = step + 1
+                scores = {name: share for name, share in score(policy, recipe.seed, device)}
+                line = {**counted, "loss": float(loss.detach()), **scores}
+                with open(log, "a") as file:
+                    file.write(json.dumps(line) + "\n")
+                print(json.dumps(line), file=sys.stderr)
+                _save(recipe, out, policy, optimizers, counted)
+    checkpoint.write_policy(out / "model.safetensors", policy, {"recipe": asdict(recipe), **counted}, torch.float16)
+    return policy
+
+
+def training_flop(policy: Policy, rows: int, length: int) -> float:
+    """Operations of one forward and backward pass, attention included; 2 a multiply-add (Kaplan et al. 2020)."""
+    config = policy.config
+    attention = 2 * config.layers * config.width * length  # half of 2 * 2 * length, as it is causal
+    return 3.0 * rows * length * (2 * policy.matrix_parameters() + attention)
+
+
+def _loss(policy: Policy, rows: Tensor, learned: Tensor) -> Tensor:
+    """Mean negative log-likelihood of the learned tokens, in nats."""
+    hidden = policy.hidden(rows[:, :-1])
+    wanted = learned[:, 1:]
+    return F.cross_entropy(policy.head(hidden[wanted]), rows[:, 1:][wanted])
+
+
+def score(policy: Policy, seed: int, device: str, hands: int = 1_024) -> Iterator[tuple[str, float]]:
+    """Success at 24 on hands of each part under both published rules, at temperature 1 and greedy."""
+    for part in ("base", "test"):
+        for faces in mixture.PUBLISHED:
+            rng = stream(seed, "score", part, str(faces))
+            dealt = mixture.deal(rng, hands, np.tile(faces, (hands, 1)), np.full(hands, 24), part, need_face=faces[0] > 10)
+            asked = torch.from_numpy(tokens.prompts(dealt)).to(device)
+            for temperature in (1.0, 0.0):
+                generator = torch.Generator(device).manual_seed(digest(seed, "score") % 2**63)
+                made = sample(policy, asked, 1, tokens.ANSWER, temperature=temperature, generator=generator)
+                grades = tokens.grade(made.tokens[:, 0].cpu().numpy(), dealt)
+                yield f"{part} {'-'.join(map(str, faces))} T={temperature:g}", float((grades == 0).mean())
+
+
+def _begun(recipe: Recipe, out: Path, policy: Policy, optimizers: Optimizers) -> dict[str, Any]:
+    """Counters at the start, or those of the newest checkpoint, whose weights and states are taken over."""
+    path = checkpoint.newest(out)
+    if path is None:
+        return {"step": 0, "tokens": 0, "flop": 0.0, "cpu_seconds": 0.0}
+    tensors, about = checkpoint.read(path, KIND)
+    if about["recipe"] != json.loads(json.dumps(asdict(recipe))):
+        raise UsageError(f"{out} holds a base policy of another recipe; pass the same settings, or another --out")
+    policy.load_state_dict({name[7:]: tensor for name, tensor in tensors.items() if name.startswith("policy.")})
+    optimizers.restore({name: tensor for name, tensor in tensors.items() if not name.startswith("policy.")})
+    return about["counted"]
+
+
+def _save(recipe: Recipe, out: Path, policy: Policy, optimizers: Optimizers, counted: dict[str, Any]) -> None:
+    tensors = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()} | optimizers.state()
+    about = {"kind": KIND, "recipe": asdict(recipe), "counted": counted}
+    checkpoint.write(out / f"checkpoint-{counted['step']:06d}.safetensors", tensors, about)
+    checkpoint.keep_newest(out)

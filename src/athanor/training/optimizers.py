@@ -1,0 +1,84 @@
+"""The optimizers of a policy as one: Muon for matrices where asked, AdamW for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from athanor.core.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Learning rates at the full schedule."""
+
+    adamw: float
+    muon: float | None = None
+    """Of the matrices inside the blocks; None leaves them to AdamW."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.0
+
+
+class Optimizers:
+    """Muon (Jordan et al. 2024; PyTorch's) and AdamW over the parameters of one module."""
+
+    def __init__(self, module: nn.Module, rates: Rates) -> None:
+        inner = [w for name, w in module.named_parameters() if w.ndim == 2 and name.startswith("blocks")]
+        inner = inner if rates.muon is not None else []
+        others = [w for w in module.parameters() if not any(w is one for one in inner)]
+        adamw = torch.optim.AdamW(others, rates.adamw, rates.betas, weight_decay=rates.weight_decay, fused=True)
+        self._named: dict[str, torch.optim.Optimizer] = {"adamw": adamw}
+        if inner and rates.muon is not None:
+            self._named["muon"] = torch.optim.Muon(inner, rates.muon, weight_decay=rates.weight_decay)
+        self._rates = {"adamw": rates.adamw, "muon": rates.muon or 0.0}
+
+    def step(self, share: float = 1.0) -> None:
+        """One step at a share of the full rates; gradients are gone afterwards."""
+        for name, one in self._named.items():
+            for group in one.param_groups:
+                group["lr"] = self._rates[name] * share
+            one.step()
+            one.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Tensor]:
+        """All states by name, to be written into a checkpoint."""
+        return {
+            f"{name}.{index}.{key}": value.clone()
+            for name, one in self._named.items()
+            for index, held in one.state_dict()["state"].items()
+            for key, value in held.items()
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take states back. DataError where they are not those of these parameters."""
+        for name, one in self._named.items():
+            whole = one.state_dict()
+            found: dict[int, dict[str, Tensor]] = {}
+            for full, value in tensors.items():
+                if full.startswith(f"{name}."):
+                    _, index, key = full.split(".", 2)
+                    found.setdefault(int(index), {})[key] = value
+            wanted = sum(len(group["params"]) for group in one.param_groups)
+            if found and len(found) != wanted:
+                raise DataError(f"the checkpoint has {name} states of {len(found)} parameters, {wanted} were expected")
+            whole["state"] = found
+            one.load_state_dict(whole)
+
+
+def clip(parameters: Iterable[Tensor], most: float) -> float:
+    """Scale gradients to a norm of at most `most`; the norm before."""
+    return float(nn.utils.clip_grad_norm_(list(parameters), most))
+
+
+def warm_hold_decay(step: int, steps: int, *, hold: float = 0.35, warm: int = 20) -> float:
+    """Share of the full rate: a short rise, then constant for the first part, then down to zero in a line.
+
+    >>> [round(warm_hold_decay(step, 100), 2) for step in (0, 20, 34, 99)]
+    [0.05, 1.0, 1.0, 0.02]
+    """
+    rise = min(1.0, (step + 1) / warm)
+    begun = hold * steps
+    return rise * (1.0 if step < begun else (steps - step) / (steps - begun))
