@@ -26,6 +26,7 @@ from athanor.environments.points.mixture import Mixture
 from athanor.models.policy.generate import sample
 from athanor.models.policy.transformer import Policy, PolicyConfig
 from athanor.training import checkpoint
+from athanor.training.ledger import training_flop
 from athanor.training.optimizers import Optimizers, Rates, clip, warm_hold_decay
 
 KIND = "base policy"
@@ -51,7 +52,9 @@ class Recipe:
 
 def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
     """Train, or go on with what is in `out`; gives the policy and writes `model.safetensors` and `log.jsonl`."""
-    policy = Policy(recipe.policy).begin(torch.Generator().manual_seed(digest(recipe.seed, "weights") % 2**63)).to(device)
+    policy = (
+        Policy(recipe.policy).begin(torch.Generator().manual_seed(digest(recipe.seed, "weights") % 2**63)).to(device)
+    )
     optimizers = Optimizers(policy, recipe.rates)
     counted = _begun(recipe, out, policy, optimizers)
     out.mkdir(parents=True, exist_ok=True)
@@ -72,7 +75,7 @@ def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
             bar.update()
             if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:
                 counted["step"] = step + 1
-                scores = {name: share for name, share in score(policy, recipe.seed, device)}
+                scores = dict(score(policy, recipe.seed, device))
                 line = {**counted, "loss": float(loss.detach()), **scores}
                 with open(log, "a") as file:
                     file.write(json.dumps(line) + "\n")
@@ -80,13 +83,6 @@ def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
                 _save(recipe, out, policy, optimizers, counted)
     checkpoint.write_policy(out / "model.safetensors", policy, {"recipe": asdict(recipe), **counted}, torch.float16)
     return policy
-
-
-def training_flop(policy: Policy, rows: int, length: int) -> float:
-    """Operations of one forward and backward pass, attention included; 2 a multiply-add (Kaplan et al. 2020)."""
-    config = policy.config
-    attention = 2 * config.layers * config.width * length  # half of 2 * 2 * length, as it is causal
-    return 3.0 * rows * length * (2 * policy.matrix_parameters() + attention)
 
 
 def _loss(policy: Policy, rows: Tensor, learned: Tensor) -> Tensor:
@@ -101,7 +97,9 @@ def score(policy: Policy, seed: int, device: str, hands: int = 1_024) -> Iterato
     for part in ("base", "test"):
         for faces in mixture.PUBLISHED:
             rng = stream(seed, "score", part, str(faces))
-            dealt = mixture.deal(rng, hands, np.tile(faces, (hands, 1)), np.full(hands, 24), part, need_face=faces[0] > 10)
+            dealt = mixture.deal(
+                rng, hands, np.tile(faces, (hands, 1)), np.full(hands, 24), part, need_face=faces[0] > 10
+            )
             asked = torch.from_numpy(tokens.prompts(dealt)).to(device)
             for temperature in (1.0, 0.0):
                 generator = torch.Generator(device).manual_seed(digest(seed, "score") % 2**63)

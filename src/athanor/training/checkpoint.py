@@ -55,9 +55,13 @@ def read(path: Path, kind: str | None = None, device: str = "cpu") -> Checkpoint
     except (SafetensorError, ValueError) as error:
         raise DataError(f"{path} is no whole safetensors file ({error}); copy it again") from error
     if not isinstance(about, dict) or about.get("schema") != SCHEMA:
-        raise DataError(f"{path} is no checkpoint of this program, or of another version of it; pass one of schema {SCHEMA}")
+        raise DataError(
+            f"{path} is no checkpoint of this program, or of another version of it; pass one of schema {SCHEMA}"
+        )
     if kind is not None and about.get("kind") != kind:
-        raise DataError(f"{path} is a checkpoint of {about.get('kind')!r}, one of {kind!r} was expected; pass such a one")
+        raise DataError(
+            f"{path} is a checkpoint of {about.get('kind')!r}, one of {kind!r} was expected; pass such a one"
+        )
     return Checkpoint(tensors, about)
 
 

@@ -57,8 +57,14 @@ def parts() -> dict[str, np.ndarray]:
 
 
 def deal(
-    rng: np.random.Generator, count: int, faces: np.ndarray, targets: np.ndarray, part: str | None,
-    *, need_face: bool = False, ranks: int = 13,
+    rng: np.random.Generator,
+    count: int,
+    faces: np.ndarray,
+    targets: np.ndarray,
+    part: str | None,
+    *,
+    need_face: bool = False,
+    ranks: int = 13,
 ) -> Hands:
     """Hands from a deck of 52 that steps can solve, one for each row of `faces` and `targets`.
 
@@ -102,7 +108,7 @@ def lesson(rng: np.random.Generator, rows: int, mixture: Mixture) -> Lesson:
     asked, answered = tokens.prompts(hands), solutions(rng, hands)
     if kind < mixture.arithmetic + mixture.revisions:
         return revised(rng, hands, asked, answered)
-    return Lesson(np.concatenate([asked, answered], axis=1), _learned(rows, tokens.PROMPT, tokens.ANSWER))
+    return Lesson(np.concatenate([asked, answered], axis=1), learned(rows, tokens.PROMPT, tokens.ANSWER))
 
 
 def drawn(rng: np.random.Generator, rows: int, mixture: Mixture) -> Hands:
@@ -126,7 +132,7 @@ def revised(rng: np.random.Generator, hands: Hands, asked: np.ndarray, answered:
         graded[again] = tokens.grade(wrong[again], hands.take(np.flatnonzero(again)))
     told = (tokens.FEEDBACK + graded)[:, None]
     sequence = np.concatenate([asked, wrong, told, answered], axis=1)
-    return Lesson(sequence, _learned(len(asked), tokens.PROMPT + tokens.ANSWER + 1, tokens.ANSWER))
+    return Lesson(sequence, learned(len(asked), tokens.PROMPT + tokens.ANSWER + 1, tokens.ANSWER))
 
 
 def _spoiled(rng: np.random.Generator, answered: np.ndarray) -> np.ndarray:
@@ -159,7 +165,8 @@ def _arithmetic(rng: np.random.Generator, rows: int) -> Lesson:
     return Lesson(facts_made.reshape(rows, 25), learned)
 
 
-def _learned(rows: int, before: int, length: int) -> np.ndarray:
-    learned = np.zeros((rows, before + length), dtype=bool)
-    learned[:, before:] = True
-    return learned
+def learned(rows: int, before: int, length: int) -> np.ndarray:
+    """Bool["rows before+length"]: the last `length` tokens."""
+    found = np.zeros((rows, before + length), dtype=bool)
+    found[:, before:] = True
+    return found

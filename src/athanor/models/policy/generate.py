@@ -23,7 +23,7 @@ class Sampled:
     tokens: Tensor
     """Int["prompts samples length"]."""
     logprobs: Tensor
-    """Float["prompts samples length"]: of each token at temperature 1, in nats, whatever it was sampled at."""
+    """Float["prompts samples length"]: of each token at the temperature of sampling, in nats; at 1 where that was 0."""
 
 
 @torch.no_grad()
@@ -87,11 +87,11 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, own: Tensor, samples: int) -> Tenso
 
 
 def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """One token a row, Int["rows"], and its log-probability at temperature 1: by the Gumbel maximum."""
-    logprobs = logits.log_softmax(-1)
+    """One token a row, Int["rows"], by the Gumbel maximum, and its log-probability."""
     if temperature == 0:
         drawn = logits.argmax(-1)
     else:
+        logits = logits if temperature == 1 else logits / temperature
         noise = torch.empty_like(logits).exponential_(generator=generator).log_()
-        drawn = (logits / temperature - noise).argmax(-1)
-    return drawn, logprobs.gather(1, drawn[:, None])[:, 0]
+        drawn = (logits - noise).argmax(-1)
+    return drawn, logits.gather(1, drawn[:, None])[:, 0] - logits.logsumexp(-1)

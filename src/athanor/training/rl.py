@@ -1,0 +1,226 @@
+"""Reinforcement learning of a policy on hands that a verifier judges: the loop to read.
+
+Deal, let the policy answer, judge, weigh each answer by how much better it did than expected, and make it likelier
+by that much; again. What differs between algorithms is one line each in `ALGORITHMS` and in `_losses`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from athanor.core.errors import UsageError
+from athanor.core.seeds import digest, stream
+from athanor.environments.points import mixture
+from athanor.environments.points.steps import step_table
+from athanor.environments.points.tokens import Hands
+from athanor.models.policy.transformer import Policy
+from athanor.training import advantages, losses
+from athanor.training.ledger import Ledger, training_flop
+from athanor.training.optimizers import Optimizers, Rates, clip
+from athanor.training.rollouts import Rollout, generation_flop, roll
+
+Algorithm = Literal["grpo", "dr-grpo", "rloo", "reinforce", "ppo", "positive", "negative", "w-reinforce"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RL:
+    """How a policy is reinforced."""
+
+    algorithm: Algorithm = "grpo"
+    steps: int = 70
+    prompts: int = 64
+    """Hands of a step."""
+    samples: int = 8
+    """Episodes of each hand."""
+    rounds: int = 1
+    """Answers that an episode may have."""
+    rates: Rates = field(default_factory=lambda: Rates(adamw=5e-4))
+    temperature: float = 1.0
+    reward: Literal["binary", "classes"] = "binary"
+    epochs: int = 1
+    """Passes over each batch of episodes."""
+    level: losses.Level = "token"
+    """Whether probability ratios are of tokens or of whole turns."""
+    clip: float = 0.2
+    kl: float = 0.0
+    """Weight of the divergence from the base, by the estimator k3."""
+    entropy: float = 0.0
+    """Weight of the entropy bonus."""
+    curriculum: bool = False
+    """Whether hands with many solutions come first."""
+
+
+class Stopped(UsageError):
+    """Training was stopped before it did harm; the last good checkpoint is kept."""
+
+
+def group_advantages(config: RL, rollout: Rollout) -> Tensor:
+    """Float["episodes turns"], the same for all turns of an episode: by its return against those of its group."""
+    returns = (rollout.rewards(config.reward) * rollout.taken).sum(1)
+    grouped = returns.view(-1, rollout.samples)
+    passed = rollout.passed.view(-1, rollout.samples)
+    found = ALGORITHMS[config.algorithm](grouped, passed)
+    return found.reshape(-1, 1).expand(-1, rollout.grades.shape[1])
+
+
+ALGORITHMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "grpo": lambda returns, passed: advantages.grpo(returns),
+    "dr-grpo": lambda returns, passed: advantages.grpo(returns, scale=False),
+    "rloo": lambda returns, passed: advantages.rloo(returns),
+    "reinforce": lambda returns, passed: advantages.reinforce(returns, returns.mean()),
+    "positive": lambda returns, passed: advantages.signed(passed, negative=0.0),
+    "negative": lambda returns, passed: advantages.signed(passed, positive=0.0),
+    "w-reinforce": lambda returns, passed: advantages.signed(passed, positive=0.1),
+}
+"""From returns and successes, each ["prompts samples"], to advantages. `ppo` has a critic instead."""
+
+
+class Learner(NamedTuple):
+    """What a run changes as it goes."""
+
+    policy: Policy
+    base: Policy
+    """As it was at the start; not changed."""
+    critic: nn.Linear
+    """The value of a turn, from what the policy computes at the token before it; used by `ppo` alone."""
+    optimizers: Optimizers
+    ledger: Ledger
+
+
+def learner(policy: Policy, config: RL, ledger: Ledger | None = None) -> Learner:
+    """A run at its start: the policy is changed in place, a copy of it is kept as the base."""
+    critic = nn.Linear(policy.config.width, 1, device=policy.head.weight.device)
+    nn.init.zeros_(critic.weight)
+    nn.init.zeros_(critic.bias)
+    base = deepcopy(policy).requires_grad_(False)
+    return Learner(policy, base, critic, Optimizers(nn.ModuleList([policy, critic]), config.rates), ledger or Ledger())
+
+
+def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
+    """Reinforce step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails."""
+    barren = 0
+    for step in range(begun, config.steps):
+        hands = deal(config, seed, step)
+        generator = torch.Generator(run.policy.head.weight.device).manual_seed(digest(seed, "sample", step) % 2**63)
+        rollout = roll(
+            run.policy, hands, samples=config.samples, rounds=config.rounds, temperature=config.temperature,
+            generator=generator,
+        )  # fmt: skip
+        run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.policy, rollout))
+        line = {"step": step, **told(rollout), **update(run, config, rollout)}
+        barren = 0 if line["informative"] or config.algorithm not in _GROUPED else barren + 1
+        _refuse(line, barren)
+        yield {**line, **asdict(run.ledger)}
+
+
+_GROUPED = ("grpo", "dr-grpo", "rloo")
+BARREN = 20
+"""Steps in a row whose groups all agree, after which nothing will be learned."""
+FAR = 20.0
+"""Nats a token from the base after which the policy is lost."""
+
+
+def _refuse(line: dict[str, Any], barren: int) -> None:
+    if not np.isfinite(line["loss"]):
+        raise Stopped(f"the loss is {line['loss']} at step {line['step']}; lower the learning rate")
+    if line["kl"] > FAR:
+        raise Stopped(
+            f"the policy is {line['kl']:.1f} nats a token from its base at step {line['step']}, at most {FAR:g} were "
+            "expected; lower the learning rate or raise --kl"
+        )
+    if barren >= BARREN:
+        raise Stopped(
+            f"in {barren} steps the samples of every hand had one reward ({line['reward']:g}), so that nothing can be "
+            "learned; begin from a policy that solves some hands, or take easier ones"
+        )
+
+
+def deal(config: RL, seed: int, step: int) -> Hands:
+    """The hands of a step, of the part `train` under J = Q = K = 10; with the curriculum the easy ones first."""
+    rng, count = stream(seed, "deal", step), config.prompts
+    drawn = count * 4 if config.curriculum else count
+    hands = mixture.deal(rng, drawn, np.full((drawn, 3), 10), np.full(drawn, 24), "train")
+    if not config.curriculum:
+        return hands
+    ways = step_table().count(step_table().hands(hands.values), hands.targets)
+    order = np.argsort(-ways, kind="stable")
+    begin = round((drawn - count) * step / max(1, config.steps - 1))
+    return hands.take(order[begin : begin + count])
+
+
+def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
+    """Learn from a batch of episodes; what was measured on the way."""
+    gains, returns, values = _judged(run, config, rollout)
+    measured: dict[str, Any] = {}
+    for _ in range(config.epochs):
+        loss, measured = _losses(run, config, rollout, gains, returns, values)
+        loss.backward()
+        measured["norm"] = clip([*run.policy.parameters(), *run.critic.parameters()], 1.0)
+        run.optimizers.step()
+        run.ledger.trained(rollout.tokens.numel(), training_flop(run.policy, *rollout.tokens.shape))
+    return measured
+
+
+def _judged(run: Learner, config: RL, rollout: Rollout) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Advantages of turns; with a critic also the returns that it is to tell, and what it told."""
+    if config.algorithm != "ppo":
+        return group_advantages(config, rollout), None, None
+    with torch.no_grad():
+        values = _values(run, run.policy.hidden(rollout.tokens), rollout)
+    found, returns = advantages.gae(rollout.rewards(config.reward), values, rollout.taken, gamma=1.0, lam=0.95)
+    return advantages.whitened(found, rollout.taken), returns, values
+
+
+def _values(run: Learner, hidden: Tensor, rollout: Rollout) -> Tensor:
+    """Float["episodes turns"]: the critic's, read at the token before each turn's first."""
+    first = [int((rollout.turns == turn).nonzero()[0]) for turn in range(rollout.grades.shape[1])]
+    before = [at - 1 if turn == 0 else at for turn, at in enumerate(first)]
+    return run.critic(hidden[:, before])[..., 0]
+
+
+def _losses(
+    run: Learner, config: RL, rollout: Rollout, gains: Tensor, returns: Tensor | None, old_values: Tensor | None
+) -> tuple[Tensor, dict[str, Any]]:
+    hidden = run.policy.hidden(rollout.tokens)
+    mask = rollout.written[:, 1:]
+    logits = run.policy.head(hidden[:, :-1][mask]) / (config.temperature or 1.0)
+    chosen = rollout.tokens[:, 1:][mask]
+    logprobs = torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, losses.token_logprobs(logits, chosen))
+    turns = rollout.turns[1:].expand(len(mask), -1)
+    loss, held = losses.clipped(
+        logprobs, rollout.logprobs[:, 1:], gains, mask, turns, level=config.level, low=config.clip, high=config.clip
+    )
+    measured: dict[str, Any] = {"clipped": float(held)}
+    with torch.set_grad_enabled(config.entropy > 0):
+        spread = losses.entropy(logits).mean()
+    if config.entropy:
+        loss = loss - config.entropy * spread
+    with torch.no_grad():
+        reference = run.base.head(run.base.hidden(rollout.tokens)[:, :-1][mask]) / (config.temperature or 1.0)
+        theirs = losses.token_logprobs(reference, chosen)
+    apart = losses.kl(logprobs[mask], theirs, "k3").mean()
+    loss = loss + config.kl * apart if config.kl else loss
+    if returns is not None:
+        values = _values(run, hidden, rollout)
+        loss = loss + 0.5 * losses.value_loss(values, returns, rollout.taken, old=old_values)
+    return loss, measured | {"loss": float(loss.detach()), "entropy": float(spread), "kl": float(apart)}
+
+
+def told(rollout: Rollout) -> dict[str, Any]:
+    """What a batch of episodes shows."""
+    passed = rollout.passed.view(-1, rollout.samples)
+    share = passed.float().mean(1)
+    return {
+        "reward": float(rollout.rewards("classes").sum(1).mean()),
+        "passed": float(share.mean()),
+        f"pass@{rollout.samples}": float(passed.any(1).float().mean()),
+        "informative": float(((share > 0) & (share < 1)).float().mean()),
+        "recognised": float(rollout.recognised[:, 0].float().mean()),
+    }

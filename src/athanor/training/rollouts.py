@@ -1,0 +1,107 @@
+"""Hands played by a policy in batches: what it wrote, how likely that was, and how each answer was judged."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from athanor.environments.points import tokens
+from athanor.environments.points.judge import REWARDS
+from athanor.environments.points.tokens import CLASSES, Hands
+from athanor.models.policy.generate import sample
+from athanor.models.policy.transformer import Policy
+
+TURN = tokens.ANSWER + 1
+"""Tokens that a further turn adds: what the last answer was, and another answer."""
+
+
+class Rollout(NamedTuple):
+    """Episodes of a batch of hands, `samples` of each hand one after the other."""
+
+    tokens: Tensor
+    """Int["episodes seq"]; the prompt, then answers with a token of feedback before each but the first."""
+    written: Tensor
+    """Bool["episodes seq"]: tokens that the policy chose, of turns that were taken."""
+    turns: Tensor
+    """Int["seq"]: the turn that a token belongs to, -1 in the prompt."""
+    logprobs: Tensor
+    """Float["episodes seq"]: of the written tokens when they were sampled, 0 elsewhere."""
+    grades: Tensor
+    """Int["episodes turns"]: positions in `tokens.CLASSES`, -1 where a turn was not taken."""
+    recognised: Tensor
+    """Bool["episodes turns"]: whether the numbers were read right."""
+    samples: int
+
+    @property
+    def taken(self) -> Tensor:
+        """Bool["episodes turns"]."""
+        return self.grades >= 0
+
+    @property
+    def passed(self) -> Tensor:
+        """Bool["episodes"]: whether any turn solved the hand."""
+        return (self.grades == 0).any(1)
+
+    def rewards(self, kind: str) -> Tensor:
+        """Float["episodes turns"]: 1 for a solved hand and 0 else (`binary`), or the exact judge's (`classes`)."""
+        of = [float(name == "solved") if kind == "binary" else REWARDS[name] for name in CLASSES]
+        worth = torch.tensor([*of, 0.0], device=self.grades.device)
+        return worth[self.grades]
+
+
+def roll(
+    policy: Policy, hands: Hands, *, samples: int, rounds: int, temperature: float, generator: torch.Generator
+) -> Rollout:
+    """Let a policy answer each hand `samples` times, and again after a wrong answer, at most `rounds` times."""
+    device = policy.head.weight.device
+    asked = torch.from_numpy(tokens.prompts(hands)).to(device)
+    every = Hands(*(np.repeat(part, samples, axis=0) for part in hands))
+    episodes, seq = len(every.ranks), tokens.PROMPT + rounds * TURN - 1
+    rows = torch.zeros(episodes, seq, dtype=torch.long, device=device)
+    logprobs = torch.zeros(episodes, seq, device=device)
+    written = torch.zeros(episodes, seq, dtype=torch.bool, device=device)
+    grades = torch.full((episodes, rounds), -1, device=device)
+    seen = torch.zeros(episodes, rounds, dtype=torch.bool, device=device)
+    rows[:, : tokens.PROMPT] = asked.repeat_interleave(samples, 0)
+    left = torch.arange(episodes, device=device)
+    for turn in range(rounds):
+        begun = tokens.PROMPT + turn * TURN
+        if turn:
+            rows[left, begun - 1] = tokens.FEEDBACK + grades[left, turn - 1]
+        prompts, count = (asked, samples) if turn == 0 else (rows[left, :begun], 1)
+        made = sample(policy, prompts, count, tokens.ANSWER, temperature=temperature, generator=generator)
+        here = slice(begun, begun + tokens.ANSWER)
+        answers = made.tokens.view(-1, tokens.ANSWER)
+        rows[left, here], logprobs[left, here] = answers, made.logprobs.view(-1, tokens.ANSWER)
+        written[left, here] = True
+        some = every.take(left.cpu().numpy())
+        graded = tokens.grade(answers.cpu().numpy(), some)
+        grades[left, turn] = torch.from_numpy(graded).to(device)
+        seen[left, turn] = torch.from_numpy(tokens.recognised(answers.cpu().numpy(), some)).to(device)
+        left = left[grades[left, turn] != 0]
+        if not len(left):
+            break
+    return Rollout(rows, written, turns_of(rounds).to(device), logprobs, grades, seen, samples)
+
+
+def turns_of(rounds: int) -> Tensor:
+    """Int["seq"]: the turn of each token of an episode; feedback belongs to the turn that it begins."""
+    return torch.cat([
+        torch.full((tokens.PROMPT,), -1), torch.zeros(tokens.ANSWER, dtype=torch.long),
+        torch.arange(1, rounds).repeat_interleave(TURN),
+    ])  # fmt: skip
+
+
+def generation_flop(policy: Policy, rollout: Rollout) -> float:
+    """Operations of sampling with the past kept: a prompt once for all of its samples, every written token once."""
+    config = policy.config
+    episodes, prompt = len(rollout.tokens), tokens.PROMPT
+    matrices = 2.0 * policy.matrix_parameters()
+    positions = torch.arange(rollout.tokens.shape[1], device=rollout.tokens.device) * rollout.written
+    attended = 4.0 * config.layers * config.width
+    prompted = episodes / rollout.samples * prompt
+    again = float((rollout.taken.sum() - episodes) * (prompt + TURN))  # a further turn evaluates its past anew
+    return matrices * (prompted + float(rollout.written.sum()) + again) + attended * float(positions.sum())

@@ -1,0 +1,149 @@
+"""Supervised fine-tuning of a policy on right answers: the loop to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from athanor.core.errors import UsageError
+from athanor.core.seeds import digest, stream
+from athanor.environments.points import mixture, tokens
+from athanor.environments.points.mixture import Lesson
+from athanor.environments.points.steps import step_table
+from athanor.environments.points.tokens import Hands
+from athanor.models.policy.transformer import Policy
+from athanor.training import losses
+from athanor.training.ledger import Ledger, training_flop
+from athanor.training.optimizers import Rates, clip
+from athanor.training.rl import Learner, Stopped, learner
+from athanor.training.rollouts import generation_flop, roll
+
+Solutions = Literal["canonical", "random", "all", "own"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFT:
+    """How a policy is fine-tuned."""
+
+    steps: int = 110
+    rows: int = 256
+    """Sequences of a step."""
+    hands: int = 1_000
+    """Different hands that are dealt once and shown again and again; 0 deals fresh ones at every step."""
+    solutions: Solutions = "canonical"
+    """canonical: the first of a hand's; random: another at each showing; all: every one, each as often; own: right
+    answers that the base itself writes (rejection sampling), of which a hand has none, one or several."""
+    loss: Literal["nll", "dft"] = "nll"
+    turns: Literal[1, 2] = 1
+    """2: half of the sequences have a wrong first answer, which is not learned, and put it right."""
+    rates: Rates = field(default_factory=lambda: Rates(adamw=5e-4))
+    kl: float = 0.0
+    """Weight of the divergence of the policy from its base on the answers' tokens, over the whole vocabulary."""
+    l2: float = 0.0
+    """Weight of the squared distance of the weights from the base's."""
+    tries: int = 8
+    """Answers that the base writes to each hand, with `own`."""
+
+
+def train(run: Learner, config: SFT, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
+    """Fine-tune step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails."""
+    data = examples(run, config, seed)
+    for step in range(begun, config.steps):
+        batch = _batch(data, config, seed, step)
+        line = {"step": step, **update(run, config, batch)}
+        if not np.isfinite(line["loss"]):
+            raise Stopped(f"the loss is {line['loss']} at step {step}; lower the learning rate")
+        yield {**line, **asdict(run.ledger)}
+
+
+def fine_tuned(policy: Policy, config: SFT, ledger: Ledger | None = None) -> Learner:
+    """A run at its start; the policy is changed in place."""
+    from athanor.training.rl import RL
+
+    return learner(policy, RL(rates=config.rates), ledger)
+
+
+def examples(run: Learner, config: SFT, seed: int) -> tuple[Hands, np.ndarray] | None:
+    """Hands of the part `train` with right answers, Int["examples 16"]; None where every step deals fresh ones."""
+    if config.hands == 0 and config.solutions != "own":
+        return None
+    count = config.hands or 1_000
+    hands = deal(stream(seed, "hands"), count)
+    match config.solutions:
+        case "own":
+            return _own(run, config, hands, seed)
+        case "all":
+            table, numbers = step_table(), hands.values
+            ways = [table.ways(values, 24) for values in numbers]
+            rows = np.repeat(np.arange(count), [len(one) for one in ways])
+            return hands.take(rows), tokens.answers(numbers[rows], np.concatenate(ways))
+        case which:
+            chosen = "first" if which == "canonical" else "random"
+            return hands, mixture.solutions(stream(seed, "solutions"), hands, chosen)
+
+
+def deal(rng: np.random.Generator, count: int) -> Hands:
+    """Hands of the part `train` under J = Q = K = 10 with the target 24."""
+    return mixture.deal(rng, count, np.full((count, 3), 10), np.full(count, 24), "train")
+
+
+def _own(run: Learner, config: SFT, hands: Hands, seed: int) -> tuple[Hands, np.ndarray]:
+    """The base's own right answers, each once a hand. UsageError if it has none."""
+    generator = torch.Generator(run.policy.head.weight.device).manual_seed(digest(seed, "own") % 2**63)
+    rollout = roll(run.base, hands, samples=config.tries, rounds=1, temperature=1.0, generator=generator)
+    run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.base, rollout))
+    answers = rollout.tokens[:, tokens.PROMPT :].cpu().numpy()
+    right = np.flatnonzero(rollout.passed.cpu().numpy())
+    if not len(right):
+        raise UsageError(
+            f"the base solved none of {len(hands.ranks)} hands in {config.tries} tries each; begin from one that does, "
+            "or train on solutions that are given"
+        )
+    owner = right // config.tries
+    _, first = np.unique(np.concatenate([owner[:, None], answers[right]], axis=1), axis=0, return_index=True)
+    return hands.take(owner[first]), answers[right[first]]
+
+
+def _batch(data: tuple[Hands, np.ndarray] | None, config: SFT, seed: int, step: int) -> Lesson:
+    rng = stream(seed, "batch", step)
+    if data is None:
+        hands = deal(rng, config.rows)
+        answered = mixture.solutions(rng, hands, "first" if config.solutions == "canonical" else "random")
+    else:
+        rows = rng.integers(0, len(data[1]), config.rows)
+        hands = data[0].take(rows)
+        answered = mixture.solutions(rng, hands) if config.solutions == "random" else data[1][rows]
+    asked = tokens.prompts(hands)
+    if config.turns == 2 and step % 2:
+        return mixture.revised(rng, hands, asked, answered)
+    return Lesson(np.concatenate([asked, answered], axis=1), mixture.learned(len(asked), tokens.PROMPT, tokens.ANSWER))
+
+
+def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
+    """Learn from a batch of sequences; what was measured on the way."""
+    device = run.policy.head.weight.device
+    rows, mask = torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.learned).to(device)[:, 1:]
+    logits = run.policy.head(run.policy.hidden(rows[:, :-1])[mask])
+    logprobs = losses.token_logprobs(logits, rows[:, 1:][mask])
+    every = torch.ones_like(logprobs, dtype=torch.bool)
+    fitted = losses.nll(logprobs, every)
+    loss = fitted if config.loss == "nll" else losses.dft(logprobs, every)
+    apart: Tensor | None = None
+    if config.kl:
+        with torch.no_grad():
+            reference = run.base.head(run.base.hidden(rows[:, :-1])[mask])
+        apart = losses.exact_kl(logits, reference).mean()
+        loss = loss + config.kl * apart
+    if config.l2:
+        loss = loss + config.l2 * losses.distance(run.policy, run.base)
+    loss.backward()
+    norm = clip(run.policy.parameters(), 1.0)
+    run.optimizers.step()
+    run.ledger.trained(rows.numel(), training_flop(run.policy, *rows.shape))
+    told: dict[str, Any] = {"loss": float(loss.detach()), "nll": float(fitted.detach()), "norm": norm}
+    return told if apart is None else {**told, "kl": float(apart.detach())}
