@@ -290,3 +290,5 @@ def test_the_table_in_text_is_aligned_and_says_unknown(tmp_path: Path) -> None:
     assert len({len(row) for row in rows}) == 1
     assert "unknown" in text
     assert "\x1b" not in text
+    several = table_text(estimates([read_run(run(tmp_path / "s", script(HAND, HAND), episodes=2))]))
+    assert several.endswith("\nIntervals of shares hold at least 95% of the time, others about as often.\n")

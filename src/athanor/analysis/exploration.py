@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from athanor.analysis.arms import BASELINES, Arm, arms_of
-from athanor.analysis.intervals import AMOUNT, LEVEL, SHARE, Interval, Range, difference, mean
+from athanor.analysis.intervals import AMOUNT, BOUNDED, LEVEL, SHARE, Interval, Range, difference, mean
 from athanor.analysis.tables import Run
 from athanor.core.disk import write_atomically
 from athanor.core.records import Estimate
@@ -233,7 +233,7 @@ def value_text(estimate: Estimate) -> str:
 def table_text(found: Sequence[Estimate]) -> str:
     """The estimates as an aligned table in plain text, an arm after the other; lines end without blanks.
 
-    Below an arm's rows stands why a value or an interval is unknown.
+    Below an arm's rows stands why a value or an interval is unknown, below all how sure intervals are.
     """
     lines: list[str] = []
     for group in dict.fromkeys(estimate.group for estimate in found):
@@ -245,6 +245,8 @@ def table_text(found: Sequence[Estimate]) -> str:
             lines.append(f"  no episode has ended whole: {errors} ended in an error, {unfinished} not finished")
             continue
         lines += [*_rows_text(mine), *_unknowns_text(mine)]
+    if any(BOUNDED in estimate.method for estimate in found):
+        lines += ["", f"Intervals of shares hold at least {LEVEL_TEXT} of the time, others about as often."]
     return "\n".join(lines[1:]) + "\n" if lines else "no run was given\n"
 
 

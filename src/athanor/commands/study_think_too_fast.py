@@ -31,7 +31,7 @@ class Config:
     seed: int = 1
     """All randomness follows from it."""
     pair_values: str = "learned"
-    """learned from names' meaning (not in smoke), true (the tables' own), or a folder with a folder for each table."""
+    """Empowerment: learned (not in smoke), true (the tables' own), or a folder of `train empowerment` folders."""
     nulls: int = 100
     """Draws of null choices for each arm."""
     json: bool = False
