@@ -8,8 +8,9 @@ import pytest
 
 from athanor.agents.registry import LanguageOptions
 from athanor.cli import main
-from athanor.core.errors import UsageError
+from athanor.core.errors import StoreError, UsageError
 from athanor.core.records import Estimate
+from athanor.environments.alchemy import worlds
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
 from athanor.reports.think_too_fast import page
@@ -131,6 +132,17 @@ def test_a_folder_of_something_else_or_of_another_setting_is_refused(asked: Aske
         run(replace(asked, seed=2), tmp_path / "study")
     with pytest.raises(UsageError, match="'huge' is not one of smoke"):
         run(replace(asked, setting="huge"), tmp_path / "other")
+
+
+def test_a_study_that_cannot_be_made_is_refused_and_leaves_nothing_behind(asked: Asked, tmp_path: Path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "study"):
+        with pytest.raises(StoreError, match="cannot create .*; pass an --out that can be written"):
+            run(asked, out)
+    monkeypatch.setattr(worlds, "data_folder", lambda: tmp_path / "none")
+    with pytest.raises(UsageError, match="table little-alchemy-2 is not here"):
+        run(replace(asked, setting="paper"), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
 
 
 @pytest.mark.slow
