@@ -123,7 +123,7 @@ def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[di
 _GROUPED = ("grpo", "dr-grpo", "rloo")
 BARREN = 20
 """Steps in a row whose groups all agree, after which nothing will be learned."""
-FAR = 20.0
+FAR = 3.0
 """Nats a token from the base after which the policy is lost."""
 
 
@@ -210,7 +210,11 @@ def _losses(
     if returns is not None:
         values = _values(run, hidden, rollout)
         loss = loss + 0.5 * losses.value_loss(values, returns, rollout.taken, old=old_values)
-    return loss, measured | {"loss": float(loss.detach()), "entropy": float(spread), "kl": float(apart)}
+    return loss, measured | {
+        "loss": float(loss.detach()),
+        "entropy": float(spread.detach()),
+        "kl": float(apart.detach()),
+    }
 
 
 def told(rollout: Rollout) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def sample(
     tokens = torch.empty(count, samples, length, dtype=torch.long, device=prompts.device)
     logprobs = torch.empty(count, samples, length, device=prompts.device)
     past, x = _prompted(policy, prompts)
-    own = [x.new_empty(2, count * samples, length, heads, size) for _ in policy.blocks]
+    own = [x.new_empty(2, count * samples, length, heads, size) for _ in policy.layers]
     logits = policy.head(policy.last(x[:, -1]))[:, None].expand(-1, samples, -1).reshape(count * samples, -1)
     for step in range(length):
         drawn, logprob = _draw(logits, temperature, generator)
@@ -45,7 +45,7 @@ def sample(
         if step == length - 1:
             break
         x = policy.tokens.weight[drawn] + policy.positions.weight[seq + step]
-        for block, (k, v), kept in zip(policy.blocks, past, own, strict=True):
+        for block, (k, v), kept in zip(policy.layers, past, own, strict=True):
             made = block.attention.into(block.before_attention(x)).view(-1, 3, heads, size)
             kept[0, :, step], kept[1, :, step] = made[:, 1], made[:, 2]
             x = x + block.attention.out(_attend(made[:, 0], k, v, kept[:, :, : step + 1], samples))
@@ -60,7 +60,7 @@ def _prompted(policy: Policy, prompts: Tensor) -> tuple[list[tuple[Tensor, Tenso
     heads = policy.config.heads
     x = policy.tokens(prompts) + policy.positions.weight[:seq]
     past = []
-    for block in policy.blocks:
+    for block in policy.layers:
         q, k, v = block.attention.into(block.before_attention(x)).view(count, seq, 3, heads, -1).permute(2, 0, 3, 1, 4)
         past.append((k.contiguous(), v.contiguous()))
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi, sqrt
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +76,11 @@ class Policy(nn.Module):
         self.last = nn.RMSNorm(config.width)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
 
+    @property
+    def layers(self) -> tuple[Block, ...]:
+        """The blocks, typed."""
+        return tuple(cast("Block", block) for block in self.blocks)
+
     def begin(self, generator: torch.Generator) -> Policy:
         """Draw the first weights; the same generator gives the same ones."""
         config = self.config
@@ -93,7 +99,7 @@ class Policy(nn.Module):
     def hidden(self, tokens: Tensor) -> Tensor:
         """Float["batch seq width"], normalised, of Int["batch seq"]."""
         x = self.tokens(tokens) + self.positions.weight[: tokens.shape[1]]
-        for block in self.blocks:
+        for block in self.layers:
             x = block(x)
         return self.last(x)
 
