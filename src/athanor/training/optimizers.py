@@ -26,7 +26,7 @@ class Optimizers:
     """Muon (Jordan et al. 2024; PyTorch's) and AdamW over the parameters of one module."""
 
     def __init__(self, module: nn.Module, rates: Rates) -> None:
-        inner = [w for name, w in module.named_parameters() if w.ndim == 2 and name.startswith("blocks")]
+        inner = [w for name, w in module.named_parameters() if w.ndim == 2 and "blocks." in name]
         inner = inner if rates.muon is not None else []
         others = [w for w in module.parameters() if not any(w is one for one in inner)]
         adamw = torch.optim.AdamW(others, rates.adamw, rates.betas, weight_decay=rates.weight_decay, fused=True)
@@ -61,9 +61,13 @@ class Optimizers:
                 if full.startswith(f"{name}."):
                     _, index, key = full.split(".", 2)
                     found.setdefault(int(index), {})[key] = value
-            wanted = sum(len(group["params"]) for group in one.param_groups)
-            if found and len(found) != wanted:
-                raise DataError(f"the checkpoint has {name} states of {len(found)} parameters, {wanted} were expected")
+            weights = [weight for group in one.param_groups for weight in group["params"]]
+            for index, held in found.items():
+                if index >= len(weights) or any(v.ndim and v.shape != weights[index].shape for v in held.values()):
+                    raise DataError(
+                        f"the checkpoint's state {index} of {name} fits no parameter of this policy; go on with the "
+                        "checkpoint of the same architecture and settings"
+                    )
             whole["state"] = found
             one.load_state_dict(whole)
 

@@ -103,7 +103,7 @@ def lesson(rng: np.random.Generator, rows: int, mixture: Mixture) -> Lesson:
     """A batch of one kind: hands with their answers, revisions, or single steps."""
     kind = rng.random()
     if kind < mixture.arithmetic:
-        return _arithmetic(rng, rows)
+        return arithmetic(rng, rows)
     hands = drawn(rng, rows, mixture)
     asked, answered = tokens.prompts(hands), solutions(rng, hands)
     if kind < mixture.arithmetic + mixture.revisions:
@@ -150,7 +150,7 @@ def _spoiled(rng: np.random.Generator, answered: np.ndarray) -> np.ndarray:
     return spoiled
 
 
-def _arithmetic(rng: np.random.Generator, rows: int) -> Lesson:
+def arithmetic(rng: np.random.Generator, rows: int) -> Lesson:
     """Five single steps a row, each after its task's token; the results are learned."""
     facts = 5 * rows
     low, operator = rng.integers(1, 40, facts), rng.integers(0, 4, facts)

@@ -1,0 +1,125 @@
+"""How many hands a policy solves: the same hands for every policy, from every multiset of numbers alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from athanor.core.seeds import digest, stream
+from athanor.environments.points import mixture
+from athanor.environments.points.steps import step_table
+from athanor.environments.points.tokens import Hands
+from athanor.models.policy.generate import sample
+from athanor.models.policy.transformer import Policy
+from athanor.training.rollouts import roll
+
+CHUNK = 2_048
+"""Hands that are played at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """Hands on which policies are compared."""
+
+    faces: tuple[int, int, int]
+    """What J, Q and K count as."""
+    part: str
+    need_face: bool = False
+    about: str
+
+
+CONDITIONS: dict[str, Condition] = {
+    "seen": Condition(faces=(10, 10, 10), part="train", about="hands of the part that post-training deals from"),
+    "unseen": Condition(faces=(10, 10, 10), part="test", about="the training rule, numbers that were never dealt"),
+    "mapping": Condition(faces=(7, 8, 9), part="test", need_face=True, about="J, Q, K mean 7, 8, 9; unseen numbers"),
+    "rule": Condition(faces=(11, 12, 13), part="test", need_face=True, about="J, Q, K mean 11, 12, 13; unseen numbers"),
+    "old": Condition(faces=(10, 10, 10), part="base", about="hands that the base had learned from"),
+}
+EACH = 6
+"""Hands of each multiset, at most."""
+
+
+class Play(NamedTuple):
+    """One way to play a condition."""
+
+    temperature: float
+    rounds: int
+
+
+PLAYS = (Play(1.0, 1), Play(0.0, 1), Play(1.0, 3))
+SHARPER = (Play(0.7, 1), Play(0.5, 1), Play(0.3, 1))
+"""For the base alone: what lower temperatures do without any training."""
+
+
+class Solved(NamedTuple):
+    """Of each multiset, how many hands were played and solved."""
+
+    multisets: np.ndarray
+    """Int["multisets"], rows of the step table."""
+    hands: np.ndarray
+    solved: np.ndarray
+
+    @property
+    def share(self) -> float:
+        """Mean over multisets of the share of hands that were solved."""
+        return float((self.solved / self.hands).mean())
+
+
+@lru_cache(maxsize=16)
+def hands_of(condition: Condition, each: int = EACH) -> Hands:
+    """Up to `each` hands of every multiset that steps can solve: the same in every process. Those that a deck hardly
+    ever deals (less than once in 60,000 hands) are left out."""
+    many = 60_000
+    rng = stream(0, "evaluation", condition.part, str(condition.faces))
+    faces = np.tile(condition.faces, (many, 1))
+    dealt = mixture.deal(rng, many, faces, np.full(many, 24), condition.part, need_face=condition.need_face)
+    owner = step_table().hands(dealt.values)
+    order = np.argsort(owner, kind="stable")
+    place = np.arange(many) - np.searchsorted(owner[order], owner[order])
+    return dealt.take(np.sort(order[place < each]))
+
+
+@torch.no_grad()
+def evaluate(policy: Policy, condition: Condition, play: Play, seed: int, each: int = EACH) -> Solved:
+    """Play every hand of a condition once."""
+    hands = hands_of(condition, each)
+    device = policy.head.weight.device
+    passed = []
+    for begin in range(0, len(hands.ranks), CHUNK):
+        generator = torch.Generator(device).manual_seed(digest(seed, "evaluate", begin) % 2**63)
+        part = hands.take(np.arange(begin, min(begin + CHUNK, len(hands.ranks))))
+        made = roll(policy, part, samples=1, rounds=play.rounds, temperature=play.temperature, generator=generator)
+        passed.append(made.passed.cpu().numpy())
+    multisets, owner = np.unique(step_table().hands(hands.values), return_inverse=True)
+    solved = np.bincount(owner, np.concatenate(passed), len(multisets))
+    return Solved(multisets, np.bincount(owner), solved.astype(np.int64))
+
+
+@torch.no_grad()
+def arithmetic(policy: Policy, seed: int, rows: int = 400) -> float:
+    """Share of single steps whose result is told right, greedily: what else the policy still knows."""
+    facts = mixture.arithmetic(stream(seed, "arithmetic"), rows).tokens.reshape(-1, 5)
+    asked = torch.from_numpy(facts[:, :4]).to(policy.head.weight.device)
+    generator = torch.Generator(asked.device)
+    made = sample(policy, asked, 1, 1, temperature=0.0, generator=generator)
+    return float((made.tokens[:, 0, 0].cpu().numpy() == facts[:, 4]).mean())
+
+
+def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 64, hands: int = 256) -> dict[int, float]:
+    """Share of hands solved by at least one of k samples, k = 1, 2, 4, ... `samples`; unbiased (Chen et al. 2021)."""
+    every = hands_of(condition)
+    rows = stream(seed, "pass").permutation(len(every.ranks))[:hands]
+    generator = torch.Generator(policy.head.weight.device).manual_seed(digest(seed, "pass") % 2**63)
+    with torch.no_grad():
+        made = roll(policy, every.take(rows), samples=samples, rounds=1, temperature=1.0, generator=generator)
+    right = made.passed.view(-1, samples).sum(1).cpu().numpy()
+    found, k = {}, 1
+    while k <= samples:
+        missed = [np.prod(1 - k / np.arange(samples - c + 1, samples + 1)) if samples - c >= k else 0.0 for c in right]
+        found[k] = float(1 - np.mean(missed))
+        k *= 2
+    return found

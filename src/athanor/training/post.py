@@ -1,0 +1,125 @@
+"""One post-training of a policy as a folder: what was asked, the log, checkpoints, and scores on the way.
+
+Killed at any moment, it goes on from its newest checkpoint to the same weights, bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from athanor.core.build import build_name, versions
+from athanor.core.disk import write_atomically
+from athanor.core.errors import DataError
+from athanor.core.store import Manifest, refuse_difference
+from athanor.training import checkpoint, rl, sft
+from athanor.training.rl import RL, Learner
+from athanor.training.sft import SFT
+
+KIND = "post-training points"
+Scorer = Callable[[Learner, int], list[dict[str, Any]]]
+"""Scores of a run after so many steps, as rows of JSON values."""
+
+
+def post_train(config: RL | SFT, base: Path, out: Path, seed: int, *, points: tuple[int, ...], score: Scorer) -> None:
+    """Train from the policy in `base`, or go on; after each number of steps in `points` a checkpoint and its scores.
+
+    Writes manifest.json, log.jsonl, scores.jsonl and checkpoint-STEP.safetensors. rl.Stopped where training fails:
+    the newest checkpoint is the last good one.
+    """
+    run = _begin(config, base, out, seed)
+    begun = _restore(run, out, seed)
+    if begun >= config.steps:
+        return
+    lines = (rl.train(run, config, seed, begun=begun) if isinstance(config, RL)
+             else sft.train(run, config, seed, begun=begun))  # fmt: skip
+    told: list[dict[str, Any]] = []
+    for line in lines:
+        told.append(line)
+        if line["step"] + 1 in points or line["step"] + 1 == config.steps:
+            _keep(run, out, line["step"] + 1, seed, told, score(run, line["step"] + 1))
+            told = []
+
+
+def _begin(config: RL | SFT, base: Path, out: Path, seed: int) -> Learner:
+    """The run at its start; its manifest is written, or the one that is there asks for the same."""
+    policy, _ = checkpoint.read_policy(base)
+    digest = hashlib.sha256(base.read_bytes()).hexdigest()
+    science = {"method": type(config).__name__, **json.loads(json.dumps(asdict(config))), "seed": seed}
+    manifest = Manifest(
+        kind=KIND, config=science, execution={}, build=build_name(), versions=versions(), hashes={"base": digest},
+        label=out.name, created="",
+    )  # fmt: skip
+    path = out / "manifest.json"
+    if path.exists():
+        stored = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        for what in ("kind", "config", "hashes"):
+            refuse_difference(out, what, getattr(stored, what), getattr(manifest, what))
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    return rl.learner(policy, config) if isinstance(config, RL) else sft.fine_tuned(policy, config)
+
+
+def _restore(run: Learner, out: Path, seed: int) -> int:
+    """Take the newest checkpoint over; the steps that were done. What the log has after it is dropped."""
+    path = checkpoint.newest(out)
+    done = 0
+    if path is not None:
+        tensors, about = checkpoint.read(path, KIND)
+        if about["seed"] != seed:
+            raise DataError(f"{path} is of the seed {about['seed']}, {seed} was expected; pass another --out")
+        parts: dict[str, dict[str, Any]] = {"policy": {}, "critic": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = tensor
+        run.policy.load_state_dict(parts["policy"])
+        run.critic.load_state_dict(parts["critic"])
+        run.optimizers.restore(parts["optimizer"])
+        for name, value in about["ledger"].items():
+            setattr(run.ledger, name, value)
+        done = about["step"]
+    for name in ("log.jsonl", "scores.jsonl"):
+        _drop_after(out / name, done)
+    return done
+
+
+def _drop_after(path: Path, done: int) -> None:
+    """Lines of steps that no checkpoint holds, and a torn last one."""
+    if path.exists():
+        kept = []
+        for line in path.read_bytes().splitlines(keepends=True):
+            try:
+                step = json.loads(line)["step"]
+            except (ValueError, KeyError, TypeError):
+                break
+            if step > done or (path.name == "log.jsonl" and step >= done):
+                break
+            kept.append(line)
+        write_atomically(path, b"".join(kept))
+
+
+def _keep(
+    run: Learner, out: Path, step: int, seed: int, told: list[dict[str, Any]], scores: list[dict[str, Any]]
+) -> None:
+    """Log and scores first, then the checkpoint that makes them count."""
+    for name, lines in (("log.jsonl", told), ("scores.jsonl", [{"step": step, **one} for one in scores])):
+        with open(out / name, "a") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+    tensors = {f"policy/{name}": tensor for name, tensor in run.policy.state_dict().items()}
+    tensors |= {f"critic/{name}": tensor for name, tensor in run.critic.state_dict().items()}
+    tensors |= {f"optimizer/{name}": tensor for name, tensor in run.optimizers.state().items()}
+    about = {"kind": KIND, "step": step, "seed": seed, "ledger": asdict(run.ledger)}
+    checkpoint.write(out / f"checkpoint-{step:06d}.safetensors", tensors, about)
+    checkpoint.keep_newest(out)
+
+
+def finished(out: Path, config: RL | SFT) -> bool:
+    """Whether a folder holds a run that was trained to its end."""
+    return (out / f"checkpoint-{config.steps:06d}.safetensors").exists()

@@ -1,0 +1,145 @@
+"""A post-training as a folder: killed anywhere, it goes on bit for bit; broken files are refused."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from athanor.core.errors import DataError, StoreError, UsageError
+from athanor.environments.points import tokens
+from athanor.models.policy.transformer import Policy, PolicyConfig
+from athanor.training import checkpoint
+from athanor.training.optimizers import Rates
+from athanor.training.post import finished, post_train
+from athanor.training.rl import RL
+from athanor.training.sft import SFT
+
+TINY = PolicyConfig(vocabulary=tokens.VOCABULARY, width=32, layers=1, heads=2, numbers=200)
+RUNS = {
+    "ppo": RL(algorithm="ppo", steps=6, prompts=8, samples=4, rounds=2, reward="classes", rates=Rates(adamw=1e-3)),
+    "muon": SFT(steps=6, rows=16, hands=20, rates=Rates(adamw=1e-3, muon=0.01)),
+    "kl": SFT(steps=6, rows=16, hands=0, kl=0.1),
+}
+
+
+def score(run, step):
+    return [{"name": "norm", "value": float(sum(w.detach().norm() for w in run.policy.parameters()))}]
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    policy = Policy(TINY).begin(torch.Generator().manual_seed(0))
+    checkpoint.write_policy(tmp_path / "base.safetensors", policy, {})
+    return tmp_path / "base.safetensors"
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    path = checkpoint.newest(folder)
+    assert path
+    return checkpoint.read(path).tensors
+
+
+def lines(folder: Path, name: str) -> list[dict]:
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_interrupted_run_goes_on_bit_for_bit(name, base, tmp_path):
+    config, whole, cut = RUNS[name], tmp_path / "whole", tmp_path / "cut"
+    post_train(config, base, whole, 1, points=(2, 4), score=score)
+
+    class Killed(Exception): ...
+
+    def killed(run, step):
+        if step == 4:
+            raise Killed
+        return score(run, step)
+
+    with pytest.raises(Killed):
+        post_train(config, base, cut, 1, points=(2, 4), score=killed)
+    assert not finished(cut, config)
+    (cut / "log.jsonl").write_text((cut / "log.jsonl").read_text() + '{"step": 2, "torn')
+    post_train(config, base, cut, 1, points=(2, 4), score=score)
+    assert finished(cut, config)
+    one, other = tensors(whole), tensors(cut)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert lines(whole, "log.jsonl") == lines(cut, "log.jsonl")
+    assert lines(whole, "scores.jsonl") == lines(cut, "scores.jsonl")
+    assert [line["step"] for line in lines(cut, "scores.jsonl")] == [2, 4, 6]
+    before = (cut / "log.jsonl").read_bytes()
+    post_train(config, base, cut, 1, points=(2, 4), score=score)  # nothing is left to do
+    assert (cut / "log.jsonl").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_bit_for_bit(base, tmp_path):
+    program = f"""
+import sys; from pathlib import Path
+from tests.training.test_post import *
+post_train(RUNS["ppo"], Path({str(base)!r}), Path(sys.argv[1]), 1, points=(1, 2, 3, 4, 5), score=score)
+"""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run([sys.executable, "-c", program, str(whole)], check=True)
+    for seconds in (2.0, 3.0, 3.5, 4.0, 4.5):
+        one = subprocess.Popen([sys.executable, "-c", program, str(cut)])
+        time.sleep(seconds)
+        one.send_signal(signal.SIGKILL)
+        one.wait()
+    subprocess.run([sys.executable, "-c", program, str(cut)], check=True)
+    assert all(torch.equal(tensors(whole)[key], tensors(cut)[key]) for key in tensors(whole))
+    assert lines(whole, "log.jsonl") == lines(cut, "log.jsonl")
+
+
+def test_another_setting_in_the_same_folder_is_refused(base, tmp_path):
+    post_train(RUNS["kl"], base, tmp_path / "run", 1, points=(), score=score)
+    with pytest.raises(UsageError, match="rows was 16 and is now 8|another --out"):
+        post_train(SFT(steps=6, rows=8, hands=0, kl=0.1), base, tmp_path / "run", 1, points=(), score=score)
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(base, tmp_path, monkeypatch):
+    real = os.replace
+
+    def full(source, target, **more):
+        if "checkpoint-000004" in str(target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(source, target, **more)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StoreError, match="free some space"):
+        post_train(RUNS["kl"], base, tmp_path / "run", 1, points=(2, 4), score=score)
+    assert [path.name for path in sorted((tmp_path / "run").glob("*.safetensors"))] == ["checkpoint-000002.safetensors"]
+
+
+def test_files_that_are_no_checkpoints_are_refused(base, tmp_path):
+    broken = tmp_path / "broken.safetensors"
+    for content in (b"", b"hello", base.read_bytes()[:500], b"\x80\x04\x95pickle"):
+        broken.write_bytes(content)
+        with pytest.raises(DataError, match="no whole safetensors|no checkpoint"):
+            checkpoint.read(broken)
+    with pytest.raises(DataError, match="not there"):
+        checkpoint.read(tmp_path / "nothing")
+    with pytest.raises(DataError, match="one of 'base policy' was expected"):
+        checkpoint.read(base, "base policy")
+
+
+def test_weights_of_another_architecture_are_refused(base, tmp_path):
+    wider = Policy(PolicyConfig(vocabulary=tokens.VOCABULARY, width=64, layers=1, heads=2))
+    saved = checkpoint.read(base)
+    checkpoint.write(tmp_path / "mixed.safetensors", dict(wider.state_dict()), saved.about)
+    with pytest.raises(DataError, match="does not hold the weights"):
+        checkpoint.read_policy(tmp_path / "mixed.safetensors")
+    shutil.copy(base, tmp_path / "copy.safetensors")
+    policy, about = checkpoint.read_policy(tmp_path / "copy.safetensors", dtype=torch.float32)
+    assert about["kind"] == "policy"
+    assert policy.config == TINY
