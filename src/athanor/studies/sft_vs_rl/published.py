@@ -24,7 +24,7 @@ class Published(NamedTuple):
     percent: float
     n: int | None
     """Episodes; None where the share is of steps, whose number is not known."""
-    source: str = "Figures 5 and 7, final values"
+    source: str = "final values out of distribution"
 
     @property
     def successes(self) -> int | None:
@@ -55,4 +55,4 @@ PUBLISHED: tuple[Published, ...] = tuple(
     for of, percent in zip(("before", "SFT", "RL"), percents, strict=True)
 )
 ROUNDS = {1: 0.48, 3: 2.15, 5: 2.99, 10: 5.99}
-"""Points gained under the shifted rule by RL with so many verification rounds, at equal compute (GP-L, Figure 10)."""
+"""Points gained under the shifted rule by RL with so many verification rounds, at equal compute (GP-L, ablation of verification iterations)."""
