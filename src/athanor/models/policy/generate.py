@@ -37,7 +37,7 @@ def sample(
     tokens = torch.empty(count, samples, length, dtype=torch.long, device=prompts.device)
     logprobs = torch.empty(count, samples, length, device=prompts.device)
     past, x = _prompted(policy, prompts)
-    own = [x.new_empty(2, count * samples, length, heads, size) for _ in policy.layers]
+    own = [x.new_empty(2, count * samples, heads, length, size) for _ in policy.layers]
     logits = policy.head(policy.last(x[:, -1]))[:, None].expand(-1, samples, -1).reshape(count * samples, -1)
     for step in range(length):
         drawn, logprob = _draw(logits, temperature, generator)
@@ -47,8 +47,8 @@ def sample(
         x = policy.tokens.weight[drawn] + policy.positions.weight[seq + step]
         for block, (k, v), kept in zip(policy.layers, past, own, strict=True):
             made = block.attention.into(block.before_attention(x)).view(-1, 3, heads, size)
-            kept[0, :, step], kept[1, :, step] = made[:, 1], made[:, 2]
-            x = x + block.attention.out(_attend(made[:, 0], k, v, kept[:, :, : step + 1], samples))
+            kept[0, :, :, step], kept[1, :, :, step] = made[:, 1], made[:, 2]
+            x = x + block.attention.out(_attend(made[:, 0], k, v, kept[:, :, :, : step + 1], samples))
             x = x + block.network(block.before_network(x))
         logits = policy.head(policy.last(x))
     return Sampled(tokens=tokens, logprobs=logprobs)
@@ -71,27 +71,28 @@ def _prompted(policy: Policy, prompts: Tensor) -> tuple[list[tuple[Tensor, Tenso
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, own: Tensor, samples: int) -> Tensor:
     """Float["rows width"] from one query a row, Float["rows heads size"]: over the prompt, which rows of `samples`
-    share, and over the row's own past, Float["2 rows steps heads size"]."""
+    share, and over the row's own past, Float["2 rows heads steps size"]."""
     rows, heads, size = q.shape
-    count = rows // samples
+    count, seq = rows // samples, k.shape[2]
     q = q * (1 / sqrt(size))
     grouped = q.view(count, samples, heads, size).transpose(1, 2)
-    shared = grouped @ k.transpose(2, 3)
-    shared = shared.transpose(1, 2).reshape(rows, heads, -1)
-    mine = (own[0] * q[:, None]).sum(-1).transpose(1, 2)
+    shared = (grouped @ k.transpose(2, 3)).transpose(1, 2).reshape(rows, heads, seq)
+    mine = (own[0] @ q[..., None])[..., 0]
     weights = torch.cat([shared, mine], dim=2).softmax(2)
-    seq = k.shape[2]
-    mixed = weights[:, :, :seq].view(count, samples, heads, seq).transpose(1, 2) @ v
-    mixed = mixed.transpose(1, 2).reshape(rows, heads, size)
-    return (mixed + (own[1] * weights[:, :, seq:].transpose(1, 2)[..., None]).sum(1)).reshape(rows, -1)
+    told = weights[:, :, :seq].view(count, samples, heads, seq).transpose(1, 2) @ v
+    mixed = told.transpose(1, 2).reshape(rows, heads, size) + (weights[:, :, None, seq:] @ own[1])[:, :, 0]
+    return mixed.reshape(rows, heads * size)
 
 
 def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """One token a row, Int["rows"], by the Gumbel maximum, and its log-probability."""
+    """One token a row, Int["rows"], where a uniform number falls among the summed probabilities, and its
+    log-probability."""
+    logits = logits if temperature in (0, 1) else logits / temperature
+    logprobs = logits.log_softmax(-1)
     if temperature == 0:
         drawn = logits.argmax(-1)
     else:
-        logits = logits if temperature == 1 else logits / temperature
-        noise = torch.empty_like(logits).exponential_(generator=generator).log_()
-        drawn = (logits - noise).argmax(-1)
-    return drawn, logits.gather(1, drawn[:, None])[:, 0] - logits.logsumexp(-1)
+        summed = logprobs.exp().cumsum(-1)
+        at = torch.rand(len(logits), 1, generator=generator, device=logits.device) * summed[:, -1:]
+        drawn = torch.searchsorted(summed, at, right=True)[:, 0].clamp(max=logits.shape[1] - 1)
+    return drawn, logprobs.gather(1, drawn[:, None])[:, 0]
