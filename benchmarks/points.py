@@ -1,0 +1,75 @@
+"""Hands of points a second, on one core: python benchmarks/points.py
+
+Dealt from a deck, parted by their numbers, and judged exactly. In records: a task and a state of the environment, an
+answer in words, a verdict. In tokens: whole batches of hands for the policies of the project's own.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from time import process_time
+
+import numpy as np
+
+from athanor.core.seeds import stream
+from athanor.environments.points import Exact, Grade, Points, mixture, tokens
+from athanor.environments.points.deal import Deal, hands
+from athanor.environments.points.judge import gold
+from athanor.environments.points.solver import solutions, solvable
+from athanor.environments.points.state import hand
+
+HANDS = 100_000
+
+
+def main() -> None:
+    environment = Points()
+    grade, judge, rule = Grade(environment=environment), Exact(), environment.rule
+    list(islice(environment.tasks("all", 0), 5_000))  # compiled, and every multiset searched
+    rows = [
+        ("dealt as tasks", lambda: sum(1 for _ in islice(environment.tasks("all", 1), HANDS))),
+        ("dealt as cards", lambda: sum(1 for _ in islice(hands(Deal(), rule, 24, None, stream(1, "x")), HANDS))),
+    ]
+    told = {}
+    for name, deal in rows:
+        begun = process_time()
+        deal()
+        told[name] = HANDS / (process_time() - begun)
+    dealt = [hand(cards, rule, 24) for cards in islice(hands(Deal(), rule, 24, None, stream(1, "x")), HANDS)]
+    answers = [gold(one, solutions(one.values, 24)[-1]) for one in dealt]
+    begun = process_time()
+    passed = sum(judge.judge(one, answer).passed for one, answer in zip(dealt, answers, strict=True))
+    told["judged exactly"] = HANDS / (process_time() - begun)
+    tasks = list(islice(environment.tasks("all", 1), HANDS))
+    begun = process_time()
+    for task, answer in zip(tasks, answers, strict=True):
+        grade.verdict(environment.step(environment.start(task), answer).state)
+    told["played as tasks, with records"] = HANDS / (process_time() - begun)
+    both = 1 / (1 / told["dealt as cards"] + 1 / told["judged exactly"])
+    told["dealt as cards and judged exactly"] = both
+    told |= in_tokens()
+    for name, rate in told.items():
+        print(f"{name:38} {rate:12,.0f} hands/s")
+    print(f"all {passed:,} gold answers passed" if passed == HANDS else f"{HANDS - passed} GOLD ANSWERS FAILED")
+    fresh = [tuple(sorted(map(int, row))) for row in stream(2, "new").integers(1, 200, (2_000, 4))]
+    begun = process_time()
+    for values in fresh:
+        solvable(values, 24)
+    print(f"a hand not met before is searched in {(process_time() - begun) / len(fresh) * 1e6:.0f} us")
+
+
+def in_tokens() -> dict[str, float]:
+    faces, targets = np.full((HANDS, 3), 10), np.full(HANDS, 24)
+    mixture.deal(stream(0, "warm"), 1_000, faces[:1_000], targets[:1_000], "train")
+    begun = process_time()
+    dealt = mixture.deal(stream(1, "deal"), HANDS, faces, targets, None)
+    rate = HANDS / (process_time() - begun)
+    answered = mixture.solutions(stream(1, "solve"), dealt)
+    tokens.grade(answered[:10], dealt.take(np.arange(10)))
+    begun = process_time()
+    assert (tokens.grade(answered, dealt) == 0).all()
+    judged = HANDS / (process_time() - begun)
+    return {"in tokens: dealt": rate, "in tokens: judged": judged, "in tokens: both": 1 / (1 / rate + 1 / judged)}
+
+
+if __name__ == "__main__":
+    main()
