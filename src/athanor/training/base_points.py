@@ -1,6 +1,7 @@
 """The base policy of GeneralPoints: what a large model brings with it, learned small.
 
-A broad mixture of rules, targets and arithmetic, from hands of the part `base` alone. Post-training begins from it.
+A broad mixture of rules, targets and arithmetic. At 24 it has only hands of the part `base`, at other targets hands of
+every part: how to make 24 of the hands of the other parts is never shown. Post-training begins from it.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class Recipe:
     """How a base policy is made."""
 
     seed: int
-    steps: int = 3_000
+    steps: int = 4_000
     rows: int = 256
     """Sequences of a step, of 25 tokens (42 with a revision)."""
-    rates: Rates = field(default_factory=lambda: Rates(adamw=3e-3, muon=0.02))
+    rates: Rates = field(default_factory=lambda: Rates(adamw=3e-3, muon=0.02, weight_decay=0.05))
     mixture: Mixture = field(default_factory=Mixture)
     policy: PolicyConfig = field(
         default_factory=lambda: PolicyConfig(vocabulary=tokens.VOCABULARY, numbers=tokens.LARGEST + 1)

@@ -29,11 +29,11 @@ class Lesson(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """What a base policy learns from."""
+    """What a base policy learns from: at 24 from hands of one part alone, at other targets from hands of all."""
 
     part: str = "base"
     at_24: float = 0.35
-    """Share of hands with the target 24; the others have one of 1 to `targets`."""
+    """Share of hands with the target 24; the others have another of 1 to `targets`."""
     targets: int = 60
     published_rules: float = 0.4
     """Share of hands under J = Q = K = 10 or 11, 12, 13, half each; the others draw the three from 1 to 13."""
@@ -118,8 +118,14 @@ def drawn(rng: np.random.Generator, rows: int, mixture: Mixture) -> Hands:
     for k, told in enumerate(PUBLISHED):
         share = mixture.published_rules / 2
         faces[(published >= k * share) & (published < (k + 1) * share)] = told
-    targets = np.where(rng.random(rows) < mixture.at_24, 24, rng.integers(1, mixture.targets + 1, rows))
-    return deal(rng, rows, faces, targets, mixture.part)
+    targets = rng.integers(1, mixture.targets, rows)
+    targets += targets >= 24  # another than 24
+    ours = rng.random(rows) < mixture.at_24
+    targets[ours] = 24
+    ranks = np.empty((rows, 4), dtype=np.int64)
+    for some, part in ((ours, mixture.part), (~ours, None)):
+        ranks[some] = deal(rng, int(some.sum()), faces[some], targets[some], part).ranks
+    return Hands(ranks, faces, targets)
 
 
 def revised(rng: np.random.Generator, hands: Hands, asked: np.ndarray, answered: np.ndarray) -> Lesson:
