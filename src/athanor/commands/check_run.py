@@ -16,7 +16,7 @@ from athanor.core.replay import Difference, check_ending, check_turns
 from athanor.core.store import EpisodeLine, RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair
 from athanor.environments.alchemy.worlds import table
-from athanor.studies.playing import planned
+from athanor.studies.playing.alchemy import planned
 
 
 @dataclass(frozen=True, kw_only=True)
