@@ -30,7 +30,7 @@ from athanor.environments.alchemy.worlds import table
 from athanor.studies.playing import running
 from athanor.studies.playing.running import RANGES, Common, Ended, Match, model_name, model_words, told
 
-__all__ = ["Config", "match_of", "play", "planned", "refuse_idle_options", "told"]
+__all__ = ["Config", "match_of", "planned", "play", "refuse_idle_options", "told"]
 
 
 @dataclass(frozen=True, kw_only=True)
