@@ -31,7 +31,7 @@ class ModelOptions:
     top_p: float | None = None
     """Nucleus sampling; left out, the backend's own default applies."""
     max_tokens: int | None = None
-    """Bound on an answer's tokens, reasoning included; left out: alchemy 24 (1024 to reason), points 256, servers 4096."""
+    """Bound on an answer's tokens, with reasoning; left out: alchemy 24 (1024 to reason), points 256, servers 4096."""
     history: Literal["whole", "window", "tried"] = "whole"
     """The past shown: all turns, the latest ones (see --window), or a summary of what was tried."""
     window: int = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 import msgspec
 import tyro
 
-from athanor.analysis.exploration import estimates, table_text, write_estimates
-from athanor.analysis.tables import read_runs, write_tables
+from athanor.analysis import exploration, points, tables
+from athanor.analysis.exploration import table_text, write_estimates
+from athanor.analysis.tables import Run, game_of, write_tables
 from athanor.core.disk import cannot
 from athanor.core.records import Estimate
 
@@ -50,6 +51,11 @@ class Config:
     """What the columns of a CSV or Parquet file are called: player=...,trial=...,first=...,second=..."""
 
 
+ANALYSES: dict[str, tuple[Callable[[Sequence[Path]], list[Run]], Callable[[Sequence[Run]], tuple[Estimate, ...]]]] = {
+    "alchemy": (tables.read_runs, exploration.estimates),
+    "points": (points.read_runs, points.estimates),
+}
+"""By environment: how its runs are read, and what is made of them."""
 _AGAIN = "analyse again to keep them; they are printed all the same"
 
 
@@ -62,7 +68,8 @@ def run(config: Config) -> int:
 
 
 def _kept(config: Config) -> Sequence[Estimate]:
-    runs = read_runs(config.runs)
+    read, estimates = ANALYSES[game_of(config.runs)]
+    runs = read(config.runs)
     for one in runs:
         try:
             write_tables(one)
