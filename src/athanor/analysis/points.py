@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from athanor.analysis.arms import Arm, World, named_arms
 from athanor.analysis.exploration import (
-    CUT, SHARED, UNFINISHED, WITHHELD, count_of, spending_columns, spending_range, total_cost,
+    CUT,
+    SHARED,
+    UNFINISHED,
+    WITHHELD,
+    count_of,
+    spending_columns,
+    spending_range,
+    total_cost,
 )  # fmt: skip
 from athanor.analysis.intervals import ANY, SHARE, Interval, Range, clustered
 from athanor.analysis.tables import Run, asked_of, opening_of, refuse_none, refuse_other, spent_on

@@ -88,7 +88,7 @@ class Run:
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Run folders of alchemy, at least one of them and none twice. UsageError if it is otherwise; else as `read_run`."""
+    """Run folders of alchemy, at least one and none twice. UsageError if it is otherwise; else as `read_run`."""
     refuse_none(paths)
     return [read_run(path) for path in paths]
 

@@ -86,7 +86,7 @@ def gold(hand: Hand, formula: str) -> Answer:
 
 
 def recognised(hand: Hand, answer: Answer) -> dict[str, Any]:
-    """By `cards` and `numbers`, left out where nothing was said: whether the cards and the numbers that were said are those of the hand, in any order."""
+    """By `cards` and `numbers`, left out where nothing was said: whether what was said is the hand's, in any order."""
     said: dict[str, Any] = {}
     if answer.cards is not None:
         ranks = tuple([rank_of(card) for card in hand.cards])
