@@ -226,8 +226,8 @@ def _effective(centre: float, variance: float, n: int, clusters: int, level: flo
     """How many independent yes-or-no values have this share with this variance; all `n` at most."""
     if centre in (0.0, 1.0):
         return clusters
-    simple = centre * (1 - centre)
-    size = n if variance * n <= simple else simple / variance
+    simple = centre * (1 - centre) / max(1, n - 1)
+    size = n if variance <= simple else n * simple / variance
     return min(n, size * (t_quantile(max(1, n - 1), level) / t_quantile(clusters - 1, level)) ** 2)
 
 

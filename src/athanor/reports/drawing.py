@@ -134,7 +134,7 @@ def panel(
     """
     form = ".0%" if percent else "~s" if top >= 10_000 else ",~r"
     x = {
-        "field": "at", "type": "quantitative", "title": x_title, "axis": {"tickCount": 6},
+        "field": "at", "type": "quantitative", "title": x_title, "axis": {"tickCount": 6, "tickMinStep": 1},
         "scale": {"domain": [0, turns], "nice": False},
     }  # fmt: skip
     y = {
