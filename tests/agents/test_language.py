@@ -181,7 +181,9 @@ def test_thoughts_are_told_apart_in_every_form_that_servers_leave_them(text):
     assert "pen + pen?" in parted.reasoning
 
 
-@pytest.mark.parametrize(("kind", "shown"), [("whole", [0, 1, 0, 0, 0, 0]), ("tried", [0, 1]), ("window", [0, 1, 0, 0])])
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("whole", [0, 1, 0, 0, 0, 0]), ("tried", [0, 1]), ("window", [0, 1, 0, 0])]
+)
 def test_a_model_is_shown_the_picture_beside_the_message_that_tells_the_hand(kind, shown):
     environment, look = Points(judge=Exact(vision=True)), LOOKS["plain"]
     backend = Remembers("no")

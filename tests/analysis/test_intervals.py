@@ -159,7 +159,8 @@ def test_values_that_are_alike_within_clusters_count_as_their_clusters() -> None
     often = clustered(values * 30, clusters * 30, within=SHARE)
     naive = clustered(values * 30, list(range(300)), within=SHARE)
     assert often.n == once.n == 10
-    assert (often.low, often.high) == pytest.approx((once.low, once.high), abs=0.06)
+    assert 0 < once.low - often.low < 0.05  # a little wider: the variance of ten clusters is itself not known well
+    assert 0 < often.high - once.high < 0.1
     assert naive.high - naive.low < (often.high - often.low) / 3
 
 

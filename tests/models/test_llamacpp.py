@@ -55,7 +55,9 @@ def test_a_grammar_bounds_the_answer(smollm2):
 
 
 @needs_model
-@pytest.mark.parametrize(("cards", "printed"), [("3,8,3,8", False), ("J,Q,K,A", False), ("J,Q,K,A", True), ("K", False)])
+@pytest.mark.parametrize(
+    ("cards", "printed"), [("3,8,3,8", False), ("J,Q,K,A", False), ("J,Q,K,A", True), ("K", False)]
+)
 def test_the_grammar_of_points_is_taken_and_what_follows_it_is_read(smollm2, cards, printed):
     dialogue = PointsDialogue(printed=printed)
     seen = Seen(cards=cards_of(cards), rule=NAMED_VALUES, target=24)
