@@ -158,6 +158,10 @@ REFUSED = {
     ),
     "rounds": ({"rounds": 11}, "--rounds 11 was given, 1 to 10 was expected"),
     "pictures": ({"hands": HandOptions(rule="10", vision=True)}, "the backend scripted takes text only"),
+    "a grammar that tells the cards": (
+        {"hands": HandOptions(rule="10", vision=True), "language": ModelOptions(model="m", constrained=True)},
+        "which the picture is to tell",
+    ),
     "a person": ({"hands": HandOptions(rule="10", vision=True), "agent": "human"}, "is shown no picture"),
     "no hand": ({"hands": HandOptions(rule="10", cards=1, target=23)}, "no hand of 1 cards was found"),
 }  # fmt: skip

@@ -159,6 +159,11 @@ def _refuse(config: Config, hands: Hands) -> None:
             f"--verifier chu2025 judges hands of four cards, --cards {hands.deal.cards} was given; pass --cards 4, or "
             "--verifier exact"
         )
+    if config.language.constrained and hands.look is not None:
+        raise UsageError(
+            "--constrained lets a model say only the cards of the hand, which the picture is to tell; leave "
+            "--constrained out, or have the cards told in words (without --vision and --look)"
+        )
     if config.agent == "human" and hands.look is not None:
         raise UsageError("a person at the terminal is shown no picture; leave --vision, --look or such a --shift out")
 
