@@ -10,7 +10,8 @@ import sys
 import msgspec
 import pytest
 
-from athanor.agents.registry import AGENTS, POINTS_AGENTS, AgentOptions
+from athanor.agents.points import POINTS_AGENTS
+from athanor.agents.registry import AGENTS, AgentOptions
 from athanor.core.play import Planned, play
 from athanor.core.replay import check_episode
 from athanor.environments.points.text import PointsDialogue

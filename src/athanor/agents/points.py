@@ -1,13 +1,17 @@
-"""Players of points that are no model: the solver, chance, and how a person's answer is read."""
+"""The agents of points by name: the solver, chance, a person, a language model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
+from athanor.agents.asking import ModelOptions, bound_of, language
+from athanor.agents.human import Human
 from athanor.core.history import History
+from athanor.core.protocols import Agent, Backend
 from athanor.core.records import Decision, Unreadable
 from athanor.core.seeds import below
 from athanor.environments.points import Answer, Points, Seen
@@ -16,6 +20,11 @@ from athanor.environments.points.cards import rank_of
 from athanor.environments.points.chu2025 import written
 from athanor.environments.points.solver import solutions
 from athanor.environments.points.state import hand
+from athanor.environments.points.text import PointsDialogue
+
+PointsAgentName = Literal["gold", "random", "human", "language"]
+Skin = tuple[Points, PointsDialogue]
+"""The environment, and the words and pictures in which it is told."""
 
 
 def answer(seen: Seen, formula: str) -> Answer:
@@ -72,3 +81,19 @@ def typed(reply: str, seen: Seen) -> Answer | Unreadable:
     """What a person typed: a formula is enough, and the cards count as told right."""
     found = read(reply)
     return found if isinstance(found, Unreadable) else answer(seen, found.formula.split("=")[0].strip())
+
+
+def max_tokens_of(options: ModelOptions, *, server: bool = False) -> int:
+    """The bound on an answer's tokens, by default that of the published evaluation."""
+    return bound_of(options, 256, server=server)
+
+
+POINTS_AGENTS: dict[PointsAgentName, Callable[[Skin, ModelOptions, Backend | None], Agent[Any, Any]]] = {
+    "gold": lambda skin, options, backend: Gold(skin[0]),
+    "random": lambda skin, options, backend: RandomFormula(),
+    "human": lambda skin, options, backend: Human(
+        dialogue=skin[1], hear=typed, shows="the hand and what you have tried",
+        form="a formula, like this: (10-4)*(3+1)",
+    ),
+    "language": lambda skin, options, backend: language(options, skin[1], backend, max_tokens_of(options)),
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The agents by name, those of each environment in a dictionary of its own."""
+"""The agents of alchemy by name; those of points are in `agents.points`, which alchemy has no need to load."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from athanor.agents.baselines import Random, RandomNeverRepeat, Uncertainty
 from athanor.agents.cognitive import Cognitive, CognitiveOptions, weights_of
 from athanor.agents.human import Human
 from athanor.agents.oracle import Oracle
-from athanor.agents.points import Gold, RandomFormula, typed
 from athanor.core.options import changed
 from athanor.core.protocols import Agent, Backend
 from athanor.environments.alchemy.environment import Alchemy
 from athanor.environments.alchemy.state import Pair, Sight
 from athanor.environments.alchemy.text import AlchemyDialogue, Condition
-from athanor.environments.points import Points
-from athanor.environments.points.text import PointsDialogue
 from athanor.values.arrays import TableArrays
 
 AgentName = Literal["random", "random-never-repeat", "uncertainty", "cognitive", "oracle", "human", "language"]
@@ -64,11 +61,6 @@ def max_tokens_of(options: LanguageOptions, *, server: bool = False) -> int:
     return bound_of(options, 1024 if options.condition == "reasoning" else 24, server=server)
 
 
-def points_tokens_of(options: ModelOptions, *, server: bool = False) -> int:
-    """The bound on an answer's tokens of points, by default that of the published evaluation."""
-    return bound_of(options, 256, server=server)
-
-
 def idle(agent: AgentName, options: AgentOptions) -> list[str]:
     """The options given that an agent does not heed."""
     heeded = [field.name for field in fields(LanguageOptions)] if agent == "language" else _HEEDED.get(agent, ())
@@ -104,17 +96,3 @@ AGENTS: dict[AgentName, Callable[[Alchemy, AgentOptions, Backend | None], Agent[
         options.language, make_dialogue(environment, options.language), backend, max_tokens_of(options.language)
     ),
 }
-
-PointsAgentName = Literal["gold", "random", "human", "language"]
-Skin = tuple[Points, PointsDialogue]
-"""The environment, and the words and pictures in which it is told."""
-
-POINTS_AGENTS: dict[PointsAgentName, Callable[[Skin, ModelOptions, Backend | None], Agent[Any, Any]]] = {
-    "gold": lambda skin, options, backend: Gold(skin[0]),
-    "random": lambda skin, options, backend: RandomFormula(),
-    "human": lambda skin, options, backend: Human(
-        dialogue=skin[1], hear=typed, shows="the hand and what you have tried",
-        form="a formula, like this: (10-4)*(3+1)",
-    ),
-    "language": lambda skin, options, backend: language(options, skin[1], backend, points_tokens_of(options)),
-}  # fmt: skip

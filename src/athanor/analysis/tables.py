@@ -93,8 +93,12 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     return [read_run(path) for path in paths]
 
 
+GAMES = ("alchemy", "points")
+"""Environments whose runs can be analysed."""
+
+
 def game_of(paths: Sequence[Path]) -> str:
-    """The environment that all runs were played in. UsageError where there are two, or no run."""
+    """The environment that all runs were played in. UsageError where there are two, none that is known, or no run."""
     refuse_none(paths)
     games = {path: game(RunFolder.read(path).manifest) for path in paths}
     first, *others = dict.fromkeys(games.values())
@@ -104,6 +108,8 @@ def game_of(paths: Sequence[Path]) -> str:
             f"{one} is a run of {first!r} and {other} of {others[0]!r}, runs of one environment were expected; pass "
             "those of each to a command of their own"
         )
+    if first not in GAMES:
+        raise UsageError(f"{paths[0]} is a run of {first!r}, a run of {' or '.join(GAMES)} was expected; leave it out")
     return first
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 import tyro
 
-from athanor.analysis import exploration, points, tables
+from athanor.analysis import exploration, tables
 from athanor.analysis.exploration import table_text, write_estimates
 from athanor.analysis.tables import Run, game_of, write_tables
 from athanor.core.disk import cannot
@@ -51,11 +51,6 @@ class Config:
     """What the columns of a CSV or Parquet file are called: player=...,trial=...,first=...,second=..."""
 
 
-ANALYSES: dict[str, tuple[Callable[[Sequence[Path]], list[Run]], Callable[[Sequence[Run]], tuple[Estimate, ...]]]] = {
-    "alchemy": (tables.read_runs, exploration.estimates),
-    "points": (points.read_runs, points.estimates),
-}
-"""By environment: how its runs are read, and what is made of them."""
 _AGAIN = "analyse again to keep them; they are printed all the same"
 
 
@@ -67,8 +62,26 @@ def run(config: Config) -> int:
     return 0
 
 
+Analysis = tuple[Callable[[Sequence[Path]], list[Run]], Callable[[Sequence[Run]], tuple[Estimate, ...]]]
+"""How runs are read, and what is made of them."""
+
+
+def _alchemy() -> Analysis:
+    return tables.read_runs, exploration.estimates
+
+
+def _points() -> Analysis:
+    from athanor.analysis import points  # compiled code, which alchemy does not wait for
+
+    return points.read_runs, points.estimates
+
+
+ANALYSES: dict[str, Callable[[], Analysis]] = {"alchemy": _alchemy, "points": _points}
+"""By environment."""
+
+
 def _kept(config: Config) -> Sequence[Estimate]:
-    read, estimates = ANALYSES[game_of(config.runs)]
+    read, estimates = ANALYSES[game_of(config.runs)]()
     runs = read(config.runs)
     for one in runs:
         try:

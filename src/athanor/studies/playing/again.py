@@ -12,8 +12,7 @@ from athanor.core.protocols import Environment, Verifier
 from athanor.core.store import RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery
 from athanor.environments.alchemy.worlds import table
-from athanor.environments.points import Grade
-from athanor.studies.playing import alchemy, points
+from athanor.studies.playing import alchemy
 
 EVERYWHERE = ("split", "seed", "episodes", "agent")
 """What the manifest of any run says."""
@@ -57,6 +56,9 @@ def _alchemy(folder: RunFolder[Any]) -> Again:
 
 
 def _points(folder: RunFolder[Any]) -> Again:
+    from athanor.environments.points import Grade  # compiled code, which alchemy does not wait for
+    from athanor.studies.playing import points
+
     setting = folder.manifest.config
     _refuse_lacking(folder, "points", ("rule", "target", "deal", "look", "verifier", "hint", "rounds"))
     environment = points.environment_of(setting)

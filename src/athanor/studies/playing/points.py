@@ -11,7 +11,7 @@ import msgspec
 import tyro
 
 from athanor.agents.asking import ModelOptions
-from athanor.agents.registry import POINTS_AGENTS, PointsAgentName, points_tokens_of
+from athanor.agents.points import POINTS_AGENTS, PointsAgentName, max_tokens_of
 from athanor.core.errors import UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside
 from athanor.core.play import Planned
@@ -99,7 +99,7 @@ def match_of(config: Config) -> Match:
     science = _science(config, hands)
     environment = environment_of(science)
     skin = environment, PointsDialogue(look=hands.look, printed=hands.printed)
-    bound = points_tokens_of(config.language, server=config.backend.backend == "openai")
+    bound = max_tokens_of(config.language, server=config.backend.backend == "openai")
     asked = replace(config.language, max_tokens=bound) if config.agent == "language" else None
     plan = planned(environment, config.split, config.seed, config.episodes)
     if config.agent in ("language", "human"):
