@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 from scipy import special
 
-from athanor.analysis.intervals import AMOUNT, LEVEL, bounds, difference, mean
+from athanor.analysis.intervals import AMOUNT, LEVEL, SHARE, bounds, clustered, difference, mean
+from athanor.environments.points import Points
 
 REPEATS = 4000
 AMOUNT_REPEATS = 1500
@@ -14,6 +17,9 @@ EPISODES = (3, 5, 20, 100)
 BETWEEN = (0.0, 0.01, 0.1, 0.3, 0.6, 1.0)
 """Part of the greatest variance between episodes that a share allows: none, or all of it (each episode 0 or 1)."""
 TURNS = (1, 20, 500)
+DEALT = 40_000
+"""Hands of the test part from which those of a run of points are drawn."""
+HAND_REPEATS = 1000
 
 
 def episodes(rng: np.random.Generator, share: float, between: float, n: int, turns: int) -> np.ndarray:
@@ -85,7 +91,39 @@ def amounts(rng: np.random.Generator) -> None:
             print(f"| {name} | {n} | {' | '.join(cells)} |")
 
 
+def hands(rng: np.random.Generator) -> None:
+    """Hands of points as they are dealt, each multiset of numbers with its own probability of being solved."""
+    game, found = Points(), {}
+    dealt = [tuple(sorted(game.start(task).values)) for task in islice(game.tasks("test", 1), DEALT)]
+    numbers = np.array([found.setdefault(values, len(found)) for values in dealt])
+    print("| solved | hands | alike | covered | width | as if hands were independent: covered | width |")
+    print("|---|---|---|---|---|---|---|")
+    for p in SHARES[:-1]:
+        for n in (20, 100, 500):
+            for alike in (0.0, 0.3, 1.0):
+                cells = []
+                for _ in range(HAND_REPEATS):
+                    some = rng.choice(numbers, n)
+                    if alike in (0.0, 1.0):
+                        own = np.where(alike, rng.random(len(found)) < p, p)
+                    else:
+                        own = rng.beta(p * (1 / alike - 1), (1 - p) * (1 / alike - 1), len(found))
+                    solved = (rng.random(n) < own[some]).astype(float).tolist()
+                    for one in (
+                        clustered(solved, some.tolist(), within=SHARE),
+                        clustered(solved, range(n), within=SHARE),
+                    ):
+                        low, high = one.low or 0.0, one.high or 0.0
+                        cells.append((low <= p <= high, high - low))
+                ours, theirs = np.mean(cells[::2], axis=0), np.mean(cells[1::2], axis=0)
+                print(
+                    f"| {p:g} | {n} | {alike:g} | {ours[0]:.3f} | {ours[1]:.2f} | {theirs[0]:.3f} | {theirs[1]:.2f} |"
+                )
+
+
 if __name__ == "__main__":
     shares(np.random.default_rng(1))
     print()
     amounts(np.random.default_rng(2))
+    print()
+    hands(np.random.default_rng(3))

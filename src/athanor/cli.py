@@ -12,6 +12,7 @@ from athanor.core.errors import AthanorError
 COMMANDS = {
     "tour": "tour",
     "play alchemy": "play_alchemy",
+    "play points": "play_points",
     "analyse": "analyse",
     "report": "report",
     "study think-too-fast": "study_think_too_fast",

@@ -9,6 +9,9 @@ from athanor.core.play import Planned, play
 from athanor.core.records import Completion, TokenLogprob, Unreadable
 from athanor.environments.alchemy import Discovery
 from athanor.environments.alchemy.text import AlchemyDialogue
+from athanor.environments.points import Exact, Grade, Points
+from athanor.environments.points.drawing import LOOKS, draw
+from athanor.environments.points.text import PointsDialogue
 from athanor.models.backends.thoughts import part_thoughts
 
 
@@ -176,3 +179,25 @@ def test_thoughts_are_told_apart_in_every_form_that_servers_leave_them(text):
     parted = part_thoughts(Completion(text=text, model="m"))
     assert parted.text == "ink + pen"
     assert "pen + pen?" in parted.reasoning
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("whole", [0, 1, 0, 0, 0, 0]), ("tried", [0, 1]), ("window", [0, 1, 0, 0])]
+)
+def test_a_model_is_shown_the_picture_beside_the_message_that_tells_the_hand(kind, shown):
+    environment, look = Points(judge=Exact(vision=True)), LOOKS["plain"]
+    backend = Remembers("no")
+    agent = Language(
+        backend=backend, dialogue=PointsDialogue(look=look), max_tokens=8, memory=Memory(kind=kind, window=1)
+    )
+    task = next(environment.tasks("test", 0))
+    planned = Planned(key="0000", task=task)
+    asyncio.run(play(environment, Grade(environment=environment), agent, planned, seed=0, turns=3))
+    assert [len(message.images) for message in backend.asked[-1]] == shown
+    assert backend.asked[-1][1].images == (draw(environment.start(task).cards, look),)
+
+
+def test_a_game_told_in_words_alone_shows_no_picture(strict):
+    backend = Remembers("ink + pen")
+    played(strict, backend, turns=2)
+    assert not [message for messages in backend.asked for message in messages if message.images]

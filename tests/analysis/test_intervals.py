@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from athanor.analysis.intervals import AMOUNT, SHARE, band, bounds, difference, mean
+from athanor.analysis.intervals import AMOUNT, SHARE, band, bounds, clustered, difference, mean
 
 
 def draws(n: int, seed: int, scale: float = 1.0) -> list[float]:
@@ -143,3 +143,51 @@ def test_no_bound_is_ever_nan() -> None:
     found += [mean([share] * n, within=SHARE) for n in range(5) for share in (0.0, 1e-300, 0.5, 1 - 1e-16, 1.0)]
     bounds = [bound for interval in found for bound in (interval.value, interval.low, interval.high)]
     assert not any(bound is not None and math.isnan(bound) for bound in bounds)
+
+
+@pytest.mark.parametrize(("yes", "n"), [(0, 12), (1, 12), (7, 12), (12, 12), (30, 400)])
+def test_shares_of_clusters_of_one_have_clopper_and_pearsons_interval(yes: int, n: int) -> None:
+    found = clustered([1.0] * yes + [0.0] * (n - yes), list(range(n)), within=SHARE)
+    exact = stats.binomtest(yes, n).proportion_ci(0.95, "exact")
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-6)
+    assert (found.value, found.n) == (yes / n, n)
+
+
+def test_values_that_are_alike_within_clusters_count_as_their_clusters() -> None:
+    values, clusters = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0], list(range(10))
+    once = clustered(values, clusters, within=SHARE)
+    often = clustered(values * 30, clusters * 30, within=SHARE)
+    naive = clustered(values * 30, list(range(300)), within=SHARE)
+    assert often.n == once.n == 10
+    assert 0 < once.low - often.low < 0.05  # a little wider: the variance of ten clusters is itself not known well
+    assert 0 < often.high - once.high < 0.1
+    assert naive.high - naive.low < (often.high - often.low) / 3
+
+
+def test_the_robust_interval_of_amounts_is_worked_out_by_hand() -> None:
+    found = clustered([1.0, 2.0, 6.0], [0, 0, 1])  # mean 3; sums of deviations -3 and 3; variance 2 / 1 * 18 / 9 = 4
+    assert (found.value, found.n) == (3.0, 2)
+    assert (found.low, found.high) == pytest.approx((3 - 2 * 12.706205, 3 + 2 * 12.706205), abs=1e-5)
+    assert clustered([1.0, 2.0, 6.0], [0, 0, 1], within=AMOUNT).low == 0.0
+
+
+def test_clusters_that_cannot_tell_their_spread_have_no_interval() -> None:
+    for values, clusters, within in (([], [], SHARE), ([1.0, 0.0], [5, 5], SHARE), ([2.0, 2.0], [1, 2], AMOUNT)):
+        found = clustered(values, clusters, within=within)
+        assert (found.low, found.high) == (None, None)
+        assert "no interval" in found.method or "known for none" in found.method
+    none = clustered([0.0] * 6, [0, 0, 1, 1, 2, 2], within=SHARE)
+    assert (none.low, none.high) == pytest.approx((0.0, 1 - 0.025 ** (1 / 3)))
+
+
+def test_intervals_over_clusters_hold_where_those_over_values_do_not() -> None:
+    rng = np.random.default_rng(0)
+    held = {"clusters": 0, "values": 0}
+    for _ in range(400):
+        clusters = rng.integers(0, 60, 300)
+        values = (rng.random(60) < 0.3).astype(float)[clusters]  # the same in all of a cluster
+        for name, of in (("clusters", clusters), ("values", np.arange(300))):
+            found = clustered(values.tolist(), of.tolist(), within=SHARE)
+            held[name] += (found.low or 0.0) <= 0.3 <= (found.high or 0.0)
+    assert held["clusters"] >= 370
+    assert held["values"] < 300

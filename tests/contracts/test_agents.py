@@ -10,18 +10,35 @@ import sys
 import msgspec
 import pytest
 
+from athanor.agents.points import POINTS_AGENTS
 from athanor.agents.registry import AGENTS, AgentOptions
 from athanor.core.play import Planned, play
 from athanor.core.replay import check_episode
+from athanor.environments.points.text import PointsDialogue
 from athanor.environments.registry import ENVIRONMENTS, Judged
 
-ALONE = [name for name in AGENTS if name not in ("human", "language")]
-EVERY = ENVIRONMENTS["alchemy"]()
+ASKED = ("human", "language")
+"""Agents that ask a person or a model."""
+MAKERS = {
+    "alchemy": {name: lambda game, make=make: make(game, AgentOptions(), None) for name, make in AGENTS.items()},
+    "points": {
+        name: lambda game, make=make: make((game, PointsDialogue()), AgentOptions().language, None)
+        for name, make in POINTS_AGENTS.items()
+    },
+}
+"""The agents of each environment, made over one of its settings."""
+ALONE = [(game, name) for game, makers in MAKERS.items() for name in makers if name not in ASKED]
+EVERY = [(judged, name) for game, name in ALONE for judged in ENVIRONMENTS[game]()]
+
+
+def test_every_environment_has_agents():
+    assert set(MAKERS) == set(ENVIRONMENTS)
 
 
 def played(judged: Judged, name: str, turns: int = 40, past=()):
-    agent = AGENTS[name](judged.environment, AgentOptions(), None)
-    planned = Planned(key="0000", task=next(judged.environment.tasks("open", 0)), past=past)
+    agent = MAKERS[judged.environment.name][name](judged.environment)
+    task = next(judged.environment.tasks(judged.environment.splits[0], 0))
+    planned = Planned(key="0000", task=task, past=past)
     return asyncio.run(play(judged.environment, judged.verifier, agent, planned, seed=0, turns=turns))
 
 
@@ -29,8 +46,7 @@ def actions(episode) -> str:
     return msgspec.json.encode([turn.action for turn in episode.turns]).decode()
 
 
-@pytest.mark.parametrize("judged", EVERY, ids=lambda judged: judged.name)
-@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize(("judged", "name"), EVERY, ids=lambda one: one if isinstance(one, str) else one.name)
 def test_an_episode_replays_and_goes_on_from_any_turn(judged: Judged, name: str):
     episode = played(judged, name)
     assert episode.failure is None
@@ -39,11 +55,11 @@ def test_an_episode_replays_and_goes_on_from_any_turn(judged: Judged, name: str)
         assert actions(played(judged, name, past=episode.turns[:cut])) == actions(episode)
 
 
-@pytest.mark.parametrize("name", ALONE)
-def test_episodes_are_equal_across_processes_and_hash_seeds(name: str):
+@pytest.mark.parametrize(("game", "name"), ALONE)
+def test_episodes_are_equal_across_processes_and_hash_seeds(game: str, name: str):
     program = (
         "from tests.contracts.test_agents import *; "
-        f"print(''.join(actions(played(judged, {name!r})) for judged in EVERY))"
+        f"print(''.join(actions(played(judged, {name!r})) for judged in ENVIRONMENTS[{game!r}]()))"
     )
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     said = {
@@ -53,4 +69,4 @@ def test_episodes_are_equal_across_processes_and_hash_seeds(name: str):
         ).stdout
         for seed in ("1", "2")
     }  # fmt: skip
-    assert said == {"".join(actions(played(judged, name)) for judged in EVERY) + "\n"}
+    assert said == {"".join(actions(played(judged, name)) for judged in ENVIRONMENTS[game]()) + "\n"}

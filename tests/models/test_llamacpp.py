@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,9 @@ from athanor.core.records import Message, Sampling
 from athanor.environments.alchemy import RULES, Alchemy, Discovery
 from athanor.environments.alchemy.text import AlchemyDialogue
 from athanor.environments.alchemy.worlds import table
+from athanor.environments.points import NAMED_VALUES, Answer, Seen
+from athanor.environments.points.cards import cards_of, rank_of
+from athanor.environments.points.text import PointsDialogue
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig, LlamaCpp, free_cores, model_path
 
 needs_model = pytest.mark.skipif(
@@ -48,6 +52,26 @@ def test_an_answer_comes_with_its_tokens_and_is_fixed_by_its_seed(smollm2):
 def test_a_grammar_bounds_the_answer(smollm2):
     for seed in range(5):
         assert ask(smollm2, grammar='root ::= "ink" | "pen"', seed=seed).text in ("ink", "pen")
+
+
+@needs_model
+@pytest.mark.parametrize(
+    ("cards", "printed"), [("3,8,3,8", False), ("J,Q,K,A", False), ("J,Q,K,A", True), ("K", False)]
+)
+def test_the_grammar_of_points_is_taken_and_what_follows_it_is_read(smollm2, cards, printed):
+    dialogue = PointsDialogue(printed=printed)
+    seen = Seen(cards=cards_of(cards), rule=NAMED_VALUES, target=24)
+    messages = (Message(role="user", text=dialogue.say(seen, None)),)
+    text = ask(smollm2, messages=messages, grammar=dialogue.grammar(seen), max_tokens=100).text
+    if text.endswith("}"):  # a formula may nest until the bound cuts it
+        found = dialogue.hear(text, seen)
+        assert found == Answer(formula=json.loads(text)["formula"], cards=found.cards, numbers=found.numbers, text=text)
+        assert found.formula.endswith("=24")
+        assert found.cards
+        assert set(found.cards) <= set(map(rank_of, seen.cards))
+        assert set(found.numbers) <= {NAMED_VALUES.value(card) for card in seen.cards}
+    else:
+        assert text.startswith('{"cards": ["')
 
 
 @needs_model

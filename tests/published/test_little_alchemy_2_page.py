@@ -9,7 +9,7 @@ import pytest
 
 from athanor.analysis.arms import BASELINES
 from athanor.environments.alchemy import worlds
-from athanor.studies import playing
+from athanor.studies.playing import alchemy as playing
 from tests.analysis.small import HAND, baselines, run, script
 from tests.conftest import shared
 

@@ -26,7 +26,7 @@ FOUND_BY = {
         "analysis/traces/test_label_command.py::test_a_trace_is_cut_when_the_bound_on_tokens_fell_into_it"
     ),
     "a bound of three tokens excludes most names unseen": (
-        "studies/test_playing.py::test_answers_cut_at_the_bound_are_told"
+        "studies/playing/test_alchemy.py::test_answers_cut_at_the_bound_are_told"
     ),
     "the prompt says that a pair has one outcome": (
         "environments/alchemy/test_text.py::test_the_rules_make_no_false_claim_about_pairs_with_several_results"

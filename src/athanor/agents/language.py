@@ -92,12 +92,19 @@ class Language(Generic[O, A]):
         """What the model is shown: the rules, the remembered past, and the present."""
         system = Message(role="system", text=self.dialogue.rules())
         if self.memory.kind == "tried":
-            return (system, Message(role="user", text=self.dialogue.recall(observation, history)))
+            pictures = self.dialogue.show(observation, None)
+            return (system, Message(role="user", text=self.dialogue.recall(observation, history), images=pictures))
         said = [system]
         last: Any = None
         for turn in history[self.memory.first(len(history)) :]:
-            said.append(Message(role="user", text=self.dialogue.say(turn.observation, last)))
+            said.append(self._told(turn.observation, last))
             said.append(Message(role="assistant", text=self.dialogue.echo(turn)))
             last = turn
-        said.append(Message(role="user", text=self.dialogue.say(observation, last)))
+        said.append(self._told(observation, last))
         return tuple(said)
+
+    def _told(self, observation: O, last: Any) -> Message:
+        """The message of a turn, with its pictures."""
+        return Message(
+            role="user", text=self.dialogue.say(observation, last), images=self.dialogue.show(observation, last)
+        )

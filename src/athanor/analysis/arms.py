@@ -28,9 +28,13 @@ class World(Record, kw_only=True):
     split: str
     turns: int
     """Turns an episode may have at most."""
+    title: str = ""
+    """What it is called, where that is not made of the rest."""
 
     @property
     def name(self) -> str:
+        if self.title:
+            return self.title
         split = "" if self.split == "open" else f", {self.split} tasks"
         return f"{self.table.partition('@')[0]}, {self.rules} rules{split}, {self.turns} turns"
 
@@ -48,7 +52,7 @@ class Arm:
     """Unique in its world: the label, where that is enough."""
     world: World
     baseline: str | None
-    """The agent's name if it is one of BASELINES."""
+    """The agent's name if it is one that others are compared with: of alchemy, one of BASELINES."""
     run: Run
 
     @cached_property
@@ -169,14 +173,19 @@ def arms_of(runs: Sequence[Run]) -> tuple[Arm, ...]:
     """
     tables = _tables(runs)
     worlds = [_world(run, table) for run, table in zip(runs, tables, strict=True)]
+    return named_arms(runs, worlds, [_baseline(run) for run in runs])
+
+
+def named_arms(runs: Sequence[Run], worlds: Sequence[World], baselines: Sequence[str | None]) -> tuple[Arm, ...]:
+    """Runs in their worlds as arms, their names made unique; `baselines`: the agent of each that is one."""
     labels = [run.manifest.label or str(run.manifest.config.get("agent") or run.path.name) for run in runs]
     names = _apart(labels, lambda i: worlds[i].name)
     names = _apart(names, lambda i: runs[i].path.name)
     names = _apart(names, lambda i: f"run {i + 1}")
     within = Counter(zip(labels, worlds, strict=True))
     return tuple(
-        Arm(name=name, short=label if within[label, world] == 1 else name, world=world, baseline=_baseline(r), run=r)
-        for name, label, world, r in zip(names, labels, worlds, runs, strict=True)
+        Arm(name=name, short=label if within[label, world] == 1 else name, world=world, baseline=baseline, run=run)
+        for name, label, world, baseline, run in zip(names, labels, worlds, baselines, runs, strict=True)
     )
 
 

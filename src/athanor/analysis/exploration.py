@@ -64,7 +64,7 @@ def lines_of(found: Sequence[Estimate]) -> bytes:
 def _measures(arm: Arm) -> Iterator[Estimate]:
     """The arm's own estimates. What a model takes is left out where none was asked, differences where none can be."""
     if arm.unfinished:
-        yield _count(arm, UNFINISHED, arm.unfinished)
+        yield count_of(arm, UNFINISHED, arm.unfinished)
     start = arm.by_unit(arm.episodes("start"))
     yield _mean(arm, FINAL, arm.episodes("inventory"), within=(float(start.mean()) if len(start) else 0.0, math.inf))
     yield _mean(arm, "discoveries", arm.episodes("return"))
@@ -74,13 +74,13 @@ def _measures(arm: Arm) -> Iterator[Estimate]:
         yield _mean(arm, name, arm.by_episode(values), within=SHARE)
     for cause, name in WITHHELD.items():
         if count := arm.run.turns["cause"].to_pylist().count(cause):
-            yield _count(arm, name, count, "count over all turns stored")
+            yield count_of(arm, name, count, "count over all turns stored")
     for name, values in spending_columns(arm).items():
         dependent = SHARED if name == "seconds" and arm.shared else ""
         by_episode = arm.by_episode(values)
         yield _mean(arm, f"{name} per turn", by_episode, within=spending_range(arm, name, values), dependent=dependent)
     if arm.asked:
-        yield _total_cost(arm)
+        yield total_cost(arm)
 
 
 def share_columns(arm: Arm) -> dict[str, np.ndarray]:
@@ -146,14 +146,15 @@ def _estimate(arm: Arm, name: str, interval: Interval, excluded: int, unit: str 
     )  # fmt: skip
 
 
-def _count(arm: Arm, name: str, value: int, method: str = "count of the episodes begun") -> Estimate:
+def count_of(arm: Arm, name: str, value: int, method: str = "count of the episodes begun") -> Estimate:
+    """A number of episodes, or of what `method` says, which needs no interval."""
     return Estimate(
         name=name, value=value, low=None, high=None, level=None, n=arm.run.episodes.num_rows, unit="episodes",
         method=method, group=arm.name,
     )  # fmt: skip
 
 
-def _total_cost(arm: Arm) -> Estimate:
+def total_cost(arm: Arm) -> Estimate:
     """What the whole run has cost so far, failed and unfinished episodes included; None if a turn's cost is unknown."""
     cost = arm.run.turns["cost"]
     asked = len(cost) - arm.run.turns["attempts"].null_count

@@ -13,7 +13,7 @@ from athanor.analysis.arms import arms_of
 from athanor.analysis.logs import Logs, checked, from_arms, read_logs
 from athanor.analysis.logs.checks import ALLOWED
 from athanor.analysis.regressions import Comparison, Group, group
-from athanor.analysis.tables import read_runs, refuse_twice
+from athanor.analysis.tables import read_runs, refuse_other, refuse_twice
 from athanor.analysis.weights import SAMPLED
 from athanor.core.errors import UsageError
 from athanor.core.store import RunFolder
@@ -60,7 +60,10 @@ def read(paths: Sequence[Path], reading: Reading) -> list[Played]:
     refuse_twice(paths)
     runs: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
-        config = RunFolder.read(path).manifest.config if path.is_dir() else {}
+        folder = RunFolder.read(path) if path.is_dir() else None
+        if folder:
+            refuse_other(folder, "alchemy")
+        config = folder.manifest.config if folder else {}
         key = config.get("table") or reading.table, reading.rules or config.get("rules", "")
         if not all(key):
             raise UsageError(

@@ -178,3 +178,62 @@ def band(matrix: np.ndarray, at: Sequence[float], *, within: Range = ANY, level:
         )
         for i, column in enumerate(some)
     )  # fmt: skip
+
+
+def clustered(
+    values: Sequence[float],
+    cluster: Sequence[int],
+    *,
+    within: Range = ANY,
+    level: float = LEVEL,
+    of: str = "values",
+    unit: str = "clusters",
+) -> Interval:
+    """The mean of known values of which those of one cluster are alike, with an interval that counts clusters.
+
+    The variance is that of a ratio of two sums over clusters (Liang and Zeger 1986, with G / (G - 1)). Of shares
+    (`within` SHARE) the interval is Clopper and Pearson's at the sample size that a simple sample of the same variance
+    would have, adjusted by the quantiles of t (Korn and Graubard, Survey Methodology 24, 1998), never above the number
+    of values; where all values are 0, or all 1, that size is the number of clusters. Otherwise it is Student's t with
+    one degree of freedom less than clusters, clipped to what the mean can be; of values that are all the same there is
+    none. `n` counts clusters.
+
+    >>> clustered([1.0, 1.0, 0.0], [4, 4, 7]).n
+    2
+    """
+    x = np.asarray(values, dtype=float)
+    groups = np.unique(np.asarray(cluster, dtype=np.int64), return_inverse=True)[1]
+    g, where = int(groups.max(initial=-1)) + 1, f"mean over {of}"
+    if not g:
+        return Interval(value=None, low=None, high=None, level=level, n=0, method=f"{where}: known for none")
+    centre = float(x.mean())
+    alike = float(np.ptp(x)) <= SAME * float(np.abs(x).max())
+    if g < 2 or (alike and within != SHARE):
+        why = f"one of the {unit} only" if g < 2 else f"the same in all {len(x)}, so its spread is unknown"
+        return Interval(value=centre, low=None, high=None, level=level, n=g, method=f"{where}, no interval: {why}")
+    sums = np.bincount(groups, weights=x - centre, minlength=g)
+    variance = g / (g - 1) * float((sums**2).sum()) / len(x) ** 2
+    if within == SHARE:
+        low, high = _clopper_pearson(centre, _effective(centre, variance, len(x), g, level), level)
+        kind = f"Korn and Graubard's over {unit}"
+        return Interval(value=centre, low=low, high=high, level=level, n=g, method=f"{where}, {kind}")
+    half = t_quantile(g - 1, level) * math.sqrt(variance)
+    low, high = max(centre - half, within[0]), min(centre + half, within[1])
+    return Interval(value=centre, low=low, high=high, level=level, n=g, method=f"{where}, robust t over {unit}")
+
+
+def _effective(centre: float, variance: float, n: int, clusters: int, level: float) -> float:
+    """How many independent yes-or-no values have this share with this variance; all `n` at most."""
+    if centre in (0.0, 1.0):
+        return clusters
+    simple = centre * (1 - centre) / max(1, n - 1)
+    size = n if variance <= simple else n * simple / variance
+    return min(n, size * (t_quantile(max(1, n - 1), level) / t_quantile(clusters - 1, level)) ** 2)
+
+
+def _clopper_pearson(share: float, n: float, level: float) -> tuple[float, float]:
+    """Its ends for a share of n values, which need not be a whole number."""
+    yes, tail = share * n, (1 - level) / 2
+    low = float(special.betaincinv(yes, n - yes + 1, tail)) if share > 0 else 0.0
+    high = float(special.betaincinv(yes + 1, n - yes, 1 - tail)) if share < 1 else 1.0
+    return low, high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from athanor.core.disk import all_or_nothing
 from athanor.core.errors import UsageError
-from athanor.core.records import Completion, Turn, Unreadable
+from athanor.core.records import Completion, Task, Turn, Unreadable
 from athanor.core.store import EpisodeLine, Manifest, RunFolder
 from athanor.environments.alchemy import Pair
 from athanor.environments.alchemy.table import ordered
@@ -71,7 +71,9 @@ class Opening:
 
     episode: str
     end: str | None
-    turns: tuple[Turn[Pair], ...]
+    task: Task | None
+    """None while it is being played."""
+    turns: tuple[Turn[Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +88,41 @@ class Run:
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Run folders, at least one of them and none twice. UsageError if it is otherwise; else as `read_run`."""
+    """Run folders of alchemy, at least one and none twice. UsageError if it is otherwise; else as `read_run`."""
+    refuse_none(paths)
+    return [read_run(path) for path in paths]
+
+
+GAMES = ("alchemy", "points")
+"""Environments whose runs can be analysed."""
+
+
+def game_of(paths: Sequence[Path]) -> str:
+    """The environment that all runs were played in. UsageError where there are two, none that is known, or no run."""
+    refuse_none(paths)
+    games = {path: game(RunFolder.read(path).manifest) for path in paths}
+    first, *others = dict.fromkeys(games.values())
+    if others:
+        one, other = (next(path for path, name in games.items() if name == wanted) for wanted in (first, others[0]))
+        raise UsageError(
+            f"{one} is a run of {first!r} and {other} of {others[0]!r}, runs of one environment were expected; pass "
+            "those of each to a command of their own"
+        )
+    if first not in GAMES:
+        raise UsageError(f"{paths[0]} is a run of {first!r}, a run of {' or '.join(GAMES)} was expected; leave it out")
+    return first
+
+
+def game(manifest: Manifest) -> str:
+    """The environment of a run by name: `alchemy` where the manifest does not say."""
+    return str(manifest.config.get("environment", "alchemy"))
+
+
+def refuse_none(paths: Sequence[Path]) -> None:
+    """UsageError if no path was given, or one twice."""
     if not paths:
         raise UsageError("no run folder was given, at least one was expected; pass the folders that --out made")
     refuse_twice(paths)
-    return [read_run(path) for path in paths]
 
 
 def refuse_twice(paths: Sequence[Path]) -> None:
@@ -109,9 +141,7 @@ def read_run(path: Path) -> Run:
     UsageError if it is no run folder or not one of alchemy; DataError if turns are missing or cannot be read.
     """
     folder: RunFolder[Pair] = RunFolder.read(path)
-    environment = folder.manifest.config.get("environment", "alchemy")
-    if environment != "alchemy":
-        raise UsageError(f"{path} is a run of {environment!r}, a run of 'alchemy' was expected; leave it out")
+    refuse_other(folder, "alchemy")
     ended, played = folder.played(Pair)
     keys = sorted({*played, *ended})
     return Run(
@@ -119,8 +149,15 @@ def read_run(path: Path) -> Run:
         manifest=folder.manifest,
         turns=_turn_table((key, played.get(key, []), ended.get(key)) for key in keys),
         episodes=_episode_table((key, played.get(key, []), ended.get(key)) for key in keys),
-        opening=_opening(keys, played, ended),
+        opening=opening_of(keys, played, ended),
     )
+
+
+def refuse_other(folder: RunFolder[Any], wanted: str) -> None:
+    """UsageError if a run was played in another environment than the one wanted."""
+    found = game(folder.manifest)
+    if found != wanted:
+        raise UsageError(f"{folder.path} is a run of {found!r}, a run of {wanted!r} was expected; leave it out")
 
 
 def write_tables(run: Run) -> tuple[Path, Path]:
@@ -165,13 +202,14 @@ def _turn_rows(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None) 
             key, turn.index, *named,
             parts.get("category"), parts.get("cause"), parts.get("foreign"), verdict.reward, verdict.passed,
             new, gifts, owned, None if pair is None else pair in seen,
-            *_spent(turn.completion), turn.seconds, *_asked(turn.completion),
+            *spent_on(turn.completion), turn.seconds, *asked_of(turn.completion),
         )  # fmt: skip
         if pair is not None:
             seen.add(pair)
 
 
-def _spent(completion: Completion | None) -> tuple[int | None, ...]:
+def spent_on(completion: Completion | None) -> tuple[int | None, ...]:
+    """Prompt, cached, completion and reasoning tokens."""
     if completion is None:
         return (None, None, None, None)
     return (
@@ -179,7 +217,8 @@ def _spent(completion: Completion | None) -> tuple[int | None, ...]:
     )  # fmt: skip
 
 
-def _asked(completion: Completion | None) -> tuple[float | int | str | None, ...]:
+def asked_of(completion: Completion | None) -> tuple[float | int | str | None, ...]:
+    """Cost, attempts and finish."""
     return (None, None, None) if completion is None else (completion.cost, completion.attempts, completion.finish)
 
 
@@ -214,7 +253,11 @@ def _episode_row(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None
     }
 
 
-def _opening(keys: Sequence[str], played: dict[str, list[Turn[Pair]]], ended: dict[str, EpisodeLine]) -> Opening | None:
+def opening_of(
+    keys: Sequence[str], played: Mapping[str, Sequence[Turn[Any]]], ended: Mapping[str, EpisodeLine]
+) -> Opening | None:
+    """The episode of a run that people are to read; None where nothing was played."""
+
     def rank(key: str) -> tuple[int, str]:
         line = ended.get(key)
         return (1 if line is None else 2 if line.end == "error" else 0, key)
@@ -222,4 +265,7 @@ def _opening(keys: Sequence[str], played: dict[str, list[Turn[Pair]]], ended: di
     key = min((key for key in keys if played.get(key)), key=rank, default=None)
     if key is None:
         return None
-    return Opening(episode=key, end=ended[key].end if key in ended else None, turns=tuple(played[key]))
+    line = ended.get(key)
+    return Opening(
+        episode=key, end=line and line.end, task=line and line.task, turns=tuple(played[key])
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 import msgspec
 import tyro
 
-from athanor.analysis.exploration import estimates, table_text, write_estimates
-from athanor.analysis.tables import read_runs, write_tables
+from athanor.analysis import exploration, tables
+from athanor.analysis.exploration import table_text, write_estimates
+from athanor.analysis.tables import Run, game_of, write_tables
 from athanor.core.disk import cannot
 from athanor.core.records import Estimate
 
@@ -61,8 +62,27 @@ def run(config: Config) -> int:
     return 0
 
 
+Analysis = tuple[Callable[[Sequence[Path]], list[Run]], Callable[[Sequence[Run]], tuple[Estimate, ...]]]
+"""How runs are read, and what is made of them."""
+
+
+def _alchemy() -> Analysis:
+    return tables.read_runs, exploration.estimates
+
+
+def _points() -> Analysis:
+    from athanor.analysis import points  # compiled code, which alchemy does not wait for
+
+    return points.read_runs, points.estimates
+
+
+ANALYSES: dict[str, Callable[[], Analysis]] = {"alchemy": _alchemy, "points": _points}
+"""By environment."""
+
+
 def _kept(config: Config) -> Sequence[Estimate]:
-    runs = read_runs(config.runs)
+    read, estimates = ANALYSES[game_of(config.runs)]()
+    runs = read(config.runs)
     for one in runs:
         try:
             write_tables(one)

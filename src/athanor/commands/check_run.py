@@ -10,13 +10,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Task, Turn
 from athanor.core.replay import Difference, check_ending, check_turns
 from athanor.core.store import EpisodeLine, RunFolder
-from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair
-from athanor.environments.alchemy.worlds import table
-from athanor.studies.playing import planned
+from athanor.studies.playing.again import Again, again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +26,14 @@ class Config:
 
 def run(config: Config) -> int:
     """Print what was compared; 1 if anything differs."""
-    folder: RunFolder[Pair] = RunFolder.read(config.run)
-    environment = _environment(folder)
-    setting = folder.manifest.config
-    plan = planned(environment, setting["split"], setting["seed"], setting["episodes"])
+    folder: RunFolder[Any] = RunFolder.read(config.run)
+    played, setting = again(folder), folder.manifest.config
+    plan = played.plan
     tasks = {each.key: each.task for each in plan}
-    ended, turns = folder.played(Pair)
+    ended, turns = folder.played(played.environment.action_type)
     found = [*_ended_again(folder), *_gaps([each.key for each in plan], ended, turns)]
     for key in sorted({*ended, *turns}):
-        found += _check(environment, setting, tasks.get(key), key, turns.get(key, []), ended.get(key))
+        found += _check(played, setting, tasks.get(key), key, turns.get(key, []), ended.get(key))
     left = sum(key not in ended or ended[key].end == "error" for key in tasks)
     unfinished = f" ({left} of {len(plan)} not finished)" if left else ""
     count = sum(map(len, turns.values()))
@@ -48,7 +44,7 @@ def run(config: Config) -> int:
     return 1 if found else 0
 
 
-def _ended_again(folder: RunFolder[Pair]) -> Iterator[Difference]:
+def _ended_again(folder: RunFolder[Any]) -> Iterator[Difference]:
     """Episodes with a further line after an ending that stands: only one that ended in an error is played again."""
     for key, lines in folder.endings().items():
         stands = next((line for line in lines[:-1] if line.end != "error"), None)
@@ -66,39 +62,20 @@ def _gaps(plan: Sequence[str], ended: Mapping[str, EpisodeLine], turns: Mapping[
             yield Difference(episode=key, turn=None, what=what)
 
 
-def _environment(folder: RunFolder[Pair]) -> Alchemy:
-    """What the run was played in. UsageError if it is no run of alchemy, DataError if its table has changed."""
-    manifest, setting = folder.manifest, folder.manifest.config
-    wanted = ("table", "rules", "split", "seed", "episodes", "turns", "agent")
-    lacking = [name for name in wanted if name not in setting]
-    if lacking or "table" not in manifest.hashes or setting["rules"] not in RULES:
-        raise UsageError(
-            f"{folder.path} is a run of {manifest.kind!r} whose manifest does not say how alchemy was played"
-            f"{' (no ' + ', '.join(lacking) + ')' if lacking else ''}, a run of 'play alchemy' was expected; pass one"
-        )
-    world = table(setting["table"])
-    if world.digest != manifest.hashes["table"]:
-        raise DataError(
-            f"the table {setting['table']} is not the one that {folder.path} was played on (SHA-256 "
-            f"{world.digest[:12]}... against {manifest.hashes['table'][:12]}...); bring that table back"
-        )
-    return Alchemy(table=world, rules=RULES[setting["rules"]])
-
-
 def _check(
-    environment: Alchemy,
+    played: Again,
     setting: dict[str, Any],
     task: Task | None,
     key: str,
-    turns: list[Turn[Pair]],
+    turns: list[Turn[Any]],
     line: EpisodeLine | None,
 ) -> tuple[Difference, ...]:
     """One episode, ended or not, against the rules and against the run's own setting."""
     if task is None:
         what = f"the run has {setting['episodes']} episodes, numbered from 0000, not this one"
         return (Difference(episode=key, turn=None, what=what),)
-    found, derived = check_turns(environment, Discovery(environment=environment), task, key, turns)
+    found, derived = check_turns(played.environment, played.verifier, task, key, turns)
     if line is None:
         return found
     agent = line.agent if setting["agent"] == "language" else setting["agent"]  # a model's name is not in the setting
-    return found + check_ending(line, derived, task=task, agent=agent, seed=setting["seed"], most=setting["turns"])
+    return found + check_ending(line, derived, task=task, agent=agent, seed=setting["seed"], most=played.turns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from athanor.studies.playing import Config, play, refuse_idle_options, told
+from athanor.studies.playing.alchemy import Config, play, refuse_idle_options, told
 
 __all__ = ["Config", "run"]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from athanor.reports.page import report
+from athanor.analysis.tables import game_of
+from athanor.reports import page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,17 @@ class Config:
     """The folder for report.html, figures/ and estimates.jsonl; what an earlier report left there is replaced."""
 
 
+def _points(runs: list[Path], out: Path) -> Path:
+    from athanor.reports import points  # compiled code, which alchemy does not wait for
+
+    return points.report(runs, out)
+
+
+PAGES: dict[str, Callable[[list[Path], Path], Path]] = {"alchemy": page.report, "points": _points}
+"""By environment: what writes the page of its runs."""
+
+
 def run(config: Config) -> int:
     """Write, and print the page's path."""
-    print(report(list(config.runs), config.out))
+    print(PAGES[game_of(config.runs)](list(config.runs), config.out))
     return 0

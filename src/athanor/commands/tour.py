@@ -12,7 +12,7 @@ from athanor.analysis.arms import BASELINES
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
 from athanor.reports.page import report
-from athanor.studies import playing
+from athanor.studies.playing import alchemy as playing
 
 WORLDS = {"atelier": "atelier", "opaque": "generated:opaque:1"}
 

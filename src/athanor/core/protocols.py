@@ -80,7 +80,7 @@ class Backend(Protocol):
 
 
 class Dialogue(Protocol[O_contra, A]):
-    """Text as a skin on a typed environment."""
+    """Text, and pictures, as a skin on a typed environment."""
 
     def rules(self) -> str:
         """The system message: what the game is and how to answer."""
@@ -88,6 +88,10 @@ class Dialogue(Protocol[O_contra, A]):
 
     def say(self, observation: O_contra, last: Turn[A] | None) -> str:
         """The user message of a turn, after the last one. Without a last turn it tells all a newcomer needs."""
+        ...
+
+    def show(self, observation: O_contra, last: Turn[A] | None) -> tuple[bytes, ...]:
+        """The pictures beside that message, as PNG files; none where words tell all."""
         ...
 
     def recall(self, observation: O_contra, history: History[A]) -> str:

@@ -39,6 +39,7 @@ BASELINE_STYLES = {
     "random-never-repeat": ("#5C5C5C", (6, 2)),
     "uncertainty": ("#8A8A8A", (2, 2)),
     "oracle": ("#5C5C5C", (9, 2, 2, 2)),
+    "gold": ("#5C5C5C", (9, 2, 2, 2)),
 }
 
 
@@ -125,7 +126,7 @@ def crowds(arms: Sequence[Arm]) -> list[list[Arm]]:
 
 def panel(
     lines: Sequence[Line], *, title: str, note: Sequence[str] = (), y_title: str, turns: int, top: float, width: int,
-    height: int, percent: bool = False, marks: bool = False, labels: bool = False,
+    height: int, percent: bool = False, marks: bool = False, labels: bool = False, x_title: str = "turn",
 ) -> Spec:  # fmt: skip
     """Curves over turns with their bands, those compared above the muted ones; with `labels` each is named at its end.
 
@@ -133,7 +134,7 @@ def panel(
     """
     form = ".0%" if percent else "~s" if top >= 10_000 else ",~r"
     x = {
-        "field": "at", "type": "quantitative", "title": "turn", "axis": {"tickCount": 6},
+        "field": "at", "type": "quantitative", "title": x_title, "axis": {"tickCount": 6, "tickMinStep": 1},
         "scale": {"domain": [0, turns], "nice": False},
     }  # fmt: skip
     y = {

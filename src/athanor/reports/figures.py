@@ -74,12 +74,14 @@ def figures_of(arms: Sequence[Arm]) -> tuple[Figure, ...]:
     return tuple(figure for figure in found if figure is not None)
 
 
-def _figure(name: str, title: str, charts: Sequence[Spec], caption: str) -> Figure:
+def figure_of(name: str, title: str, charts: Sequence[Spec], caption: str) -> Figure:
+    """Charts below each other as a figure."""
     svg = to_svg(charts)
     return Figure(name=name, title=title, svg=svg, png=to_png(svg), caption=caption.strip())
 
 
-def _by_world(arms: Sequence[Arm]) -> list[tuple[World, str, list[Arm]]]:
+def by_world(arms: Sequence[Arm]) -> list[tuple[World, str, list[Arm]]]:
+    """Each world with what it is called and its arms."""
     worlds = worlds_of(arms)
     names = world_names(worlds)
     return [(w, one_line(names[w], 90), [arm for arm in arms if arm.world == w]) for w in worlds]
@@ -89,13 +91,13 @@ def inventories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     """Elements owned, turn by turn; the oracle is cut where it would press the others flat."""
     charts: list[Spec] = []
     cut = False
-    for world, name, here in _by_world(arms):
+    for world, name, here in by_world(arms):
         curves = {arm.name: inventory_curve(arm) for arm in here}
         top = _top([curves[arm.name] for arm in here if arm.baseline != "oracle"] or list(curves.values()))
         width = (
             WIDTH - 110 - int(6.3 * max(len(line) for arm in here for line in broken(f"0000 {styles[arm.name].label}")))
         )
-        for part, crowd in _parts(here):
+        for part, crowd in parts(here):
             lines = [_cut(styles[arm.name], curves[arm.name], top, arm.baseline == "oracle") for arm in crowd]
             cut = cut or any(line.left_at is not None for line in lines)
             charts.append(panel(
@@ -105,11 +107,11 @@ def inventories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     caption = (
         f"Elements owned after each turn, base elements and gifts included: mean over episodes with its {LEVEL_TEXT} "
         "interval (Student t at each turn; no band where all episodes are the same: then it is unknown). Numbers at "
-        f"the right are means at the end. An episode that ended early keeps its last inventory. {_named(arms)}"
+        f"the right are means at the end. An episode that ended early keeps its last inventory. {named_in(arms)}"
     )
     if cut:
         caption += " The oracle knows the table and leaves the panel at the top, so that the others can be told apart."
-    return _figure("inventory", "Inventory", charts, caption)
+    return figure_of("inventory", "Inventory", charts, caption)
 
 
 def _top(curves: Sequence[Sequence[Point]]) -> float:
@@ -130,7 +132,7 @@ def _cut(style: Style, points: tuple[Point, ...], top: float, cuttable: bool) ->
     return Line(style=style, points=(*points[:above], edge), left_at=b.at, last=points[-1].value)
 
 
-def _named(arms: Sequence[Arm], *, alone: bool = True) -> str:
+def named_in(arms: Sequence[Arm], *, alone: bool = True) -> str:
     """What the labels leave out, and which arms have no band."""
     start = shared_start(arms)
     said = [f"The names of the arms compared begin with “{one_line(start.strip(' ,'), 80)}”."] if start else []
@@ -140,7 +142,7 @@ def _named(arms: Sequence[Arm], *, alone: bool = True) -> str:
     return " ".join(said)
 
 
-def _parts(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
+def parts(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
     """The arms of a world in groups for one panel each, with what is said of the group beside the world's name."""
     groups = crowds(arms)
     return [(f" ({i} of {len(groups)})" if len(groups) > 1 else "", group) for i, group in enumerate(groups, 1)]
@@ -153,28 +155,29 @@ def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
         for c, colour in zip(CATEGORIES, CATEGORY_COLOURS, strict=True)
     ]
     charts = [legend(keys, boxes=True, width=WIDTH - 300)]
-    for _, name, here in _by_world(arms):
-        charts.append(_stacked([row for arm in here for row in _category_rows(arm, styles[arm.name].label)], name))
+    for _, name, here in by_world(arms):
+        rows = [row for arm in here for row in _category_rows(arm, styles[arm.name].label)]
+        charts.append(stacked(rows, keys, title=name, x_title="share of turns"))
     caption = (
         "Share of turns in each behaviour category, mean over episodes; the table gives the intervals. Success: the "
         "pair makes something. New: it was not combined before in the episode. Invalid: no attempt could be made of "
-        f"the answer. Shares from 5% are written out. {_named(arms, alone=False)}"
+        f"the answer. Shares from 5% are written out. {named_in(arms, alone=False)}"
     )
-    return _figure("categories", "What became of the turns", charts, caption)
+    return figure_of("categories", "What became of the turns", charts, caption)
 
 
-def _stacked(rows: Sequence[Spec], title: str) -> Spec:
-    """Bars from 0 to 1, an arm each, with the wider pieces' shares written on them."""
+def stacked(rows: Sequence[Spec], keys: Sequence[Style], *, title: str, x_title: str) -> Spec:
+    """Bars from 0 to 1, an arm each, with the wider pieces' shares written on them. `keys`: the pieces, by name."""
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     axis = {"labelLimit": 320, "labelFontSize": 12, "ticks": False, "domain": False, "labelPadding": 8}
     y = {"field": "arm", "type": "nominal", "title": None, "sort": arms, "axis": axis}
     x = {
-        "field": "low", "type": "quantitative", "title": "share of turns", "axis": {"format": ".0%"},
+        "field": "low", "type": "quantitative", "title": x_title, "axis": {"format": ".0%"},
         "scale": {"domain": [0, 1], "nice": False},
     }  # fmt: skip
     colour = {
         "field": "category", "type": "nominal", "legend": None,
-        "scale": {"domain": list(CATEGORIES), "range": list(CATEGORY_COLOURS)},
+        "scale": {"domain": [key.name for key in keys], "range": [key.colour for key in keys]},
     }  # fmt: skip
     bars = {
         "data": {"values": list(rows)},
@@ -193,15 +196,21 @@ def _stacked(rows: Sequence[Spec], title: str) -> Spec:
 
 
 def _category_rows(arm: Arm, label: str) -> list[Spec]:
+    shares = []
+    for category in CATEGORIES:
+        by_episode = arm.by_episode(arm.turns_with("category", category))
+        shares.append((category, mean(by_episode[~np.isnan(by_episode)].tolist(), within=SHARE).value or 0.0))
+    return pieces(label, shares, pale=(CATEGORIES[1], CATEGORIES[3]))
+
+
+def pieces(label: str, shares: Sequence[tuple[str, float]], *, pale: Sequence[str]) -> list[Spec]:
+    """A bar's pieces from left to right; on those that are `pale`, words are dark."""
     rows: list[Spec] = []
     low = 0.0
-    for position, category in enumerate(CATEGORIES):
-        by_episode = arm.by_episode(arm.turns_with("category", category))
-        share = mean(by_episode[~np.isnan(by_episode)].tolist(), within=SHARE).value or 0.0
-        ink = "#222222" if position in (1, 3) else "white"
+    for category, share in shares:
         rows.append({
             "arm": label, "category": category, "low": low, "high": low + share, "middle": low + share / 2,
-            "said": f"{share:.0%}", "ink": ink,
+            "said": f"{share:.0%}", "ink": "#222222" if category in pale else "white",
         })  # fmt: skip
         low += share
     return rows
@@ -210,12 +219,12 @@ def _category_rows(arm: Arm, label: str) -> list[Spec]:
 def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     """Repeated pairs and invalid answers in the course of the episode."""
     charts: list[Spec] = []
-    for world, name, here in _by_world(arms):
+    for world, name, here in by_world(arms):
         columns = {arm.name: share_columns(arm) for arm in here}
         curves = {
             key: {arm.name: binned(arm, columns[arm.name][key], within=SHARE) for arm in here} for _, key in REPEATS
         }
-        for part, crowd in _parts(here):
+        for part, crowd in parts(here):
             pair = [
                 _share_panel(title, world, [(styles[arm.name], curves[key][arm.name]) for arm in crowd])
                 for title, key in REPEATS
@@ -229,9 +238,9 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
         "all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with an interval that "
         f"holds at least {LEVEL_TEXT} of the time (Gaffke's bound). Arms that have none at any turn are not drawn but "
         "named. "
-        f"{_named(arms)}"
+        f"{named_in(arms)}"
     )
-    return _figure("repeats", "Repeats and invalid answers over time", charts, caption)
+    return figure_of("repeats", "Repeats and invalid answers over time", charts, caption)
 
 
 Curves = Sequence[tuple[Style, tuple[Point, ...]]]
@@ -273,8 +282,8 @@ def _beside(panels: Sequence[Spec]) -> Spec:
 def spending(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure | None:
     """Tokens, seconds and cost a turn over time, for the arms in which a model was asked; None when there are none."""
     charts: list[Spec] = []
-    for world, name, here in _by_world([arm for arm in arms if arm.asked]):
-        for part, crowd in _parts(here):
+    for world, name, here in by_world([arm for arm in arms if arm.asked]):
+        for part, crowd in parts(here):
             panels = _spending_panels(crowd, styles, world)
             if panels:
                 grid = [_beside(panels[i : i + 2]) for i in range(0, len(panels), 2)]
@@ -285,9 +294,9 @@ def spending(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure | None:
         "What a turn took: mean over the turns of a tenth of an episode in which it is known, then over episodes, with "
         f"the {LEVEL_TEXT} interval (Student t). Newly evaluated: prompt tokens that did not come from a cache. "
         "Tokens reach no further than their bound. Baselines ask no model. A measure that no turn tells is not drawn. "
-        f"{_unbanded(arms)}{_named([a for a in arms if a.asked])}"
+        f"{_unbanded(arms)}{named_in([a for a in arms if a.asked])}"
     )
-    return _figure("spending", "Tokens, seconds and cost over time", charts, caption)
+    return figure_of("spending", "Tokens, seconds and cost over time", charts, caption)
 
 
 def _unbanded(arms: Sequence[Arm]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from athanor.analysis.arms import Arm, world_names, worlds_of
@@ -54,25 +54,39 @@ NOTES = {
 }
 
 
+Columns = Sequence[tuple[str, str]]
+"""Heading and name of the estimate."""
+
+
 def matrices(section: str, arms: Sequence[Arm], found: Found) -> list[dict[str, Any]]:
+    """For every world a table of the section's columns, the differences after those of the inventory."""
+    more = _differences if section == "inventory" else lambda arms, found: []
+    return tables_of(arms, found, lambda here: [*COLUMNS[section], *more(here, found)])
+
+
+def tables_of(arms: Sequence[Arm], found: Found, columns: Callable[[Sequence[Arm]], Columns]) -> list[dict[str, Any]]:
     """For every world a table; columns in which no arm of the world has anything to tell are left out."""
     worlds = worlds_of(arms)
     names = world_names(worlds)
     tables = []
     for world in worlds:
         here = [arm for arm in arms if arm.world == world and arm.n]
-        columns = [*COLUMNS[section], *(_differences(here, found) if section == "inventory" else ())]
-        kept = [(title, name) for title, name in columns if any(_told(found, arm, name) for arm in here)]
+        kept = [(title, name) for title, name in columns(here) if any(_told(found, arm, name) for arm in here)]
         rows = [_row(arm, [found.get((arm.name, name)) for _, name in kept]) for arm in here]
         if rows and kept:
             tables.append({"world": one_line(names[world], 90), "titles": [t for t, _ in kept], "rows": rows})
     return tables
 
 
-def _differences(arms: Sequence[Arm], found: Found) -> list[tuple[str, str]]:
+def _differences(arms: Sequence[Arm], found: Found) -> Columns:
+    return differences_of(FINAL, arms, found)
+
+
+def differences_of(measure: str, arms: Sequence[Arm], found: Found) -> Columns:
+    """The differences in a measure that these arms have from others."""
     ours = {arm.name for arm in arms}
-    names = dict.fromkeys(name for group, name in found if group in ours and name.startswith(f"{FINAL} minus "))
-    return [(one_line(name.removeprefix(f"{FINAL} "), 60), name) for name in names]
+    names = dict.fromkeys(name for group, name in found if group in ours and name.startswith(f"{measure} minus "))
+    return [(one_line(name.removeprefix(f"{measure} "), 60), name) for name in names]
 
 
 def _told(found: Found, arm: Arm, name: str) -> bool:

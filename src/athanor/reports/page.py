@@ -25,11 +25,17 @@ from athanor.core.records import Estimate
 from athanor.reports.figures import Figure, figures_of
 from athanor.reports.matrices import NOTES, cell, matrices
 from athanor.reports.text import block, listed, one_line
-from athanor.reports.transcript import transcript_of
+from athanor.reports.transcript import transcript_of, turn_row
 from athanor.reports.words import Found, few, findings, left_out
 
 PROMPT = {"prompt_rules": "The rules, as the model is told them", "prompt_first": "The first turn's message"}
 """Keys of a manifest's configuration under which a run keeps what its model was shown, and what each is called."""
+
+
+BRACKETS = (
+    "In brackets after a comparison: the difference of the final inventories in elements and its "
+    f"{LEVEL_TEXT} interval (Welch). “Cannot be told apart” means that this interval includes zero."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +62,18 @@ def report(runs: list[Path], out: Path, chapters: Sequence[Chapter] = (), more: 
     arms = sorted(arms_of(read_runs(runs)), key=lambda arm: arm.baseline is not None)
     found = estimates_of(arms)
     figures = figures_of(arms)
-    page = page_of(arms, found, figures, chapters)
     drawn = [*figures, *(chapter.figure for chapter in chapters if chapter.figure)]
+    return written(page_of(arms, found, figures, chapters), drawn, [*found, *more], out)
+
+
+def written(page: str, drawn: Sequence[Figure], estimates: Sequence[Estimate], out: Path) -> Path:
+    """Write a page with its figures and estimates, all or nothing, and give its path."""
     try:
         with all_or_nothing() as write:
             for figure in drawn:
                 write(out / "figures" / f"{figure.name}.svg", figure.svg.encode())
                 write(out / "figures" / f"{figure.name}.png", figure.png)
-            write(out / "estimates.jsonl", lines_of([*found, *more]))
+            write(out / "estimates.jsonl", lines_of(estimates))
             write(out / "report.html", page.encode("utf-8", "replace"))
     except OSError as error:
         raise StoreError(cannot("write", out, error)) from error
@@ -75,23 +85,37 @@ def page_of(
 ) -> str:
     """The page as HTML. Every text in it is escaped but the figures' own SVG, whose text its maker escapes."""
     found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
+    return rendered(
+        arms, estimates,
+        title=_title(arms), findings=findings(arms, found), note=BRACKETS,
+        left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
+        sections=[_section(figure, arms, found) for figure in figures],
+        chapters=[_chapter(chapter) for chapter in chapters],
+        transcripts=[transcript for arm in arms if (transcript := transcript_of(arm, turn_row))],
+    )  # fmt: skip
+
+
+def rendered(
+    arms: Sequence[Arm],
+    estimates: Sequence[Estimate],
+    *,
+    units: str = "episodes",
+    counted: str = "episodes",
+    **context: Any,
+) -> str:
+    """The page with what every page has: all estimates, how the runs were made, and what was left out.
+
+    `units`: what estimates count as independent, `counted`: what the last column of the tables under figures counts.
+    `context`: the rest of what report.html names.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("athanor.reports", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
-        title=_title(arms),
-        findings=findings(arms, found),
-        left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
-        sections=[_section(figure, arms, found) for figure in figures],
-        chapters=[_chapter(chapter) for chapter in chapters],
-        excluded=_excluded(arms),
-        estimates=_estimate_groups(arms, estimates),
-        transcripts=[transcript for arm in arms if (transcript := transcript_of(arm))],
-        runs=[_made(arm) for arm in arms],
-        level=LEVEL_TEXT,
-        build=build_name(),
-    )
+        excluded=_excluded(arms), estimates=_estimate_groups(arms, estimates), runs=[_made(arm) for arm in arms],
+        level=LEVEL_TEXT, build=build_name(), units=units, counted=counted, **context,
+    )  # fmt: skip
 
 
 def _title(arms: Sequence[Arm]) -> str:
@@ -122,14 +146,18 @@ def _picture(figure: Figure) -> Markup:
 
 
 def _section(figure: Figure, arms: Sequence[Arm], found: Found) -> dict[str, Any]:
+    return section_of(figure, NOTES[figure.name], matrices(figure.name, arms, found))
+
+
+def section_of(figure: Figure, note: str, tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A figure with the tables of its numbers, one a world."""
     return {
         "name": figure.name,
         "title": figure.title,
         "svg": _picture(figure),
         "caption": figure.caption,
-        "note": NOTES[figure.name],
-        "tables": matrices(figure.name, arms, found),
+        "note": note,
+        "tables": tables,
     }
 
 
@@ -158,6 +186,7 @@ def _made(arm: Arm) -> dict[str, Any]:
     manifest = arm.run.manifest
     command = manifest.execution.get("command") or manifest.config.get("command")
     config = {key: value for key, value in manifest.config.items() if key not in ("command", *PROMPT)}
+    table = ("table", one_line(arm.world.table, 120))
     return {
         "arm": one_line(arm.name, 120),
         "command": block(_plain(command), 2000) if command else "",
@@ -169,7 +198,7 @@ def _made(arm: Arm) -> dict[str, Any]:
             ("run folder", one_line(str(arm.run.path), 300)),
             ("made by", one_line(f"{manifest.kind}, {manifest.build}", 300)),
             ("created", one_line(manifest.created or "not stated", 60)),
-            ("table", one_line(arm.world.table, 120)),
+            *([("hands", one_line(arm.world.name, 200))] if arm.world.title else [table]),
             ("episodes", f"{arm.n} kept, {arm.errors} ended in an error, {arm.unfinished} not finished"),
         ],
         "failures": sorted({one_line(f, 300) for f in arm.run.episodes["failure"].drop_null().to_pylist()})[:10],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from athanor.analysis.arms import Arm
@@ -24,8 +25,11 @@ ENDS = {
 }
 
 
-def transcript_of(arm: Arm) -> dict[str, Any] | None:
-    """The first episode of an arm that is compared; None for baselines and where no turn was played."""
+def transcript_of(arm: Arm, row: Callable[[Turn[Any]], dict[str, Any]]) -> dict[str, Any] | None:
+    """The first episode of an arm that is compared; None for baselines and where no turn was played.
+
+    `row`: a turn as texts. `told` and `picture`, the task in words and as a data URL, are empty.
+    """
     opening = arm.run.opening
     if arm.baseline or opening is None:
         return None
@@ -36,25 +40,34 @@ def transcript_of(arm: Arm) -> dict[str, Any] | None:
         "episode": one_line(opening.episode, 60),
         "end": ENDS[opening.end],
         "count": len(opening.turns),
-        "turns": [turn_row(turn) for turn in shown],
+        "turns": [row(turn) for turn in shown],
+        "told": "",
+        "picture": "",
         "left": f"{left:,} more turns are in {one_line(str(arm.run.path), 300)}/turns.jsonl" if left else "",
     }
 
 
 def turn_row(turn: Turn[Pair]) -> dict[str, Any]:
-    """One turn as texts. Turns are counted from 1, as people do."""
-    action, completion, parts = turn.action, turn.completion, turn.verdict.parts
-    read = "nothing" if isinstance(action, Unreadable) else one_line(f"{action.first} + {action.second}", 120)
+    """One turn of alchemy as texts."""
+    action, parts = turn.action, turn.verdict.parts
+    read = "nothing" if isinstance(action, Unreadable) else f"{action.first} + {action.second}"
+    return spoken(turn, category=str(parts.get("category", "unknown")), read=read) | {
+        "new": [one_line(str(e), 60) for e in parts.get("new", ())][:20],
+        "gifts": [one_line(str(e), 60) for e in parts.get("gifts", ())][:20],
+    }
+
+
+def spoken(turn: Turn[Any], *, category: str, read: str) -> dict[str, Any]:
+    """One turn as texts, whatever is played. Turns are counted from 1, as people do."""
+    completion = turn.completion
     return {
         "number": turn.index + 1,
-        "category": one_line(str(parts.get("category", "unknown")), 40),
+        "category": one_line(category, 40),
         "reply": "no model was asked" if completion is None else block(completion.text, REPLY),
         "reasoning": "" if completion is None else block(completion.reasoning, REASONING),
         "finish": one_line(completion.finish, 40) if completion and completion.finish != "stop" else "",
-        "read": read,
+        "read": one_line(read, 120),
         "reason": one_line(turn.verdict.reason, 300),
-        "new": [one_line(str(e), 60) for e in parts.get("new", ())][:20],
-        "gifts": [one_line(str(e), 60) for e in parts.get("gifts", ())][:20],
         "tokens": _tokens(completion),
         "seconds": f"{turn.seconds:.2f}" if turn.seconds >= 0.01 else "<0.01",
     }

@@ -15,7 +15,7 @@ from athanor.environments.alchemy.loaders import load
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
-from athanor.studies import playing
+from athanor.studies.playing import alchemy as playing
 from athanor.values.arrays import TableArrays
 from tests.analysis.logs.forms import CONFIG, CSV, STRICT, TRIALS, WORLD, person, trial, written
 from tests.analysis.small import HAND, run, script

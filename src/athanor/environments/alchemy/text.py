@@ -84,6 +84,9 @@ class AlchemyDialogue:
             lines += self._news(observation, last.observation)
         return "\n".join([*lines, self._question()])
 
+    def show(self, observation: Sight, last: Turn[Pair] | None) -> tuple[bytes, ...]:
+        return ()
+
     def recall(self, observation: Sight, history: History[Pair]) -> str:
         made: list[str] = []
         nothing: dict[str, list[str]] = {}

@@ -51,7 +51,7 @@ class Exact:
     def judge(self, hand: Hand, action: Answer | Unreadable) -> Judgement:
         if isinstance(action, Unreadable):
             return _judged("form", action.unreadable, {"value": None})
-        said = _said(hand, action)
+        said = recognised(hand, action)
         formula = plain(action.formula)
         found = read(formula)
         if isinstance(found, Broken):
@@ -85,8 +85,8 @@ def gold(hand: Hand, formula: str) -> Answer:
     return Answer(formula=f"{formula}={hand.target}", cards=tuple(map(rank_of, hand.cards)), numbers=hand.values)
 
 
-def _said(hand: Hand, answer: Answer) -> dict[str, Any]:
-    """Whether the cards and the numbers that were said are those of the hand, in any order."""
+def recognised(hand: Hand, answer: Answer) -> dict[str, Any]:
+    """By `cards` and `numbers`, left out where nothing was said: whether what was said is the hand's, in any order."""
     said: dict[str, Any] = {}
     if answer.cards is not None:
         ranks = tuple([rank_of(card) for card in hand.cards])

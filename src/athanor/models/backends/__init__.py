@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from athanor.core.errors import UsageError
 from athanor.core.options import changed
 from athanor.core.protocols import Backend
 from athanor.core.records import Sampling
@@ -43,8 +44,14 @@ def idle(config: BackendConfig, *, asked: bool = True) -> list[str]:
     return others if asked else changed(config, but=("llama", "http")) + others
 
 
-def refuse(config: BackendConfig, sampling: Sampling) -> None:
-    """UsageError if the backend would refuse every request that is sampled so: one is made up, and not sent."""
+def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -> None:
+    """UsageError if the backend would refuse every request that is sampled so, or has images: one is made up, and not
+    sent."""
+    if images and config.backend != "openai":
+        raise UsageError(
+            f"the backend {config.backend} takes text only, and what is to be played is shown in pictures; pass "
+            "--backend openai with a server whose model sees, or have it told in words (without --vision and --look)"
+        )
     if config.backend == "openai":
         request_body(sampling, "max_tokens", config.http.grammar_parameter)
     elif config.backend == "llamacpp":

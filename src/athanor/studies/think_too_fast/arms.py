@@ -10,7 +10,7 @@ from athanor.agents.cognitive import CognitiveOptions
 from athanor.agents.registry import LanguageOptions
 from athanor.environments.alchemy.rules import RulesName
 from athanor.models.backends import BackendConfig
-from athanor.studies.playing import Config as Play
+from athanor.studies.playing.alchemy import Config as Play
 
 PUBLISHED_TEMPERATURE = 0.1
 """Softmax temperature of the cognitive agents of Brändle et al. 2023."""

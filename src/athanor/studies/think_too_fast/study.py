@@ -28,7 +28,8 @@ from athanor.core.store import Manifest, refuse_difference
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig, model_hash
-from athanor.studies import meaning, playing
+from athanor.studies import meaning
+from athanor.studies.playing import alchemy as playing
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.comparisons import Comparison, comparisons
 from athanor.values.games import simulate

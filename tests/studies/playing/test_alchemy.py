@@ -12,7 +12,7 @@ from athanor.core.errors import UsageError
 from athanor.environments.alchemy.loaders import to_own
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_http import HttpConfig
-from athanor.studies.playing import Config, play
+from athanor.studies.playing.alchemy import Config, play
 from tests.models.fake_server import (
     Behaviour,
     FakeServer,

@@ -1,0 +1,1 @@
+"""Agents play into run folders: what is common to all, and what each environment adds."""
