@@ -28,6 +28,11 @@ class Regression(Record, kw_only=True):
 
     formula: str
     source: str
+    """The publication; empty for a formula of one's own."""
+
+    @property
+    def published(self) -> bool:
+        return bool(self.source)
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -84,7 +89,7 @@ def regression(name: str) -> Regression:
             raise UsageError(
                 f"the response of {name!r} is {parse(name).response!r}, `decision` was expected; write it so"
             )
-        return Regression(formula=name, source="a formula of the user's")
+        return Regression(formula=name, source="")
     if name not in REGRESSIONS:
         raise UsageError(
             f"regression {name!r} is not one of {', '.join(REGRESSIONS)}; pass one of them, or a formula such as "

@@ -15,11 +15,13 @@ from athanor.analysis.arms import Arm, arms_of
 from athanor.analysis.exploration import estimates_of, write_estimates
 from athanor.analysis.groups import Played, Reading, groups_of, read
 from athanor.analysis.intervals import difference
+from athanor.analysis.nulls import refuse_negative
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.regressions import REGRESSIONS, Group
 from athanor.analysis.settings import temperature_regression
 from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
-from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, TOGETHER, Options, refuse_negative, weights
+from athanor.analysis.weights import TOGETHER, Options, weights
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, UsageError
