@@ -58,6 +58,8 @@ def read(paths: Sequence[Path], reading: Reading) -> list[Played]:
     """
     runs: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist, a run folder or a file of logs was expected; check its name")
         config = RunFolder.read(path).manifest.config if path.is_dir() else {}
         key = config.get("table") or reading.table, reading.rules or config.get("rules", "")
         if not all(key):

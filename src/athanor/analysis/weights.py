@@ -13,6 +13,8 @@ from athanor.analysis import glmm
 from athanor.analysis.choice import full_choice, sampled_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.nulls import null_estimates, refuse_negative
+from athanor.analysis.random_players import MEMORYLESS as MEMORYLESS
+from athanor.analysis.random_players import NEVER_REPEATS as NEVER_REPEATS
 from athanor.analysis.random_players import random_games
 from athanor.analysis.regressions import Group, Regression, frame, group
 from athanor.core.errors import DataError, UsageError

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from athanor.agents.cognitive import weights_of
 from athanor.analysis.reading import readings, text
+from athanor.analysis.settings import PER_UNIT
 from athanor.analysis.weights import ALL, named
 from athanor.core.records import Estimate
 from athanor.reports.page import Chapter, report
@@ -54,7 +55,7 @@ def _more(found: Found) -> Chapter:
     rows = tuple(
         (world, one_line(one.group, 90), one.name, text(one), str(one.n), one.method)
         for world, estimates in found.worlds for one in estimates
-        if one.name == THINKING or one.name.startswith("usage") or ":temperature" in one.name
+        if one.name == THINKING or one.name.startswith("usage") or PER_UNIT in one.name
     )  # fmt: skip
     return Chapter(
         name="more", title="Reasoning, temperature and immediate usage",

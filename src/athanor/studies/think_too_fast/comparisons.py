@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from athanor.analysis.arms import Arm
-from athanor.analysis.random_players import NEVER_REPEATS
-from athanor.analysis.weights import PUBLISHED, named
+from athanor.analysis.weights import NEVER_REPEATS, PUBLISHED, named
 from athanor.core.records import Estimate
 from athanor.studies.think_too_fast import published
 from athanor.studies.think_too_fast.claims import Comparison, compare

@@ -18,7 +18,7 @@ from athanor.analysis.intervals import difference
 from athanor.analysis.nulls import refuse_negative
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.regressions import REGRESSIONS, Group
-from athanor.analysis.settings import temperature_regression
+from athanor.analysis.settings import PER_UNIT, temperature_regression
 from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
 from athanor.analysis.weights import TOGETHER, Options, weights
@@ -184,7 +184,7 @@ def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
         print(f"no regression on temperature: {error}", file=sys.stderr)
         return
     for one in effects:
-        if ":temperature" in one.name and not one.group:
+        if one.name.endswith(f"({PER_UNIT})"):
             yield one
 
 
