@@ -123,6 +123,7 @@ def stopping_nulls(
     return tuple(
         estimate
         for term, observed in coefficients(columns["going_on"]).items()
+        if term != "Intercept"
         for estimate in null_estimates(
             coefficient(model, term), observed, np.array([one[term] for one in found]),
             "stops dealt out at random among all who played the turn", group=name, excluded=excluded,
@@ -136,7 +137,7 @@ def coefficient(model: str, term: str) -> str:
     >>> coefficient("empowerment + success", "success")
     'log odds of going on by success (empowerment + success)'
     """
-    return f"log odds of going on by {term} ({model})"
+    return f"log odds of going on {'at the means' if term == 'Intercept' else f'by {term}'} ({model})"
 
 
 def _refuse_endless(going_on: Floats, players: int) -> None:
