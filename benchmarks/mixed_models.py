@@ -1,9 +1,10 @@
 """Seconds, memory and answers of `athanor.analysis.glmm` beside R's lme4, on the same simulated turns.
 
-    python benchmarks/mixed_models.py [--sizes S M L] [--nagq 0 1] [--threads 1 2] [--lme4 S] [--coverage 400]
+    python benchmarks/mixed_models.py [--sizes XS S M L] [--nagq 0 1] [--threads 1 2] [--lme4 S] [--coverage 400]
 
 The model is the published one: six correlated random effects by player, five fixed effects, logit. lme4 runs at the
-sizes given by `--lme4` (S takes minutes, L would take hours) where `Rscript` and lme4 are installed, on one thread.
+sizes given by `--lme4` (a minute at XS; at S minutes for nAGQ=0 and up to half an hour for 1; L would take hours) where
+`Rscript` and lme4 are installed, on one thread.
 The columns after the deviance: the largest distance of a fixed effect from the truth and from lme4's, in standard
 errors; the largest relative difference of a standard error from lme4's; how many times fewer CPU seconds than lme4; our
 deviance minus lme4's, below 0 where ours is the better fit.
@@ -59,7 +60,7 @@ cat(sprintf('{"seconds": %f, "cpu": %f, "deviance": %.6f, "beta": [%s], "se": [%
 def sizes(name: str) -> np.ndarray:
     """Turns of each player."""
     if name != "L":
-        return np.full(*{"S": (200, 200), "M": (2_000, 170)}[name])
+        return np.full(*{"XS": (100, 100), "S": (200, 200), "M": (2_000, 170)}[name])
     drawn = stream(0, "turns a player").lognormal(0.0, 1.3, GROUPS)
     turns = np.maximum(1, (drawn * ROWS / drawn.sum()).astype(int))
     turns[turns.argmax()] += ROWS - turns.sum()
@@ -172,10 +173,10 @@ def coverage(simulations: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", nargs="*", default=["S"], choices=["S", "M", "L"])
+    parser.add_argument("--sizes", nargs="*", default=["S"], choices=["XS", "S", "M", "L"])
     parser.add_argument("--nagq", nargs="+", type=int, default=[0, 1], choices=[0, 1])
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
-    parser.add_argument("--lme4", nargs="*", default=["S"], choices=["S", "M", "L"], help="sizes at which lme4 runs")
+    parser.add_argument("--lme4", nargs="*", default=["S"], choices=["XS", "S", "M", "L"], help="where lme4 runs")
     parser.add_argument("--coverage", type=int, default=0, help="simulations for the coverage of intervals")
     parser.add_argument("--one", nargs=3, metavar=("FOLDER", "NAGQ", "THREADS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
