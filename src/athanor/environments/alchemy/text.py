@@ -156,11 +156,14 @@ class AlchemyDialogue:
 
     def _question(self) -> str:
         """The last line of every turn. It repeats the form of an answer: without it small models drift into prose."""
-        form = f"two {self.answer}s joined by a plus sign"
+        form = self._form()
         such = f", such as {self._example()}" if self.answer == "number" else ""
         if self.condition == "reasoning":
             return f'Which two elements do you combine? Think, then end with a line of "Answer:" and {form}{such}.'
         return f"Which two elements do you combine? Answer with {form} only{such}."
+
+    def _form(self) -> str:
+        return f"two {self.answer}s joined by a plus sign"
 
     def _shown(self, names: tuple[str, ...], first: int) -> str:
         if self.answer == "name":
@@ -195,6 +198,8 @@ class AlchemyDialogue:
     def _feedback(self, last: Turn[Pair]) -> str:
         reason = last.verdict.reason[:200]
         match last.verdict.parts["category"]:
+            case "invalid" if last.verdict.parts["cause"] == "unreadable":
+                return f"That was not a valid turn: no pair could be read in the answer. The form is {self._form()}."
             case "invalid":
                 return f"That was not a valid turn: {reason}."
             case "success-new" | "success-existing":
