@@ -43,6 +43,9 @@ def test_a_published_interval_is_made_from_what_the_source_gives():
     assert (high - low) / 2 == pytest.approx(3.182 * 0.1 / 2, rel=1e-3)
     assert interval(published("uncertainty", 0.5, spread=0.1, kind="sd")) == (0.5, 0.5)
     assert interval(published("uncertainty", 0.5)) == (0.5, 0.5)
+    assert interval(published("share success-new", 0.01, spread=0.1, kind="sd", n=4))[0] == 0
+    low, high = interval(published("usage: r of usage and children", 0.0418, kind="r", n=334))
+    assert (low, high) == pytest.approx((-0.0658, 0.1485), abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +186,7 @@ def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked
     assert "a weight near the first is what not repeating gives" in text
     assert "Published numbers beside ours" in text
     assert "Published numbers without ours" in text
-    assert '<td class="value">11.6% [11.5%, 11.7%]</td>' in text
+    assert '<td class="brief">11.6% [11.5%, 11.7%]</td>' in text
     assert (out / "figures" / "weights.svg").exists()
 
 

@@ -77,7 +77,8 @@ def _comparisons(found: Found) -> Chapter:
             (),
         ),),
         titles=(
-            "quantity", "of", "published", "ours", "of ours", "direction", "interval", "how it was compared", "source",
+            "quantity", "of", "published", "ours", "direction", "interval", "how it was compared", "ours is of",
+            "source",
         ),
         rows=tuple(_row(one) for one in mine),
         note="Intervals of published numbers are made from their standard errors, from their deviations over players "
@@ -92,19 +93,22 @@ def _lacking(found: Found) -> Chapter:
         name="lacking", title="Published numbers without ours",
         words=((f"{len(mine)} numbers have none of ours beside them, each for the reason that its row gives.", ()),),
         titles=("quantity", "of", "published", "why there is none of ours", "source"),
-        rows=tuple((one.published.quantity, one.published.of, _published(one), one.why, _source(one)) for one in mine),
+        rows=tuple(
+            (_quantity(one), one.published.of, _published(one), one.why, one.published.source) for one in mine
+        ),
     )  # fmt: skip
 
 
 def _counted(those: Sequence[Comparison], what: Literal["direction", "interval"]) -> str:
     counts = Counter(getattr(one, what) for one in those)
-    said = {
-        "agrees": "agrees in",
-        "differs": "differs in",
-        "cannot tell": "cannot be told in",
-        "no direction": "is none in",
+    verbs = {
+        "agrees": "agrees",
+        "differs": "differs",
+        "cannot tell": "cannot be told",
+        "no direction": "does not exist",
     }
-    return listed([f"{words} {counts[kind]}" for kind, words in said.items() if counts[kind]] or ["is told of none"])
+    told = [f"{verb} in {counts[kind]}" for kind, verb in verbs.items() if counts[kind]]
+    return listed(told) if told else "is told of none"
 
 
 def _row(one: Comparison) -> tuple[str, ...]:
@@ -115,18 +119,18 @@ def _row(one: Comparison) -> tuple[str, ...]:
     shown = _shown(one.published.quantity, ours.value, between)
     whose = one_line(ours.group, 60) + (" (stand-in)" if one.stand_in else "")
     return (
-        one.published.quantity, one.published.of, _published(one), shown, whose, one.direction, one.interval, one.why,
-        _source(one),
+        _quantity(one), one.published.of, _published(one), shown, one.direction, one.interval, one.why, whose,
+        one.published.source,
     )  # fmt: skip
+
+
+def _quantity(one: Comparison) -> str:
+    return f"weight of {one.published.quantity}" if one.published.quantity in TERMS else one.published.quantity
 
 
 def _published(one: Comparison) -> str:
     low, high = interval(one.published)
     return _shown(one.published.quantity, one.published.value, None if low == high else (low, high))
-
-
-def _source(one: Comparison) -> str:
-    return one.published.source
 
 
 def _shown(quantity: str, value: float, between: tuple[float, float] | None) -> str:
@@ -135,7 +139,7 @@ def _shown(quantity: str, value: float, between: tuple[float, float] | None) -> 
 
     def digits(number: float) -> str:
         if share:
-            return f"{100 * number:.1f}%"
+            return f"{100 * number:.{2 if 0 < number < 0.001 else 1}f}%"
         return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
 
     return digits(value) + (f" [{digits(between[0])}, {digits(between[1])}]" if between else "")

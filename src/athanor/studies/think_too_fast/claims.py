@@ -105,14 +105,16 @@ def _by_sign(published: Published, ours: Estimate) -> tuple[Agreement, str]:
 
 
 def interval(published: Published) -> tuple[float, float]:
-    """The published 95% interval: from a standard error, from a deviation over n players, of a correlation over n
-    elements (Fisher's z), or the value alone."""
+    """The published 95% interval: from a standard error, from a deviation over n players (of a share, cut at 0 and 1),
+    of a correlation over n elements (Fisher's z), or the value alone."""
     value, spread, n = published.value, published.spread, published.n
     if published.kind == "r" and n:
         return tanh(atanh(value) - 1.96 / sqrt(n - 3)), tanh(atanh(value) + 1.96 / sqrt(n - 3))
     if spread is None or (published.kind == "sd" and not n):
         return value, value
     half = 1.96 * spread if published.kind == "se" else t_quantile((n or 2) - 1) * spread / sqrt(n or 2)
+    if published.quantity.startswith("share "):
+        return max(0.0, value - half), min(1.0, value + half)
     return value - half, value + half
 
 
