@@ -124,6 +124,7 @@ def _people() -> Iterator[Published]:
         ("inventory after 500 turns, still playing", (110, 142)),
     ):
         yield from _each(quantity, figures, zip(logs, values, strict=True))
+    yield from _each("trials in all", f"derived from {figures}", [(logs[1], 4_691_000)])
     sizes = f"{_BRANDLE}, behavior_trial_and_inventory_sizes.R"
     reached = ((10, 24_719), (50, 15_622), (100, 9_949), (500, 1_785), (1_000, 563), (10_000, 16))
     for number, players in reached:
