@@ -140,7 +140,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     found_arms = tuple(arms_of(read_runs(paths)))
     reading = Reading(seed=asked.seed, allow=1.0)
     model = [arm.short for arm in found_arms if arm.run.manifest.config["agent"] == "language"]
-    thinking = [arm.run.path for arm in found_arms if arm.baseline not in ("random", "random-never-repeat")]
+    thinking = [arm.run.path for arm in found_arms if arm.baseline is None]
     worlds = []
     for played in read(thinking, reading):
         fixed = pair_values(_values_for(asked, folder, played.world.table.name), played.world)
