@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
+import re
 import shutil
+from dataclasses import is_dataclass
+from importlib import import_module
 from pathlib import Path
 
+import docstring_parser
 import pytest
 
-from athanor.cli import main
+from athanor.cli import COMMANDS, main
 from athanor.environments.alchemy import worlds
 from athanor.environments.alchemy.loaders import to_own
 from tests.conftest import shared
@@ -78,6 +83,33 @@ def test_an_existing_run_is_refused_and_resumed(capsys, tmp_path, world):
     assert "turns was 6 and is now 7" in err
 
 
+def stored(run: Path) -> list[tuple[str, list[bytes], dict]]:
+    """What is in a run folder, timings and the account of how it was carried out aside."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    lines = [
+        re.sub(rb'"seconds":[0-9.e-]+', b"", (run / f"{name}.jsonl").read_bytes()) for name in ("turns", "episodes")
+    ]
+    kept = {key: value for key, value in manifest.items() if key not in ("created", "execution", "resumptions")}
+    return [("lines", lines, kept)]
+
+
+def episodes(arguments: list[str], number: int) -> list[str]:
+    at = arguments.index("--episodes") + 1
+    return [*arguments[:at], str(number), *arguments[at + 1 :]]
+
+
+def test_a_run_is_extended_by_resuming_it_with_more_episodes(capsys, tmp_path, world):
+    assert athanor(capsys, *episodes(play(world, tmp_path / "whole"), 20))[0] == 0
+    for number in (10, 20):
+        assert athanor(capsys, *episodes(play(world, tmp_path / "grown", "--resume"), number))[0] == 0
+    assert stored(tmp_path / "grown") == stored(tmp_path / "whole")
+    assert athanor(capsys, "check", "run", str(tmp_path / "grown"))[0] == 0
+    code, _, err = athanor(capsys, *episodes(play(world, tmp_path / "grown", "--resume"), 10))
+    assert code == 2
+    assert "is a run of 20 episodes, 10 were asked for; pass --episodes 20 or more" in err
+    assert stored(tmp_path / "grown") == stored(tmp_path / "whole")
+
+
 SCRIPTED = {"--agent": "language", "--backend": "scripted", "--model": "SCRIPT"}
 SERVER = {"--agent": "language", "--backend": "openai", "--model": "m", "--http.base-url": "http://127.0.0.1:1/v1"}
 
@@ -89,23 +121,37 @@ SERVER = {"--agent": "language", "--backend": "openai", "--model": "m", "--http.
         ({"--table": "missing.json"}, "does not exist", 1),
         ({"--rules": "lenient"}, "lenient", 2),
         ({"--agent": "genius"}, "genius", 2),
-        ({"--episodes": "0"}, "at least one of each was expected", 2),
-        ({"--turns": "-1"}, "at least one of each was expected", 2),
+        ({"--episodes": "0"}, "--episodes 0 was given, 1 or more was expected", 2),
+        ({"--turns": "-1"}, "--turns -1 was given, 1 or more was expected", 2),
         ({"--seed": "x"}, "x", 2),
         ({"--agent": "language"}, "pass --model", 2),
-        ({"--concurrency": "-1"}, "at least 1 was expected", 2),
+        ({"--concurrency": "-1"}, "--concurrency -1 was given, 0 or more was expected", 2),
+        ({**SCRIPTED, "--history": "window", "--window": "0"}, "--window 0 was given", 2),
+        ({**SCRIPTED, "--max-tokens": "-3"}, "--max-tokens -3 was given, 1 or more was expected", 2),
+        ({**SCRIPTED, "--max-tokens": "0"}, "--max-tokens 0 was given", 2),
+        ({**SCRIPTED, "--temperature": "-1"}, "--temperature -1.0 was given, 0 or more was expected", 2),
+        ({**SCRIPTED, "--temperature": "nan"}, "--temperature nan was given", 2),
+        ({**SCRIPTED, "--top-p": "7"}, "--top-p 7.0 was given, 0 to 1 was expected", 2),
+        ({**SCRIPTED, "--top-logprobs": "-1"}, "--top-logprobs -1 was given", 2),
+        ({**SERVER, "--constrained": None}, "--http.grammar-parameter is empty", 2),
+        ({**SERVER, "--http.timeout": "0"}, "--http.timeout 0.0 was given, 0.001 or more was expected", 2),
+        ({**SERVER, "--http.price-prompt": "-1"}, "--http.price-prompt -1.0 was given", 2),
+        ({**SERVER, "--http.base-url": "localhost:1"}, "--http.base-url 'localhost:1' was given", 2),
+        ({"--agent": "language", "--model": "x.gguf", "--llama.slots": "0"}, "--llama.slots 0 was given", 2),
+        ({"--agent": "cognitive", "--temperature": "0"}, "--temperature 0.0 was given, more than 0 was expected", 2),
+        ({"--model": "x", "--temperature": "2"}, "--model, --temperature have no effect with --agent random", 2),
+        ({"--http.timeout": "9"}, "--http.timeout has no effect with --agent random", 2),
+        ({"--backend": "openai"}, "--backend has no effect with --agent random", 2),
+        ({"--weights": "value=1"}, "--weights has no effect with --agent random", 2),
         (
-            {"--agent": "language", "--backend": "scripted", "--model": "SCRIPT", "--window": "0"},
-            "window 0 was given",
+            {"--agent": "human", "--model": "x", "--condition": "reasoning"},
+            "--model has no effect with --agent human",
             2,
         ),
-        ({**SCRIPTED, "--max-tokens": "-3"}, "max_tokens -3 was given, 1 or more was expected", 2),
-        ({**SCRIPTED, "--max-tokens": "0"}, "max_tokens 0 was given", 2),
-        ({**SCRIPTED, "--temperature": "-1"}, "temperature -1.0 was given, 0 or more was expected", 2),
-        ({**SCRIPTED, "--temperature": "nan"}, "temperature nan was given", 2),
-        ({**SCRIPTED, "--top-p": "7"}, "top_p 7.0 was given, a share from 0 to 1 was expected", 2),
-        ({**SCRIPTED, "--top-logprobs": "-1"}, "top_logprobs -1 was given", 2),
-        ({**SERVER, "--constrained": None}, "pass --http.grammar-parameter", 2),
+        ({"--agent": "cognitive", "--max-tokens": "9"}, "--max-tokens has no effect with --agent cognitive", 2),
+        ({**SCRIPTED, "--memory": "none"}, "--memory has no effect with --agent language", 2),
+        ({**SCRIPTED, "--llama.slots": "3"}, "--llama.slots has no effect with --backend scripted", 2),
+        ({**SCRIPTED, "--window": "9"}, "--window has no effect with --history whole", 2),
         ({"--agent": "language", "--model": "x.gguf", "--reasoning-effort": "low"}, "leave --reasoning-effort out", 2),
     ],
 )
@@ -331,3 +377,17 @@ def test_what_is_left_out_of_a_regression_is_told_cause_by_cause(tmp_path, capsy
         main([*asked, "--columns", "player=player,trial=trial,first=first,second=second", "--allow-excluded", "0.5"])
     assert ended.value.code == 0
     assert "left out 2 un" in capsys.readouterr().out
+
+
+def settings(config: type) -> list[type]:
+    """A command's configuration and those within it."""
+    inner = [field.default_factory for field in dataclasses.fields(config) if is_dataclass(field.default_factory)]
+    return [config, *(one for each in inner for one in settings(each))]
+
+
+@pytest.mark.parametrize("module", COMMANDS.values())
+def test_what_help_says_of_an_option_is_one_line_of_source_so_that_it_is_wrapped_as_one_text(module):
+    for config in settings(import_module(f"athanor.commands.{module}").Config):
+        said = {param.arg_name: param.description or "" for param in docstring_parser.parse_from_object(config).params}
+        assert said
+        assert [name for name, text in said.items() if not text or "\n" in text] == []

@@ -127,6 +127,65 @@ def test_an_ending_that_the_turns_do_not_give_is_noticed(capsys, tmp_path, world
     assert ("not this one" if field == "episode" else f"stored {field}") in err
 
 
+@pytest.mark.parametrize(
+    ("change", "told", "says"),
+    [
+        (
+            lambda lines: [*lines, lines[1]],
+            1,
+            "episode 0001: 2 lines in episodes.jsonl, although it had ended (truncated)",
+        ),
+        (lambda lines: [*lines[:2], lines[2].replace("0002", "0003")], 1, "episode 0003: the run has 3 episodes"),
+        (lambda lines: lines[:2], 0, ""),
+    ],
+)
+def test_a_line_too_many_is_found_and_one_too_few_is_told(capsys, tmp_path, world, change, told, says):
+    run = tmp_path / "run"
+    athanor(capsys, *play(world, run))
+    lines = (run / "episodes.jsonl").read_text().splitlines(keepends=True)
+    (run / "episodes.jsonl").write_text("".join(change(lines)))
+    turns = (run / "turns.jsonl").read_text()
+    (run / "turns.jsonl").write_text(turns.replace('"episode":"0002"', '"episode":"0003"') if "0003" in says else turns)
+    code, out, err = athanor(capsys, "check", "run", str(run))
+    assert (code, says in err) == (told, True)
+    assert ("not finished" in out) is (told == 0 or "0003" in says)
+
+
+def test_an_episode_of_which_nothing_is_left_is_found(capsys, tmp_path, world):
+    run = tmp_path / "run"
+    athanor(capsys, *play(world, run))
+    for name in ("turns", "episodes"):
+        lines = (run / f"{name}.jsonl").read_text().splitlines(keepends=True)
+        (run / f"{name}.jsonl").write_text("".join(line for line in lines if '"episode":"0001"' not in line))
+    code, told, err = athanor(capsys, "check", "run", str(run))
+    assert (code, "1 differences" in told) == (1, True)
+    assert "episode 0001: nothing of it is there, although episode 0002 has ended; play it with --resume" in err
+    assert athanor(capsys, *play(world, run, "--resume"))[0] == 0
+    assert athanor(capsys, "check", "run", str(run))[0] == 0
+
+
+def test_an_error_that_was_tried_again_is_no_line_too_many(capsys, tmp_path, world):
+    run = tmp_path / "run"
+    athanor(capsys, *play(world, run))
+    lines = (run / "episodes.jsonl").read_text().splitlines(keepends=True)
+    failed = {**json.loads(lines[0]), "turns": 2, "end": "error", "failure": {"kind": "E", "message": "m"}}
+    (run / "episodes.jsonl").write_text("".join([json.dumps(failed) + "\n", *lines]))
+    assert athanor(capsys, "check", "run", str(run))[0] == 0
+
+
+def test_a_run_given_twice_is_a_misuse(capsys, tmp_path, world):
+    run = tmp_path / "run"
+    athanor(capsys, *play(world, run))
+    again = f"{tmp_path}/x/../run"
+    (tmp_path / "x").mkdir()
+    for more in ([], ["--regression", "uncertainty"]):
+        for other in (str(run), again):
+            code, _, err = athanor(capsys, "analyse", str(run), other, *more)
+            assert code == 2
+            assert f"{run} was given twice (as {other}), once was expected" in err
+    assert athanor(capsys, "report", str(run), again, "--out", str(tmp_path / "out"))[0] == 2
+
+
 def test_the_turns_of_an_unfinished_run_are_checked_and_told(capsys, tmp_path, world):
     run = tmp_path / "run"
     athanor(capsys, *play(world, run))

@@ -36,14 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
     import tyro
 
     module = import_module(f"athanor.commands.{COMMANDS[name]}")
-    config = tyro.cli(
-        module.Config,
-        prog=f"athanor {name}",
-        args=arguments[len(name.split()) :],
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    rest, plain = arguments[len(name.split()) :], (tyro.conf.FlagCreatePairsOff,)
     try:
-        sys.exit(module.run(config))
+        sys.exit(module.run(tyro.cli(module.Config, prog=f"athanor {name}", args=rest, config=plain)))
     except AthanorError as error:
         print(f"athanor {name}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

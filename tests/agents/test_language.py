@@ -87,6 +87,22 @@ def test_an_answer_cut_at_the_token_bound_says_so(strict):
     assert "cut at 8 tokens" in action.unreadable
 
 
+@pytest.mark.parametrize(
+    ("finish", "cause", "whose"),
+    [
+        ("content_filter", "filtered", "the server's content filter withheld the answer"),
+        ("refusal", "refused", "the model refused to answer"),
+    ],
+)
+def test_an_answer_withheld_or_refused_is_not_read_and_has_a_cause_of_its_own(strict, finish, cause, whose):
+    for reply in ("", "ink + pen"):  # what a filter left over is no choice
+        (turn,) = played(strict, Remembers(reply, finish=finish), turns=1).turns
+        assert (turn.verdict.parts["category"], turn.verdict.parts["cause"]) == ("invalid", cause)
+        assert turn.verdict.reason.startswith(f"{whose}: it ended as '{finish}'")
+        assert turn.verdict.reward == 0
+        assert turn.completion.text == reply
+
+
 def test_a_resumed_episode_asks_exactly_what_it_would_have_asked(strict):
     replies = ("ink + pen", "what?", "line + line", "dot + line", "ink + ink", "pen + pen")
     whole = Remembers(*replies)
@@ -133,6 +149,11 @@ def test_thoughts_that_never_end_are_unreadable_and_say_so(strict):
         unreadable="the answer is empty; the model was still reasoning; it was cut at 8 tokens"
     )
     assert turn.completion.reasoning == "ink + pen would"
+
+
+def test_thoughts_without_an_answer_that_were_not_cut_are_not_called_unfinished(strict):
+    turn = played(strict, Remembers("<think>ink + pen would"), turns=1).turns[0]
+    assert turn.action == Unreadable(unreadable="the answer is empty")
 
 
 def test_the_reasoning_a_backend_gave_itself_is_kept():

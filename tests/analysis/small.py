@@ -48,6 +48,8 @@ class Scripted:
     known: bool = True
     cut: tuple[int, ...] = ()
     """The turns whose answer the token bound cuts."""
+    said: tuple[int, ...] = (7,)
+    """Tokens of the answers, turn by turn and from the first again; an episode later, shifted by one."""
     name: str = "language"
 
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
@@ -59,7 +61,7 @@ class Scripted:
         prompt = 100 + 10 * len(history)
         completion = Completion(
             text=self.reply.format(said), model="fake", prompt_tokens=prompt, cached_tokens=prompt - 30,
-            completion_tokens=7, cost=0.001,
+            completion_tokens=self.said[(len(history) + int(history.episode)) % len(self.said)], cost=0.001,
             finish="length" if len(history) in self.cut else "stop",
         )  # fmt: skip
         return Decision(action=said, completion=completion)
@@ -83,7 +85,7 @@ HAND = (
 def run(
     path: Path, agent: Any, *, episodes: int, turns: int = 6, rules: str = "strict", label: str = "",
     table: Table = TABLE, split: str = "open", tasks: int = 1,
-    extra: dict[str, Any] | None = None,
+    extra: dict[str, Any] | None = None, execution: dict[str, Any] | None = None,
 ) -> Path:  # fmt: skip
     """A whole run folder. `tasks`: the first so many of the split are played in turn, again and again."""
     environment = Alchemy(table=table, rules=RULES[rules])
@@ -91,6 +93,7 @@ def run(
     manifest = Manifest(
         kind="play alchemy", config={**config, "episodes": episodes, "seed": 0, **(extra or {})}, build="0",
         versions={"athanor-lab": "0"}, hashes={"table": table.digest}, label=label or agent.name, created="",
+        execution=execution or {},
     )  # fmt: skip
     folder: RunFolder[Pair] = RunFolder.create(path, manifest)
     several = list(islice(environment.tasks(split, 0), tasks))

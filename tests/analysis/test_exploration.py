@@ -13,10 +13,10 @@ from scipy import stats
 
 from athanor.analysis.arms import arms_of
 from athanor.analysis.curves import bin_width, binned, inventory_curve, inventory_matrix
-from athanor.analysis.exploration import estimates, table_text, write_estimates
+from athanor.analysis.exploration import estimates, spending_columns, spending_range, table_text, write_estimates
 from athanor.analysis.intervals import SHARE, mean
 from athanor.analysis.tables import read_run
-from athanor.core.records import Estimate
+from athanor.core.records import Estimate, Unreadable
 from athanor.environments.alchemy import CATEGORIES, Table
 from tests.analysis.small import HAND, TABLE, Scripted, baselines, pair, run, script
 
@@ -180,6 +180,58 @@ def test_the_answers_that_the_token_bound_cut_are_a_share_of_those_given(tmp_pat
     assert ("random", "share of answers cut at the token bound") not in found
 
 
+def test_seconds_of_episodes_that_shared_a_model_have_no_interval_and_the_method_says_why(tmp_path: Path) -> None:
+    alone, many = {"concurrency": 0, "at_once": 1}, {"concurrency": 0, "at_once": 3}
+    told = {
+        name: found_in(run(tmp_path / name, script(HAND, HAND, HAND), episodes=3, label="x", execution=execution))
+        for name, execution in {"alone": alone, "many": many, "unsaid": {}, "older": {"concurrency": 1}}.items()
+    }
+    seconds = {name: found["x", "seconds per turn"] for name, found in told.items()}
+    assert all(e.value is not None for e in seconds.values())
+    assert [e.low is None for e in seconds.values()] == [False, True, True, False]
+    assert "several episodes were played at once and shared the model's time" in seconds["many"].method
+    assert all(found["x", "share invalid: unreadable"].low is not None for found in told.values())
+    (random, _) = baselines(tmp_path / "b")
+    assert found_in(random)["random", "seconds per turn"].low is not None  # no model to share
+
+
+def test_seconds_have_no_interval_once_a_resumption_shared_the_model(tmp_path: Path) -> None:
+    path = run(tmp_path / "r", script(HAND, HAND), episodes=2, label="x", execution={"at_once": 1})
+    manifest = msgspec.json.decode((path / "manifest.json").read_bytes())
+    manifest["resumptions"] = [{"at": "now", "execution": {"at_once": 2}}]
+    (path / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    assert found_in(path)["x", "seconds per turn"].low is None
+
+
+def test_tokens_of_an_answer_reach_no_further_than_their_bound_in_table_and_curve(tmp_path: Path) -> None:
+    said = Scripted((HAND, HAND, HAND), said=(16, 16, 16, 2))
+    for bound, high in ((16, 16.0), (None, None), (9, None)):  # a server that breaks the bound is not bounded by it
+        path = run(tmp_path / f"{bound}", said, episodes=3, label="x", extra={"max_tokens": bound})
+        estimate = found_in(path)["x", "completion tokens per turn"]
+        (arm,) = arms_of([read_run(path)])
+        values = spending_columns(arm)["completion tokens"]
+        curve = binned(arm, values, within=spending_range(arm, "completion tokens", values))
+        highest = max(point.high or 0.0 for point in curve)
+        assert highest == high if high else highest > 16
+        assert all(point.low is None or point.low >= 0 for point in curve)
+        assert estimate.high is not None
+        assert estimate.high <= 16 or not high
+        assert ("clipped at 0 and 16" in estimate.method) is (high is not None)
+
+
+def test_answers_withheld_by_the_server_are_counted_apart_from_those_that_cannot_be_read(tmp_path: Path) -> None:
+    filtered, refused = (Unreadable(unreadable="x", cause=cause) for cause in ("filtered", "refused"))
+    said = script((filtered, refused, filtered, *HAND[3:]), HAND)
+    found = found_in(run(tmp_path / "r", said, episodes=2, label="x"), *baselines(tmp_path / "b"))
+    assert found["x", "share invalid: filtered"].value == pytest.approx(2 / 12)
+    assert found["x", "share invalid: refused"].value == pytest.approx(1 / 12)
+    assert found["x", "share invalid: unreadable"].value == pytest.approx(2 / 12)
+    assert found["x", "answers withheld by the server's filter"].value == 2
+    assert found["x", "answers refused by the model"].value == 1
+    assert not any("filter" in name or "refused" in name for group, name in found if group != "x")
+    assert re.search(r"answers withheld by the server's filter +2 ", table_text(list(found.values())))
+
+
 def test_no_interval_of_an_inventory_reaches_below_its_start(tmp_path: Path) -> None:
     path = run(tmp_path / "r", script(HAND, HAND[2:5] * 2, HAND[2:5] * 2), episodes=3, label="hand")
     final = found_in(path)["hand", "final inventory"]
@@ -238,3 +290,5 @@ def test_the_table_in_text_is_aligned_and_says_unknown(tmp_path: Path) -> None:
     assert len({len(row) for row in rows}) == 1
     assert "unknown" in text
     assert "\x1b" not in text
+    several = table_text(estimates([read_run(run(tmp_path / "s", script(HAND, HAND), episodes=2))]))
+    assert several.endswith("\nIntervals of shares hold at least 95% of the time, others about as often.\n")

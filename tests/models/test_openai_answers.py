@@ -65,6 +65,24 @@ def test_reasoning_is_kept_apart_under_either_name(message: dict[str, Any], reas
     assert (completion.text, completion.reasoning) == ("x", reasoning)
 
 
+@pytest.mark.parametrize(
+    ("parts", "text", "reasoning", "finish"),
+    [
+        ([{"type": "text", "text": "fire + water"}], "fire + water", "", "stop"),
+        ([{"type": "text", "text": "fire "}, {"type": "text", "text": "+ water"}], "fire + water", "", "stop"),
+        (["fire ", {"type": "text", "text": "+ water"}], "fire + water", "", "stop"),
+        ([], "", "", "stop"),
+        ([{"type": "refusal", "refusal": "no"}], "no", "", "refusal"),
+        ([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "x"}], "x", "hm",
+         "stop"),
+        ([{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "y"}], "y", "", "stop"),
+    ],
+)  # fmt: skip
+def test_a_message_in_parts_is_joined(parts: list[Any], text: str, reasoning: str, finish: str) -> None:
+    completion, _ = ask(good(parts))  # type: ignore[arg-type]
+    assert (completion.text, completion.reasoning, completion.finish) == (text, reasoning, finish)
+
+
 def test_deepseek_reports_cached_tokens_in_its_own_field() -> None:
     completion, _ = ask(good("x", usage={"prompt_tokens": 5, "completion_tokens": 1, "prompt_cache_hit_tokens": 4}))
     assert completion.cached_tokens == 4
@@ -124,7 +142,7 @@ def test_openais_own_server_is_asked_with_its_newer_token_field(monkeypatch: pyt
 
 def test_a_grammar_is_refused_where_the_server_takes_none() -> None:
     said = failure(good("x"), kind=UsageError, sampling=Sampling(max_tokens=1, grammar="root ::= [a]"))
-    assert "grammar_parameter" in said
+    assert "--http.grammar-parameter is empty" in said
 
 
 def test_images_are_sent_as_data_urls_before_the_text() -> None:
@@ -152,10 +170,14 @@ def test_an_image_of_another_kind_is_refused() -> None:
         (good(None, finish="length", reasoning_content="so long"), "", "length"),
         (good(None, finish=None, reasoning="so long"), "", "unknown"),
         (good("", finish="stop"), "", "stop"),
-        (good(None, finish="stop", refusal="I will not"), "I will not", "stop"),
+        (good(None, finish="stop", refusal="I will not"), "I will not", "refusal"),
+        (good(None, finish="content_filter", refusal="I cannot"), "I cannot", "content_filter"),
+        (good("fire + water", finish="stop", refusal=""), "fire + water", "stop"),
     ],
 )
-def test_an_answer_without_words_is_the_models_own(behaviour: Behaviour, text: str, finish: str) -> None:
+def test_an_answer_without_words_is_none_and_its_finish_says_whose_doing_that_is(
+    behaviour: Behaviour, text: str, finish: str
+) -> None:
     completion, _ = ask(behaviour)
     assert (completion.text, completion.finish, completion.attempts) == (text, finish, 1)
 

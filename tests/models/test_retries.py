@@ -22,13 +22,45 @@ def test_failures_that_may_pass_are_faults(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "advice"), [(400, "setting"), (401, "key"), (403, "key"), (404, "base_url"), (422, "setting")]
+    ("status", "advice"), [(400, "setting"), (401, "key"), (403, "key"), (404, "base-url"), (422, "setting")]
 )
 def test_failures_that_never_pass_stop_the_run_with_advice(status: int, advice: str) -> None:
     verdict = judge(status, {"message": "bad", "code": None}, "bad")
     assert type(verdict) is UsageError
     assert f"HTTP {status}: bad; " in str(verdict)
     assert advice in str(verdict)
+
+
+OPENAI = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+ONLY_ONE = (
+    "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported."
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "advice"),
+    [
+        (400, {"message": OPENAI, "param": "max_tokens"}, "pass --http.token-parameter max_completion_tokens"),
+        (400, {"message": OPENAI}, "pass --http.token-parameter max_completion_tokens"),
+        (400, {"message": "Unrecognized request argument supplied: max_completion_tokens"},
+         "pass --http.token-parameter max_tokens"),
+        (422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "max_completion_tokens"]}]},
+         "pass --http.token-parameter max_tokens"),
+        (400, {"message": "max_tokens is too large: 99999. This model takes at most 16384"}, "pass another --max-tok"),
+        (400, {"message": "Unknown parameter: 'seed'."}, "pass --http.without-seed"),
+        (422, {"message": "seed: extra_forbidden"}, "pass --http.without-seed"),
+        (400, {"message": ONLY_ONE, "param": "temperature", "code": "unsupported_value"}, "leave --temperature out"),
+        (400, {"message": "temperature must be in [0, 1]"}, "pass another --temperature"),
+        (400, {"message": "top_p is not supported"}, "leave --top-p out"),
+        (400, {"message": "reasoning_effort: Extra inputs are not permitted"}, "leave --reasoning-effort out"),
+        (400, {"message": "logprobs are not allowed here"}, "leave --top-logprobs out"),
+        (400, {"message": "what?"}, "leave out the setting that it names"),
+    ],
+)  # fmt: skip
+def test_a_field_that_a_server_refuses_is_answered_with_the_option_behind_it(status, body, advice) -> None:
+    verdict = judge(status, body, message_of(body))
+    assert type(verdict) is UsageError
+    assert str(verdict).partition("; ")[2].startswith(advice)
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,42 @@ def test_the_title_counts_an_arm_once_and_names_what_was_played(tmp_path: Path) 
     assert "<h1>Exploration in tiny: 1 arm</h1>" in report(paths[2:3], tmp_path / "one").read_text()
 
 
+def test_a_world_that_is_played_at_two_lengths_is_one_world(tmp_path: Path) -> None:
+    paths = [run(tmp_path / f"{n}", script(HAND), episodes=1, turns=n, label="x") for n in (5, 6)]
+    assert "<h1>Exploration in tiny: 1 arm</h1>" in report(paths, tmp_path / "out").read_text()
+
+
+def test_the_first_episode_is_open_and_the_others_are_folded(page: str) -> None:
+    episodes = page[page.index('<section id="episodes">') : page.index('<section id="made">')]
+    assert re.findall("<details[^>]*>", episodes) == ["<details open>", "<details>"]
+
+
+def test_answers_that_the_server_withheld_are_told_where_there_are_any(tmp_path: Path, page: str) -> None:
+    filtered = Unreadable(unreadable="x", cause="filtered")
+    arm = run(tmp_path / "r", script((filtered, filtered, *HAND[2:])), episodes=1, label="x")
+    told = report([arm], tmp_path / "out").read_text()
+    assert "2 of its answers were withheld by the server&#39;s content filter" in told
+    assert '<th scope="col" class="number">invalid: filtered</th>' in told
+    assert '<th scope="col" class="number">invalid: refused</th>' not in told
+    assert '<th scope="col" class="number">invalid: filtered</th>' not in page
+
+
+def test_seconds_of_episodes_that_shared_a_model_have_no_band(tmp_path: Path) -> None:
+    for at_once, told in ((1, False), (3, True)):
+        execution = {"at_once": at_once}
+        path = run(tmp_path / f"{at_once}", script(HAND, HAND), episodes=2, label="x", execution=execution)
+        arms = arms_of([read_run(path)])
+        (figure,) = [one for one in figures.figures_of(arms) if one.name == "spending"]
+        assert ("No band of seconds for x: several episodes were played at once" in figure.caption) is told
+        (curve,) = [figures._spent(arm, "seconds", arm.turns("seconds")) for arm in arms]
+        assert all(point.low is None for point in curve) is told
+
+
+def test_shares_are_told_to_be_at_least_as_sure_as_their_level(page: str) -> None:
+    assert "an interval that holds at least 95% of the time (Gaffke&#39;s bound)" in page
+    assert "Gaffke&#39;s bound in its beta form, at least 95%" in page
+
+
 def test_the_prompt_of_a_run_is_shown_apart_from_its_configuration(tmp_path: Path) -> None:
     extra = {"prompt_rules": "Combine <two> elements.", "prompt_first": "You own:\nwater"}
     page = report([run(tmp_path / "r", script(HAND), episodes=1, extra=extra)], tmp_path / "out").read_text()
@@ -260,3 +296,18 @@ def test_arms_that_agree_in_all_episodes_are_told_without_an_interval_and_as_des
     assert "ended with 6.0 elements (the same in all 3 episodes: the interval is unknown)" in page
     assert "Arms of fewer than 10 episodes (here of 3) are descriptive" in page
     assert not re.search(r"\[(-?[\d.]+), \1\]", page)  # no interval has zero width
+
+
+@pytest.mark.parametrize(("tops", "percent"), [((1.0, 0.53), True), ((100.0, 53.0), False)])
+def test_the_titles_of_panels_beside_each_other_are_at_one_height(tops: tuple[float, float], percent: bool) -> None:
+    style = drawing.Style(name="", label="", colour="#111111", dash=(1, 0), muted=False)
+    line = drawing.Line(style=style, points=(Point(at=0, value=0.2, low=None, high=None, n=1),), last=0.2)
+    panels = [
+        drawing.panel(
+            [line], title=f"T{i}", note=["x"], y_title="y", turns=1, top=top, width=99, height=190, percent=percent
+        )
+        for i, top in enumerate(tops)
+    ]
+    svg = drawing.to_svg([{"hconcat": panels}])
+    heights = [re.findall(r"translate\(0,(-[\d.]+)\)", svg[: svg.index(f">T{i}<")])[-1] for i in range(2)]
+    assert abs(float(heights[0]) - float(heights[1])) <= 1

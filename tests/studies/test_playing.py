@@ -84,6 +84,24 @@ def test_a_server_that_refuses_seeds_can_be_asked_without_one(world: Path):
     assert not any("seed" in request.body for request in server.requests)
 
 
+def test_whether_seeds_are_sent_is_what_a_run_is_and_its_patience_is_not(world: Path):
+    played(world, good("ink + pen"))
+    config, execution = manifest(world)["config"], manifest(world)["execution"]
+    assert (config["without_seed"], "without_seed" in execution["http"]) == (False, False)
+    assert (execution["http"]["timeout"], execution["at_once"]) == (2.0, 8)
+    stored = (world / "run" / "manifest.json").read_text()
+    (world / "run" / "manifest.json").write_text(stored.replace('"without_seed": false', '"without_seed": true'))
+    with pytest.raises(UsageError, match="without_seed was True and is now False"):
+        played(world, good("ink + pen"))
+
+
+def test_answers_that_the_server_withheld_are_told(world: Path, capsys: pytest.CaptureFixture[str]):
+    played(world, good(None, finish="content_filter"), good(None, refusal="I will not"))
+    said = capsys.readouterr().err
+    assert "1 of 2 answers were withheld by the server's content filter: invalid turns, cause filtered" in said
+    assert "1 of 2 answers were refusals: invalid turns, cause refused" in said
+
+
 def test_a_run_is_not_gone_on_with_by_another_server(world: Path):
     first = played(world, good("ink + pen"))
     assert manifest(world)["config"]["base_url"] == first.url

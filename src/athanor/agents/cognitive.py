@@ -31,8 +31,7 @@ class CognitiveOptions:
     """How the agent `cognitive` chooses; its temperature is --temperature (0.1 if left out)."""
 
     weights: str = "empowerment=1"
-    """Values and their weights, e.g. uncertainty=1,empowerment=0.5: values of the past (uncertainty, recency, value,
-    value_pan2025), of what is owned (true_success_new, true_empowerment_new, true_empowerment_local) or of pairs."""
+    """Values with weights, e.g. uncertainty=1,empowerment=0.5; docs/values.md has their names, and so has the error."""
     pair_values: str = "true"
     """Values of pairs: true (of the table itself), or a folder made by `athanor train empowerment`."""
     memory: Literal["none", "tried"] = "tried"
@@ -85,11 +84,13 @@ class Cognitive:
         known = (*PAST, *LIVE, *self.values.values)
         for name, _ in self.weights:
             if name not in known:
-                raise UsageError(f"the value {name!r} is not one of {', '.join(known)}; pass one of them")
+                raise UsageError(f"the value {name!r} is not one of {', '.join(known)}; pass those with --weights")
         if not self.weights:
-            raise UsageError(f"no value was given to choose by, at least one of {', '.join(known)} was expected")
+            raise UsageError(
+                f"no value was given to choose by, some of {', '.join(known)} were expected; pass --weights"
+            )
         if not self.temperature > 0:
-            raise UsageError(f"temperature {self.temperature} was given, more than 0 was expected; pass 0.1, say")
+            raise UsageError(f"--temperature {self.temperature} was given, more than 0 was expected; pass 0.1, say")
 
     async def act(self, observation: Sight, history: History[Pair], rng: np.random.Generator) -> Decision[Pair]:
         elements = observation.combinable

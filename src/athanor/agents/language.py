@@ -9,12 +9,15 @@ import numpy as np
 
 from athanor.core.history import History
 from athanor.core.protocols import Backend, Dialogue
-from athanor.core.records import Completion, Decision, Message, Record, Sampling, Unreadable
+from athanor.core.records import Completion, Decision, Message, Record, Sampling, Unread, Unreadable
 from athanor.core.seeds import below
 from athanor.models.backends.thoughts import part_thoughts
 
 O = TypeVar("O")  # noqa: E741
 A = TypeVar("A")
+
+WITHHELD: dict[str, Unread] = {"content_filter": "filtered", "refusal": "refused"}
+"""How a completion ends in which there is no answer to be read, and whose doing that is."""
 
 
 class Memory(Record, kw_only=True):
@@ -65,18 +68,24 @@ class Language(Generic[O, A]):
             conversation=history.episode,
         )
         completion = part_thoughts(await self.backend.complete(self.messages(observation, history), sampling))
+        return Decision(action=self._read(completion, observation), completion=completion)
+
+    def _read(self, completion: Completion, observation: O) -> A | Unreadable:
+        """The action in an answer. One that was withheld or refused is not read: what is left of it is no choice."""
+        if completion.finish in WITHHELD:
+            what = f"it ended as {completion.finish!r}" + (f" with {completion.text[:80]!r}" if completion.text else "")
+            return Unreadable(unreadable=what, cause=WITHHELD[completion.finish])
         action = self.dialogue.hear(completion.text, observation)
         if isinstance(action, Unreadable):
-            action = Unreadable(unreadable=action.unreadable + self._why(completion))
-        return Decision(action=action, completion=completion)
+            return Unreadable(unreadable=action.unreadable + self._why(completion))
+        return action
 
     def _why(self, completion: Completion) -> str:
         """What the completion itself says about why nothing could be read."""
+        if completion.finish != "length":
+            return ""
         thought = not completion.text and (completion.reasoning or completion.reasoning_tokens)
-        cut = completion.finish == "length"
-        return ("; the model was still reasoning" if thought else "") + (
-            f"; it was cut at {self.max_tokens} tokens" if cut else ""
-        )
+        return f"{'; the model was still reasoning' if thought else ''}; it was cut at {self.max_tokens} tokens"
 
     def messages(self, observation: O, history: History[A]) -> tuple[Message, ...]:
         """What the model is shown: the rules, the remembered past, and the present."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any, Literal
 
 from athanor.agents.baselines import Random, RandomNeverRepeat, Uncertainty
@@ -12,6 +13,7 @@ from athanor.agents.human import Human
 from athanor.agents.language import Language, Memory
 from athanor.agents.oracle import Oracle
 from athanor.core.errors import UsageError
+from athanor.core.options import changed, refuse_outside
 from athanor.core.protocols import Agent, Backend
 from athanor.environments.alchemy.environment import Alchemy
 from athanor.environments.alchemy.text import AlchemyDialogue, Condition
@@ -22,7 +24,7 @@ AgentName = Literal["random", "random-never-repeat", "uncertainty", "cognitive",
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageOptions:
-    """How a language model is told the game and asked. Other agents use none of this but `condition` and `answer`."""
+    """How a language model is told the game and asked. Of this other agents heed what `_HEEDED` says."""
 
     model: str = ""
     """llamacpp: smollm2-135m-instruct or a GGUF file; openai: the server's name for it; scripted: a file."""
@@ -33,8 +35,7 @@ class LanguageOptions:
     top_p: float | None = None
     """Nucleus sampling; left out, the backend's own default applies."""
     max_tokens: int | None = None
-    """Bound on an answer's tokens, hidden reasoning included; left out, 24 (1024 in the reasoning condition), or 4096
-    with a server, whose model may reason before it answers."""
+    """Bound on an answer's tokens, reasoning included; left out: 24, 1024 when asked to reason, 4096 with a server."""
     history: Literal["whole", "window", "tried"] = "whole"
     """The past shown: all turns, the latest ones (see --window), or a summary of the pairs tried."""
     window: int = 50
@@ -102,18 +103,20 @@ def max_tokens_of(options: LanguageOptions, *, server: bool = False) -> int:
 
 def check_options(options: LanguageOptions) -> None:
     """UsageError naming the first option that cannot be meant."""
-    ranges: dict[str, tuple[float, float, str]] = {
-        "temperature": (0, float("inf"), "0 or more"),
-        "top_p": (0, 1, "a share from 0 to 1"),
-        "max_tokens": (1, float("inf"), "1 or more"),
-        "window": (1, float("inf"), "1 or more"),
-        "top_logprobs": (0, float("inf"), "0 or more"),
-    }
-    for name, (low, high, expected) in ranges.items():
-        value = getattr(options, name)
-        if value is not None and not (low <= value <= high and value < float("inf")):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{name} {value} was given, {expected} was expected; pass {option} with such a number")
+    ranges = {"temperature": (0, inf), "top_p": (0, 1), "max_tokens": (1, inf), "window": (1, inf)}
+    refuse_outside(options, {**ranges, "top_logprobs": (0, inf)})
+
+
+def idle(agent: AgentName, options: AgentOptions) -> list[str]:
+    """The options given that an agent does not heed."""
+    heeded = [field.name for field in fields(LanguageOptions)] if agent == "language" else _HEEDED.get(agent, ())
+    return changed(options.language, but=heeded) + ([] if agent == "cognitive" else changed(options.cognitive))
+
+
+_HEEDED: dict[AgentName, tuple[str, ...]] = {
+    "cognitive": ("temperature",), "human": ("condition", "answer", "inventory")
+}  # fmt: skip
+"""The language options that other agents heed."""
 
 
 def make_dialogue(environment: Alchemy, options: LanguageOptions) -> AlchemyDialogue:

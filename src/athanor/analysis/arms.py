@@ -118,6 +118,17 @@ class Arm:
         """Whether a model was asked in any turn."""
         return self.run.turns["attempts"].null_count < self.run.turns.num_rows
 
+    @property
+    def shared(self) -> bool:
+        """Whether a model answered several episodes at once, so that one's seconds are also the others' doing.
+
+        So too where a manifest does not say how many were played at once.
+        """
+        manifest = self.run.manifest
+        every = [manifest.execution, *(one.get("execution") or {} for one in manifest.resumptions)]
+        at_once = [one.get("at_once", one.get("concurrency")) for one in every]
+        return self.asked and self.run.episodes.num_rows > 1 and any(number != 1 for number in at_once)
+
     @cached_property
     def episode(self) -> np.ndarray:
         """Int["turns"]: the position of each turn's episode among those kept."""

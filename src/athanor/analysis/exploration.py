@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from athanor.analysis.arms import BASELINES, Arm, arms_of
-from athanor.analysis.intervals import AMOUNT, LEVEL, SHARE, Interval, Range, difference, mean
+from athanor.analysis.intervals import AMOUNT, BOUNDED, LEVEL, SHARE, Interval, Range, difference, mean
 from athanor.analysis.tables import Run
 from athanor.core.disk import write_atomically
 from athanor.core.records import Estimate
@@ -25,6 +25,12 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 FINAL = "final inventory"
 UNFINISHED = "episodes not finished"
 CUT = "share of answers cut at the token bound"
+WITHHELD: dict[str, str] = {
+    "filtered": "answers withheld by the server's filter",
+    "refused": "answers refused by the model",
+}
+"""Causes of invalid turns that only a model's answer can have, and what their count is called."""
+SHARED = "several episodes were played at once and shared the model's time, so their seconds are not independent"
 
 LEVEL_TEXT = f"{LEVEL:.0%}"
 
@@ -66,8 +72,13 @@ def _measures(arm: Arm) -> Iterator[Estimate]:
         yield _mean(arm, "share of episodes that made the goal", arm.episodes("passed"), within=SHARE)
     for name, values in share_columns(arm).items():
         yield _mean(arm, name, arm.by_episode(values), within=SHARE)
+    for cause, name in WITHHELD.items():
+        if count := arm.run.turns["cause"].to_pylist().count(cause):
+            yield _count(arm, name, count, "count over all turns stored")
     for name, values in spending_columns(arm).items():
-        yield _mean(arm, f"{name} per turn", arm.by_episode(values))
+        dependent = SHARED if name == "seconds" and arm.shared else ""
+        by_episode = arm.by_episode(values)
+        yield _mean(arm, f"{name} per turn", by_episode, within=spending_range(arm, name, values), dependent=dependent)
     if arm.asked:
         yield _total_cost(arm)
 
@@ -77,10 +88,11 @@ def share_columns(arm: Arm) -> dict[str, np.ndarray]:
     category = {name: arm.turns_with("category", name) for name in CATEGORIES}
     fresh = arm.turns_with("category", "success-new", "failure-new") == 1
     foreign = np.maximum(arm.turns_with("cause", "unowned"), arm.turns_with("foreign", "unowned"))
+    causes = [cause for cause in CAUSES if arm.asked or cause not in WITHHELD]
     asked = {CUT: np.where(np.isnan(arm.turns("attempts")), np.nan, arm.turns_with("finish", "length"))}
     return {
         **{f"share {name}": values for name, values in category.items()},
-        **{f"share invalid: {cause}": arm.turns_with("cause", cause) for cause in CAUSES},
+        **{f"share invalid: {cause}": arm.turns_with("cause", cause) for cause in causes},
         "share of repeated pairs among read": arm.turns("repeated"),
         "share of successes among new pairs": np.where(fresh, category["success-new"], np.nan),
         "share naming an element not owned": foreign,
@@ -104,11 +116,25 @@ def spending_columns(arm: Arm) -> dict[str, np.ndarray]:
     }
 
 
-def _mean(arm: Arm, name: str, by_episode: np.ndarray, *, within: Range = AMOUNT) -> Estimate:
+def spending_range(arm: Arm, name: str, values: np.ndarray) -> Range:
+    """What the mean of a spending column can be: tokens that are said are bounded where no turn broke the bound."""
+    bound = arm.run.manifest.config.get("max_tokens")
+    if name not in ("completion tokens", "reasoning tokens") or not isinstance(bound, int):
+        return AMOUNT
+    return AMOUNT if np.any(values > bound) else (0.0, float(bound))
+
+
+def _mean(
+    arm: Arm, name: str, by_episode: np.ndarray, *, within: Range = AMOUNT, dependent: str = ""
+) -> Estimate:  # fmt: skip
+    """The mean over units; without an interval where episodes are `dependent`, which says why."""
     units = arm.by_unit(by_episode)
     known = units[~np.isnan(units)]
     over = arm.units if arm.units == "episodes" else f"{arm.units}, each the mean of its episodes"
     interval = mean(known.tolist(), within=within, unit=over)
+    if dependent and interval.low is not None:
+        method = f"mean over {over}, no interval: {dependent}"
+        interval = msgspec.structs.replace(interval, low=None, high=None, method=method)
     return _estimate(arm, name, interval, arm.errors + int(np.isnan(by_episode).sum()))
 
 
@@ -120,10 +146,10 @@ def _estimate(arm: Arm, name: str, interval: Interval, excluded: int, unit: str 
     )  # fmt: skip
 
 
-def _count(arm: Arm, name: str, value: int) -> Estimate:
+def _count(arm: Arm, name: str, value: int, method: str = "count of the episodes begun") -> Estimate:
     return Estimate(
         name=name, value=value, low=None, high=None, level=None, n=arm.run.episodes.num_rows, unit="episodes",
-        method="count of the episodes begun", group=arm.name,
+        method=method, group=arm.name,
     )  # fmt: skip
 
 
@@ -177,7 +203,7 @@ def decimals(name: str, value: float) -> str:
     """A value as text, as exactly as its name warrants: shares in percent, seconds to the millisecond."""
     if name.startswith("share"):
         return f"{100 * value:.1f}%"
-    if name == UNFINISHED:
+    if name in (UNFINISHED, *WITHHELD.values()):
         return f"{value:.0f}"
     if name.startswith("seconds"):
         return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
@@ -211,7 +237,7 @@ def value_text(estimate: Estimate) -> str:
 def table_text(found: Sequence[Estimate]) -> str:
     """The estimates as an aligned table in plain text, an arm after the other; lines end without blanks.
 
-    Below an arm's rows stands why a value or an interval is unknown.
+    Below an arm's rows stands why a value or an interval is unknown, below all how sure intervals are.
     """
     lines: list[str] = []
     for group in dict.fromkeys(estimate.group for estimate in found):
@@ -223,6 +249,8 @@ def table_text(found: Sequence[Estimate]) -> str:
             lines.append(f"  no episode has ended whole: {errors} ended in an error, {unfinished} not finished")
             continue
         lines += [*_rows_text(mine), *_unknowns_text(mine)]
+    if any(BOUNDED in estimate.method for estimate in found):
+        lines += ["", f"Intervals of shares hold at least {LEVEL_TEXT} of the time, others about as often."]
     return "\n".join(lines[1:]) + "\n" if lines else "no run was given\n"
 
 

@@ -13,7 +13,7 @@ from athanor.analysis.arms import arms_of
 from athanor.analysis.logs import Logs, checked, from_arms, read_logs
 from athanor.analysis.logs.checks import ALLOWED
 from athanor.analysis.regressions import Comparison, Group, group
-from athanor.analysis.tables import read_runs
+from athanor.analysis.tables import read_runs, refuse_twice
 from athanor.analysis.weights import SAMPLED
 from athanor.core.errors import UsageError
 from athanor.core.store import RunFolder
@@ -54,8 +54,10 @@ class Played:
 def read(paths: Sequence[Path], reading: Reading) -> list[Played]:
     """Run folders and files of logs by world and rules, in the order in which those first come.
 
-    UsageError for a file without --table or --rules, or an unknown rule; else as `from_arms` and `read_logs`.
+    UsageError for a file without --table or --rules, an unknown rule, or a path given twice; else as `from_arms` and
+    `read_logs`.
     """
+    refuse_twice(paths)
     runs: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
         if not path.exists():

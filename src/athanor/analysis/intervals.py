@@ -25,7 +25,7 @@ AMOUNT: Range = (0.0, math.inf)
 SHARE: Range = (0.0, 1.0)
 
 BOUNDED = "Gaffke's bound in its beta form"
-"""What the interval of a bounded mean is called in `method`."""
+"""What the interval of a share's mean is called in `method`; it holds at least at its level."""
 
 SAME = 1e-12
 """Values that differ by less than this part of the largest are the same: rounding parts the means of equal values."""
@@ -60,9 +60,9 @@ def t_quantile(df: float, level: float = LEVEL) -> float:
 def mean(values: Sequence[float], *, within: Range = ANY, level: float = LEVEL, unit: str = "episodes") -> Interval:
     """The mean over independent units with its interval.
 
-    Bounded on both sides (`within`), the interval is `bounds`, which needs no spread. Otherwise it is Student's t,
-    clipped to what the mean can be; of values that are all the same the spread is unknown, and so is the interval.
-    Without a value everything is None; with one there is a value and no interval.
+    Of shares (`within` SHARE) the interval is `bounds`, which needs no spread. Otherwise it is Student's t, clipped to
+    what the mean can be; of values that are all the same the spread is unknown, and so is the interval. Without a value
+    everything is None; with one there is a value and no interval.
 
     >>> mean([1.0, 2.0, 3.0]).value
     2.0
@@ -77,11 +77,11 @@ def mean(values: Sequence[float], *, within: Range = ANY, level: float = LEVEL, 
         why = "known for one only" if n == 1 else f"the same in all {n}, so its spread is unknown"
         method = f"mean over {unit}, no interval: {why}"
         return Interval(value=centre, low=None, high=None, level=level, n=n, method=method)
-    kind = BOUNDED if _bounded(within) else "Student t"
-    clipped = f", clipped at {within[0]:.3g}" if kind == "Student t" and math.isfinite(within[0]) else ""
-    return Interval(
-        value=centre, low=low, high=high, level=level, n=n, method=f"mean over {unit}, {kind}{clipped}"
-    )  # fmt: skip
+    ends = " and ".join(f"{round(end, 2):.15g}" for end in within if math.isfinite(end))
+    kind = (
+        f"{BOUNDED}, at least {level:.0%}" if within == SHARE else f"Student t{', clipped at ' if ends else ''}{ends}"
+    )
+    return Interval(value=centre, low=low, high=high, level=level, n=n, method=f"mean over {unit}, {kind}")
 
 
 def bounds(matrix: np.ndarray, within: Range = SHARE, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -112,14 +112,10 @@ def _upper(shares: np.ndarray, level: float) -> np.ndarray:
     return np.where(least < 1, least + span * quantile, 1.0)
 
 
-def _bounded(within: Range) -> bool:
-    return math.isfinite(within[0]) and math.isfinite(within[1])
-
-
 def _ends(matrix: np.ndarray, within: Range, level: float) -> tuple[np.ndarray, np.ndarray]:
     """The ends of each column's interval, NaN where there is none; each column has a known row."""
     n = (~np.isnan(matrix)).sum(axis=0)
-    if _bounded(within):
+    if within == SHARE:
         low, high = bounds(matrix, within, level)
         return np.where(n > 1, low, np.nan), np.where(n > 1, high, np.nan)
     centre = np.nansum(matrix, axis=0) / n

@@ -86,10 +86,21 @@ class Run:
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Run folders, at least one of them. UsageError if there is none; else as `read_run`."""
+    """Run folders, at least one of them and none twice. UsageError if it is otherwise; else as `read_run`."""
     if not paths:
         raise UsageError("no run folder was given, at least one was expected; pass the folders that --out made")
+    refuse_twice(paths)
     return [read_run(path) for path in paths]
+
+
+def refuse_twice(paths: Sequence[Path]) -> None:
+    """UsageError if a path was given twice, however it is written: its episodes would count as independent ones."""
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        place = path.resolve()
+        if place in seen:
+            raise UsageError(f"{seen[place]} was given twice (as {path}), once was expected; leave one of them out")
+        seen[place] = path
 
 
 def read_run(path: Path) -> Run:

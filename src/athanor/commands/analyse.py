@@ -23,13 +23,12 @@ from athanor.core.records import Estimate
 class Config:
     """Print the estimates of runs, with intervals and the differences from their baselines."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...", help_behavior_hint="")]
     """Run folders; with --regression also files of logs. Those on the same world and rules are compared."""
     json: bool = False
     """Print JSON on standard output instead of a table."""
     regression: str = ""
-    """What drives choices: uncertainty, main (Pan et al. 2025), another name or a formula, as docs/values.md says; or
-    stopping, usage, temperature, inventory, survival, as docs/behaviour.md says."""
+    """What drives choices (main, uncertainty, ... in docs/values.md), or stopping, usage, ... (docs/behaviour.md)."""
     rules: str = ""
     """Rules to replay the games by: strict, pan2025 or brandle2023; left out, the runs' own."""
     pair_values: str = "true"

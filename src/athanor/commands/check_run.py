@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,10 +35,10 @@ def run(config: Config) -> int:
     plan = planned(environment, setting["split"], setting["seed"], setting["episodes"])
     tasks = {each.key: each.task for each in plan}
     ended, turns = folder.played(Pair)
-    found: list[Difference] = []
+    found = [*_ended_again(folder), *_gaps([each.key for each in plan], ended, turns)]
     for key in sorted({*ended, *turns}):
         found += _check(environment, setting, tasks.get(key), key, turns.get(key, []), ended.get(key))
-    left = len(plan) - sum(line.end != "error" for line in ended.values())
+    left = sum(key not in ended or ended[key].end == "error" for key in tasks)
     unfinished = f" ({left} of {len(plan)} not finished)" if left else ""
     count = sum(map(len, turns.values()))
     print(f"{len({*ended, *turns})} episodes{unfinished}, {count} turns replayed, {len(found)} differences")
@@ -45,6 +46,24 @@ def run(config: Config) -> int:
         where = "" if difference.turn is None else f", turn {difference.turn}"
         print(f"episode {difference.episode}{where}: {difference.what}", file=sys.stderr)
     return 1 if found else 0
+
+
+def _ended_again(folder: RunFolder[Pair]) -> Iterator[Difference]:
+    """Episodes with a further line after an ending that stands: only one that ended in an error is played again."""
+    for key, lines in folder.endings().items():
+        stands = next((line for line in lines[:-1] if line.end != "error"), None)
+        if stands:
+            what = f"{len(lines)} lines in episodes.jsonl, although it had ended ({stands.end}); remove the surplus"
+            yield Difference(episode=key, turn=None, what=what)
+
+
+def _gaps(plan: Sequence[str], ended: Mapping[str, EpisodeLine], turns: Mapping[str, object]) -> Iterator[Difference]:
+    """Episodes of which nothing is there though later ones have ended: they begin in the order of their numbers."""
+    last = max((position for position, key in enumerate(plan) if key in ended), default=-1)
+    for key in plan[: last + 1]:
+        if key not in ended and key not in turns:
+            what = f"nothing of it is there, although episode {plan[last]} has ended; play it with --resume"
+            yield Difference(episode=key, turn=None, what=what)
 
 
 def _environment(folder: RunFolder[Pair]) -> Alchemy:
@@ -76,7 +95,8 @@ def _check(
 ) -> tuple[Difference, ...]:
     """One episode, ended or not, against the rules and against the run's own setting."""
     if task is None:
-        return (Difference(episode=key, turn=None, what=f"the run has {setting['episodes']} episodes, not this one"),)
+        what = f"the run has {setting['episodes']} episodes, numbered from 0000, not this one"
+        return (Difference(episode=key, turn=None, what=what),)
     found, derived = check_turns(environment, Discovery(environment=environment), task, key, turns)
     if line is None:
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -25,10 +25,11 @@ from athanor.analysis.traces.passages import Source, Traces, traces_of_run
 from athanor.analysis.traces.sequences import ngram_table, transition_table
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
+from athanor.core.options import refuse_idle
 from athanor.core.progress import progress
 from athanor.core.records import Estimate
 from athanor.core.store import Manifest
-from athanor.models.backends import BACKENDS, BackendConfig, model_hash
+from athanor.models.backends import BACKENDS, BackendConfig, answering, execution_of, idle, model_hash
 
 NGRAMS = (2, 3, 5, 10, 15, 20)
 """Lengths of the n-grams in the table: those published for GPT-4o (2, 3) and DeepSeek-R1 (5, 10, 15, 20)."""
@@ -60,7 +61,7 @@ class Config:
     concurrency: int = 0
     """Traces labelled at once; 0 is as many as the backend can work on."""
     seed: int = 0
-    """Of the labeller's sampling."""
+    """Seed of the labeller's sampling."""
     json: bool = False
     """Print JSON on standard output instead of a table."""
     backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(default_factory=BackendConfig)
@@ -68,6 +69,7 @@ class Config:
 
 def run(config: Config) -> int:
     """Label, write tables and estimates, and print the estimates; 1 if the backend failed on any trace."""
+    refuse_idle(idle(config.backend), f"--backend {config.backend.backend}")
     traces = traces_of_run(config.run, config.source)
     trial, lines = asyncio.run(_label(config, traces))
     counts = confusion(trial, gold())
@@ -108,10 +110,10 @@ def _manifest(config: Config, labeller: Labeller, traces: Traces) -> Manifest:
     """What the labelling is. The traces may become more as the run goes on; each one's sentences must stay."""
     return Manifest(
         kind="label",
-        config={**labeller.settings, "backend": config.backend.backend, "source": traces.source},
+        config={**labeller.settings, **answering(config.backend), "source": traces.source},
         execution={
-            "run": str(config.run), "concurrency": config.concurrency, "llama": asdict(config.backend.llama),
-            "http": asdict(config.backend.http), "command": " ".join(["athanor", *sys.argv[1:]]),
+            "run": str(config.run), "concurrency": config.concurrency, **execution_of(config.backend),
+            "command": " ".join(["athanor", *sys.argv[1:]]),
         },
         build=build_name(), versions=versions(), hashes=model_hash(config.model, config.backend), label=traces.label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

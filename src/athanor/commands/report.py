@@ -15,7 +15,7 @@ from athanor.reports.page import report
 class Config:
     """Write a self-contained HTML page, and every figure as SVG and PNG."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...", help_behavior_hint="")]
     """Run folders."""
     out: Path
     """The folder for report.html, figures/ and estimates.jsonl; what an earlier report left there is replaced."""

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 import tyro
 
-from athanor.models.backends import BackendConfig
+from athanor.core.options import refuse_idle
+from athanor.models.backends import BackendConfig, idle
 from athanor.models.backends.llamacpp import SMOLLM2
 
 
@@ -30,8 +31,7 @@ class Config:
     seed: int = 1
     """All randomness follows from it."""
     pair_values: str = "learned"
-    """Empowerment: learned from meaning where names have one (not in smoke), true (the tables' own), or a folder with a
-    folder of `athanor train empowerment` for each table."""
+    """Empowerment: learned (not in smoke), true (the tables' own), or a folder of `train empowerment` folders."""
     nulls: int = 100
     """Draws of null choices for each arm."""
     json: bool = False
@@ -46,7 +46,8 @@ def run(config: Config) -> int:
     from athanor.studies.think_too_fast.study import Asked, analyse
     from athanor.studies.think_too_fast.study import run as play
 
-    if config.out.exists() and any(config.out.iterdir()) and not config.resume:
+    refuse_idle(idle(config.backend), f"--backend {config.backend.backend}")
+    if config.out.is_dir() and any(config.out.iterdir()) and not config.resume:
         raise UsageError(f"{config.out} already holds something; pass --resume to go on with a study, or another --out")
     asked = Asked(
         setting=config.setting, model=config.model, backend=config.backend, seed=config.seed,

@@ -142,7 +142,7 @@ async def play_many(
     When one raises (a bug, or an error of usage or of the store) the others are cancelled and it propagates.
     """
     if concurrency < 1:
-        raise UsageError(f"concurrency {concurrency} was given, at least 1 was expected; pass --concurrency 1 or more")
+        raise UsageError(f"--concurrency {concurrency} was given, 1 or more was expected; pass such a number")
     waiting = iter(plan)
     running: set[asyncio.Task[Episode[A]]] = set()
 

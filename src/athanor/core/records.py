@@ -34,11 +34,16 @@ class Record(msgspec.Struct, metaclass=_Records, frozen=True, omit_defaults=True
     """
 
 
+Unread = Literal["unreadable", "filtered", "refused"]
+"""Why no action was read: nothing could be; a server's content filter withheld the answer; the model declined."""
+
+
 class Unreadable(Record, kw_only=True):
     """An answer in which no action could be read. It costs a turn; what else it costs, the environment says."""
 
     unreadable: str
     """Why nothing could be read, in words."""
+    cause: Unread = "unreadable"
 
 
 class Task(Record, kw_only=True):
@@ -88,7 +93,8 @@ class Completion(Record, kw_only=True):
     reasoning: str = ""
     """Hidden reasoning text, where the backend shows it; not part of the answer."""
     finish: str = "stop"
-    """`stop`, `length` (cut by the token bound) or the backend's own word."""
+    """`stop`, `length` (cut by the token bound), `content_filter` (withheld or cut by the server's filter), `refusal`
+    (the model declined) or the backend's own word."""
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     """Prompt tokens that came from a cache and were not evaluated again."""

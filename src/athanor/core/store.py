@@ -35,7 +35,7 @@ class Manifest(Record, omit_defaults=False, kw_only=True):
     kind: str
     """What made it, for example `play alchemy`."""
     config: dict[str, Any]
-    """The resolved configuration; a resumed run must have the same."""
+    """The resolved configuration; a resumed run must have the same, but that there may be more episodes."""
     execution: dict[str, Any] = {}
     """How it was carried out (threads, timeouts, concurrency); may change from one resumption to the next."""
     build: str
@@ -116,9 +116,12 @@ class RunFolder(Generic[A]):
             raise StoreError(cannot("create", path, error)) from error
 
     @classmethod
-    def resume(cls, path: Path, manifest: Manifest) -> RunFolder[A]:
-        """An existing run to go on with. UsageError if its configuration or its data differ from `manifest`."""
-        stored = cls.read(path).manifest
+    def resume(cls, path: Path, manifest: Manifest, *, grows: str = "") -> RunFolder[A]:
+        """An existing run to go on with. UsageError if its configuration or its data differ from `manifest`.
+
+        `grows`: the name of a number in the configuration that may be larger than it was.
+        """
+        stored = _grown(path, cls.read(path).manifest, manifest, grows)
         for what in ("kind", "config", "hashes"):
             refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
         files = _open_for_writing(path)
@@ -199,11 +202,15 @@ class RunFolder(Generic[A]):
 
     def ended(self) -> dict[str, EpisodeLine]:
         """The last line of every ended episode, by key, in order of first ending."""
-        found: dict[str, EpisodeLine] = {}
+        return {key: lines[-1] for key, lines in self.endings().items()}
+
+    def endings(self) -> dict[str, list[EpisodeLine]]:
+        """All lines of every ended episode: several where one that ended in an error was tried again."""
+        found: dict[str, list[EpisodeLine]] = {}
         decoder = msgspec.json.Decoder(EpisodeLine)
         for number, raw in whole_lines(self.path / "episodes.jsonl"):
             line = _decoded(decoder, raw, self.path / "episodes.jsonl", number)
-            found[line.episode] = line
+            found.setdefault(line.episode, []).append(line)
         return found
 
     def turns(self, action_type: type[A]) -> dict[str, list[Turn[A]]]:
@@ -278,6 +285,16 @@ def _runs_below(path: Path) -> str:
 def _unfinished(file: Path) -> bool:
     """Whether a file is what a process killed while writing the manifest leaves behind."""
     return file.name.startswith(".manifest.json.")
+
+
+def _grown(path: Path, stored: Manifest, asked: Manifest, name: str) -> Manifest:
+    """The stored manifest with a number of its configuration as it is asked for now. UsageError if that is smaller."""
+    was, now = stored.config.get(name), asked.config.get(name)
+    if not isinstance(was, int) or not isinstance(now, int):
+        return stored
+    if now < was:
+        raise UsageError(f"{path} is a run of {was} {name}, {now} were asked for; pass --{name} {was} or more")
+    return msgspec.structs.replace(stored, config={**stored.config, name: now})
 
 
 def _gone_on_with(path: Path, stored: Manifest, now: Manifest) -> Manifest:

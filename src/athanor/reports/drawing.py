@@ -137,7 +137,8 @@ def panel(
         "scale": {"domain": [0, turns], "nice": False},
     }  # fmt: skip
     y = {
-        "field": "value", "type": "quantitative", "title": y_title, "axis": {"tickCount": 5, "format": form},
+        "field": "value", "type": "quantitative", "title": y_title,
+        "axis": {"tickCount": 5, "format": form, "labelFlush": 7},
         "scale": {"domain": [0, top], "nice": False},
     }  # fmt: skip
     ordered = sorted(lines, key=lambda line: not line.style.muted)

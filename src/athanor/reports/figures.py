@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
 from athanor.analysis.arms import Arm, World, world_names, worlds_of
 from athanor.analysis.curves import bin_width, binned, inventory_curve
-from athanor.analysis.exploration import LEVEL_TEXT, share_columns, spending_columns
+from athanor.analysis.exploration import LEVEL_TEXT, SHARED, share_columns, spending_columns, spending_range
 from athanor.analysis.intervals import SHARE, Point, mean
 from athanor.environments.alchemy import CATEGORIES
 from athanor.reports.drawing import (
@@ -225,8 +226,9 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
             charts += [_heading(name + part, world), legend([styles[arm.name] for arm in crowd]), _beside(pair)]
     caption = (
         "Left: of the answers in which a pair was read, how many named a pair read earlier in the episode. Right: of "
-        f"all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with its {LEVEL_TEXT} "
-        "interval (Gaffke's bound). Arms that have none at any turn are not drawn but named. "
+        "all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with an interval that "
+        f"holds at least {LEVEL_TEXT} of the time (Gaffke's bound). Arms that have none at any turn are not drawn but "
+        "named. "
         f"{_named(arms)}"
     )
     return _figure("repeats", "Repeats and invalid answers over time", charts, caption)
@@ -282,9 +284,24 @@ def spending(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure | None:
     caption = (
         "What a turn took: mean over the turns of a tenth of an episode in which it is known, then over episodes, with "
         f"the {LEVEL_TEXT} interval (Student t). Newly evaluated: prompt tokens that did not come from a cache. "
-        f"Baselines ask no model. A measure that no turn tells is not drawn. {_named([a for a in arms if a.asked])}"
+        "Tokens reach no further than their bound. Baselines ask no model. A measure that no turn tells is not drawn. "
+        f"{_unbanded(arms)}{_named([a for a in arms if a.asked])}"
     )
     return _figure("spending", "Tokens, seconds and cost over time", charts, caption)
+
+
+def _unbanded(arms: Sequence[Arm]) -> str:
+    """Which arms have no band of seconds, and why."""
+    shared = [one_line(arm.name, 80) for arm in arms if arm.shared]
+    return f"No band of seconds for {listed(shared)}: {SHARED}. " if shared else ""
+
+
+def _spent(arm: Arm, measure: str, values: np.ndarray) -> tuple[Point, ...]:
+    """A measure over turns; seconds of episodes that shared the model's time have no interval."""
+    points = binned(arm, values, within=spending_range(arm, measure, values))
+    if measure == "seconds" and arm.shared:
+        return tuple(replace(point, low=None, high=None) for point in points)
+    return points
 
 
 def _spending_panels(arms: Sequence[Arm], styles: Mapping[str, Style], world: World) -> list[Spec]:
@@ -292,7 +309,7 @@ def _spending_panels(arms: Sequence[Arm], styles: Mapping[str, Style], world: Wo
     columns = {arm.name: spending_columns(arm) for arm in arms}
     panels: list[Spec] = []
     for measure, unit in SPENDING:
-        curves = [(styles[arm.name], binned(arm, columns[arm.name][measure])) for arm in arms]
+        curves = [(styles[arm.name], _spent(arm, measure, columns[arm.name][measure])) for arm in arms]
         curves = [(style, points) for style, points in curves if points]
         if curves:
             top = _top([points for _, points in curves]) or 1.0

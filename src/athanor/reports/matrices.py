@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from athanor.analysis.arms import Arm, world_names, worlds_of
-from athanor.analysis.exploration import CAUSES, CUT, FINAL, interval_text, value_text
+from athanor.analysis.exploration import CAUSES, CUT, FINAL, WITHHELD, interval_text, value_text
 from athanor.core.records import Estimate
 from athanor.environments.alchemy import CATEGORIES
 from athanor.reports.text import one_line
@@ -40,27 +40,29 @@ NOTES = {
     "nothing tells the spread. Differences of the final inventory are between means, with Welch's t interval (a side "
     "that is the same in all takes over the other's spread); they are not adjusted for their number. A dash: not "
     "compared.",
-    "categories": "Shares of turns, over episodes, with an interval that is valid for any number of them (Gaffke's "
-    "bound): episodes that agree do not make it vanish, more of them make it narrower.",
+    "categories": "Shares of turns, over episodes. Their intervals hold at least as often as the level says, for any "
+    "number of episodes (Gaffke's bound): episodes that agree do not make them vanish, more make them narrower.",
     "repeats": "Repeated: among the answers in which a pair was read. Successes: among pairs not combined before. The "
     "rest are shares of all turns; an element not owned counts whether the rules refuse it or look it up. Invalid "
-    "because nothing could be read, there is no such element, it is not owned, or it is final and cannot be combined. "
-    "Cut: answers that the token bound ended. Intervals as in the table before. A dash: no model was asked.",
-    "spending": "Means a turn, Student t over episodes, unknown where all are the same; the total is a sum over "
-    "everything played and has no interval. Cost is in the currency of the configured prices. A dash: no model was "
-    "asked.",
+    "because nothing could be read, there is no such element, it is not owned, or it is final and cannot be combined; "
+    "filtered, where the server withheld the answer, and refused, where the model declined, are shown if there are "
+    "any. Cut: answers that the token bound ended. Intervals as in the table before: at least as sure as the level "
+    "says. A dash: no model was asked.",
+    "spending": "Means a turn, Student t over episodes, unknown where all are the same, and for seconds where several "
+    "episodes were played at once: they shared the model's time. The total is a sum over everything played and has no "
+    "interval. Cost is in the currency of the configured prices. A dash: no model was asked.",
 }
 
 
 def matrices(section: str, arms: Sequence[Arm], found: Found) -> list[dict[str, Any]]:
-    """For every world a table; columns of which no arm of the world knows anything are left out."""
+    """For every world a table; columns in which no arm of the world has anything to tell are left out."""
     worlds = worlds_of(arms)
     names = world_names(worlds)
     tables = []
     for world in worlds:
         here = [arm for arm in arms if arm.world == world and arm.n]
         columns = [*COLUMNS[section], *(_differences(here, found) if section == "inventory" else ())]
-        kept = [(title, name) for title, name in columns if any(_known(found, arm, name) for arm in here)]
+        kept = [(title, name) for title, name in columns if any(_told(found, arm, name) for arm in here)]
         rows = [_row(arm, [found.get((arm.name, name)) for _, name in kept]) for arm in here]
         if rows and kept:
             tables.append({"world": one_line(names[world], 90), "titles": [t for t, _ in kept], "rows": rows})
@@ -73,9 +75,11 @@ def _differences(arms: Sequence[Arm], found: Found) -> list[tuple[str, str]]:
     return [(one_line(name.removeprefix(f"{FINAL} "), 60), name) for name in names]
 
 
-def _known(found: Found, arm: Arm, name: str) -> bool:
+def _told(found: Found, arm: Arm, name: str) -> bool:
+    """Whether a value is known; of answers withheld or refused, whether there are any."""
     estimate = found.get((arm.name, name))
-    return estimate is not None and estimate.value is not None
+    rare = name.removeprefix("share invalid: ") in WITHHELD
+    return estimate is not None and estimate.value is not None and (estimate.value > 0 or not rare)
 
 
 def _row(arm: Arm, estimates: Sequence[Estimate | None]) -> dict[str, Any]:

@@ -95,13 +95,14 @@ def page_of(
 
 
 def _title(arms: Sequence[Arm]) -> str:
-    """What was compared and where: an arm or a baseline that plays in several worlds counts once."""
+    """What was compared and where: an arm or a baseline that plays in several worlds counts once, and so does a world
+    that is played at several lengths."""
     compared = len({arm.short for arm in arms if arm.baseline is None})
     baselines = len({arm.baseline for arm in arms if arm.baseline})
     parts = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((compared, "arm"), (baselines, "baseline")) if n]
     tables = list(dict.fromkeys(one_line(world.table.partition("@")[0], 60) for world in worlds_of(arms)))
     where = listed(tables) if len(tables) < 4 else f"{len(tables)} tables"
-    worlds = len(worlds_of(arms))
+    worlds = len({(world.table, world.rules, world.split) for world in worlds_of(arms)})
     return f"Exploration in {where}: {' against '.join(parts)}{f' in {worlds} worlds' if worlds > 1 else ''}"
 
 

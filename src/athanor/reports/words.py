@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from athanor.analysis.arms import Arm, world_names, worlds_of
-from athanor.analysis.exploration import CUT, FINAL, LEVEL_TEXT, baselines_of, decimals
+from athanor.analysis.exploration import CUT, FINAL, LEVEL_TEXT, WITHHELD, baselines_of, decimals
 from athanor.core.records import Estimate
 from athanor.reports.text import one_line
 
@@ -94,7 +94,7 @@ def _against(arm: Arm, kept: Sequence[Arm], found: Found) -> str:
     if not arm.n:
         begun = arm.run.episodes.num_rows
         return "has no episode that ended without an error yet." if begun else "has not begun."
-    head = f"ended with {_mean(found[arm.name, FINAL])}.{_cut(arm, found)}"
+    head = f"ended with {_mean(found[arm.name, FINAL])}.{_cut(arm, found)}{_withheld(arm, found)}"
     random = [(other, name) for other, name in baselines_of(arm, kept) if other.baseline in RANDOM]
     if not random:
         return f"{head} No random player was played in the same world, so whether that is good is unknown."
@@ -119,6 +119,20 @@ def _cut(arm: Arm, found: Found) -> str:
     bound = arm.run.manifest.config.get("max_tokens")
     of = f" of {bound} tokens" if isinstance(bound, int) else " of tokens"
     return f" {decimals(CUT, cut.value)} of its answers were cut at the bound{of}: it may have wanted to say more."
+
+
+def _withheld(arm: Arm, found: Found) -> str:
+    """How many answers the server's filter withheld, and how many the model refused to give."""
+    said = {
+        "filtered": "withheld by the server's content filter, which is not the model's mistake",
+        "refused": "refused by the model",
+    }
+    counts = {cause: found.get((arm.name, name)) for cause, name in WITHHELD.items()}
+    return "".join(f" {_answers(e)} {said[cause]}: invalid, for nothing was read." for cause, e in counts.items() if e)
+
+
+def _answers(count: Estimate) -> str:
+    return f"{count.value:.0f} of its answers {'was' if count.value == 1 else 'were'}"
 
 
 def _verdict(difference: Estimate, who: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,11 +21,13 @@ from athanor.agents.registry import (
     AgentOptions,
     LanguageOptions,
     check_options,
+    idle,
     make_dialogue,
     max_tokens_of,
 )
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
+from athanor.core.options import changed, refuse_idle, refuse_outside
 from athanor.core.play import Planned, play_many
 from athanor.core.progress import progress
 from athanor.core.protocols import Agent
@@ -32,8 +36,8 @@ from athanor.core.store import Manifest, RunFolder
 from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair, Sight
 from athanor.environments.alchemy.rules import RulesName
 from athanor.environments.alchemy.worlds import table
-from athanor.models.backends import BACKENDS, BackendConfig, model_hash, refuse
-from athanor.models.backends.openai_http import address
+from athanor.models.backends import BACKENDS, BackendConfig, answering, execution_of, model_hash, refuse
+from athanor.models.backends import idle as idle_backends
 
 FEW_CUT = 0.03
 """Share of answers cut at the token bound above which a run warns."""
@@ -64,7 +68,7 @@ class Config:
     split: Literal["open", "train", "test"] = "open"
     """open: discover as much as possible. train, test: targeted tasks, one after the other."""
     resume: bool = False
-    """Go on with the run in --out, if there is one; ended episodes are kept, those that ended in an error retried."""
+    """Go on with the run in --out, if there is one, to as many or more --episodes; errors are tried again."""
     concurrency: int = 0
     """Episodes played at once; 0 is as many as the backend can work on."""
     label: str = ""
@@ -76,19 +80,22 @@ class Config:
 
 def play(config: Config) -> Ended:
     """Play what is not yet played, and give what ended now."""
-    if config.episodes < 1 or config.turns < 1:
-        raise UsageError(
-            f"{config.episodes} episodes of {config.turns} turns were asked for, at least one of each was expected; "
-            "pass --episodes and --turns of 1 or more"
-        )
-    if config.concurrency < 0:
-        raise UsageError(
-            f"concurrency {config.concurrency} was given, at least 1 was expected (or 0 for as many as the backend "
-            "works on); pass --concurrency 1 or more"
-        )
+    refuse_outside(config, {"episodes": (1, inf), "turns": (1, inf), "concurrency": (0, inf)})
     environment = Alchemy(table=table(config.table), rules=RULES[config.rules])
     _warn_of_repeats(config, environment)
     return asyncio.run(_whole(_resolved(config), environment))
+
+
+def refuse_idle_options(config: Config) -> None:
+    """UsageError naming the options given that do nothing beside the agent, the backend or the history given."""
+    given = idle(config.agent, AgentOptions(language=config.language, cognitive=config.cognitive))
+    given += [] if _asks(config) else idle_backends(config.backend, asked=False)
+    refuse_idle(given, f"--agent {config.agent}")
+    refuse_idle(idle_backends(config.backend), f"--backend {config.backend.backend}")
+    past = config.language.history
+    refuse_idle(
+        ["--window"] if past != "window" and "--window" in changed(config.language) else [], f"--history {past}"
+    )
 
 
 def _resolved(config: Config) -> Config:
@@ -111,12 +118,17 @@ async def _whole(config: Config, environment: Alchemy) -> Ended:
     try:
         options = AgentOptions(language=config.language, cognitive=config.cognitive)
         agent = AGENTS[config.agent](environment, options, backend)
-        manifest = manifest_of(config, environment)
         slots = 1 if config.agent == "human" else backend.slots if backend else 8
+        at_once = config.concurrency or slots
+        manifest = manifest_of(config, environment, at_once)
         begun = config.resume and (config.out / "manifest.json").exists()
-        folder = (RunFolder[Pair].resume if begun else RunFolder[Pair].create)(config.out, manifest)
+        folder = (
+            RunFolder[Pair].resume(config.out, manifest, grows="episodes")
+            if begun
+            else RunFolder[Pair].create(config.out, manifest)
+        )
         try:
-            return await _play(config, environment, agent, slots, folder)
+            return await _play(config, environment, agent, at_once, folder)
         finally:
             folder.close()
     finally:
@@ -134,28 +146,31 @@ def _sampling(options: LanguageOptions) -> Sampling:
     )
 
 
-def manifest_of(config: Config, environment: Alchemy) -> Manifest:
-    """What the run is. Settings that cannot change the science are told apart, and may change on --resume."""
+def manifest_of(config: Config, environment: Alchemy, at_once: int) -> Manifest:
+    """What the run is. Settings that cannot change the science are told apart, and may change on --resume.
+
+    The number of episodes may grow: each is drawn by its own key, so the first ones stay what they are.
+    """
     science: dict[str, Any] = {
         name: getattr(config, name) for name in ("table", "rules", "agent", "split", "episodes", "turns", "seed")
     }
-    execution: dict[str, Any] = {"concurrency": config.concurrency, "command": " ".join(["athanor", *sys.argv[1:]])}
+    execution: dict[str, Any] = {"concurrency": config.concurrency, "at_once": at_once}
+    execution["command"] = " ".join(["athanor", *sys.argv[1:]])
     if config.agent == "cognitive":
         science |= {**asdict(config.cognitive), "temperature": config.language.temperature}
     if config.agent in ("language", "human"):
         science |= _told(config, environment)
     if _asks(config):
-        science |= {**asdict(config.language), "backend": config.backend.backend}
-        science |= {"base_url": address(config.backend.http)} if config.backend.backend == "openai" else {}
-        execution |= {"llama": asdict(config.backend.llama), "http": asdict(config.backend.http)}
-    answering = model_hash(config.language.model, config.backend) if _asks(config) else {}
+        science |= {**asdict(config.language), **answering(config.backend)}
+        execution |= execution_of(config.backend)
+    model = model_hash(config.language.model, config.backend) if _asks(config) else {}
     return Manifest(
         kind="play alchemy",
         config=science,
         execution=execution,
         build=build_name(),
         versions=versions(),
-        hashes={"table": environment.table.digest, **answering, **_values_hash(config)},
+        hashes={"table": environment.table.digest, **model, **_values_hash(config)},
         label=config.label or label_of(config),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -202,7 +217,7 @@ def label_of(config: Config) -> str:
 
 
 async def _play(
-    config: Config, environment: Alchemy, agent: Agent[Sight, Pair], slots: int, folder: RunFolder[Pair]
+    config: Config, environment: Alchemy, agent: Agent[Sight, Pair], at_once: int, folder: RunFolder[Pair]
 ) -> Ended:
     plan = _plan(config, environment, folder)
     ended: Ended = {}
@@ -216,7 +231,7 @@ async def _play(
             plan,
             seed=config.seed,
             turns=config.turns,
-            concurrency=config.concurrency or slots,
+            concurrency=at_once,
             sink=watched,
         )
         async for episode in episodes:
@@ -259,11 +274,12 @@ def _plan(config: Config, environment: Alchemy, folder: RunFolder[Pair]) -> list
 
 
 class _Watched:
-    """The run folder as a sink, with a progress bar that counts the turns, and a count of the answers cut short."""
+    """The run folder as a sink, with a progress bar that counts the turns; counts the answers cut and withheld."""
 
     def __init__(self, folder: RunFolder[Pair], bar: Any) -> None:
         self._folder, self._bar = folder, bar
         self._answers = self._cut = self._lost = 0
+        self._withheld: Counter[str] = Counter()
 
     def turn(self, episode: str, turn: Turn[Pair]) -> None:
         self._folder.turn(episode, turn)
@@ -272,13 +288,19 @@ class _Watched:
             self._answers += 1
             self._cut += cut
             self._lost += cut and isinstance(turn.action, Unreadable)
+        if isinstance(turn.action, Unreadable):
+            self._withheld[turn.action.cause] += 1
         self._bar.update()
 
     def episode(self, episode: Episode[Pair]) -> None:
         self._folder.episode(episode)
 
     def warn(self, bound: int | None) -> None:
-        """Say so on standard error when answers were cut: a bound too small looks like a model that cannot play."""
+        """Say so on standard error when answers were cut (a bound too small looks like a model that cannot play) or
+        withheld: those are invalid turns too."""
+        for cause, whose in (("filtered", "withheld by the server's content filter"), ("refused", "refusals")):
+            if count := self._withheld[cause]:
+                print(f"{count} of {self._answers} answers were {whose}: invalid turns, cause {cause}", file=sys.stderr)
         if self._cut > FEW_CUT * self._answers:
             print(
                 f"{self._cut} of {self._answers} answers were cut at the bound of {bound} tokens, and {self._lost} of "

@@ -96,12 +96,18 @@ def test_whatever_is_asked_for_is_made_as_asked_or_refused(patience):
     ("wrong", "says"),
     [
         ({"elements": 2, "base": 1, "finals": 0, "generations": (1,), "pairs": 1, "self_pairs": 1}, "nothing that it"),
-        ({"gini": 0.05}, "a Gini coefficient of 0.05, the nearest found is 0"),
-        ({"most_children": 2}, "generation"),
-        ({"two_results": -1}, "-1 of something"),
-        ({"size_gifts": (5,) * 90}, "more gifts than the 86 elements"),
+        ({"gini": 0.05}, "a Gini coefficient of 0.05 was expected, the nearest found is 0"),
+        (
+            {"most_children": 2},
+            "8 elements .* in generation 1, and the 10 pairs .* used up; .*, or raise most_children",
+        ),
+        ({"generations": (1,)}, "86 elements were expected in generation 1, .* used up; make generation 1 smaller, or"),
+        ({"two_results": -1}, "two_results is -1, 0 or more was expected; raise two_results"),
+        ({"size_gifts": (5,) * 90}, "91 gifts, at most the 86 elements beside the base were expected; name fewer"),
         ({"set_gifts": ((3, 87),)}, r"\(3, 87\)"),
-        ({"elements": 10**9}, "at most 100000"),
+        ({"elements": 10**9}, "at most 100000 was expected; lower elements"),
+        ({"finals": 85}, "85 finals leave 5 of 90 elements to combine, at least 10 were expected: .*; lower finals"),
+        ({"pairs": 20}, "20 pairs have 36 results, at least 86, .*; raise pairs"),
     ],
 )
 def test_what_cannot_be_reached_is_refused_with_the_gap(patience, wrong, says):

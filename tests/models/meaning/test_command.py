@@ -67,7 +67,7 @@ def test_a_run_that_is_interrupted_leaves_nothing_that_reads_as_whole(capsys, tm
     ("option", "value", "says"),
     [
         ("--embedding", "nope", "is not known; pass --embedding"),
-        ("--folds", "2", "2 folds were asked for"),
+        ("--folds", "2", "--folds 2 was given"),
         ("--split", "row", "row"),
         ("--table", "nope", "is not known"),
         ("--device", "abacus", "the device 'abacus' cannot be used"),

@@ -50,7 +50,7 @@ def test_a_seed_reproduces_its_folds_and_another_parts_otherwise():
 
 
 def test_folds_that_cannot_be_are_misuse():
-    with pytest.raises(UsageError, match="from 3 to 40 are possible with 40 elements"):
+    with pytest.raises(UsageError, match="--folds 41 was given, 3 to 40 was expected with 40 elements"):
         folds(WORLD, "element", 3, count=41)
-    with pytest.raises(UsageError, match="2 folds were asked for"):
+    with pytest.raises(UsageError, match="--folds 2 was given"):
         folds(WORLD, "pair", 3, count=2)

@@ -131,7 +131,7 @@ async def label_all(
     """
     passages = list(passages)
     if concurrency < 0:
-        raise UsageError(f"concurrency {concurrency} was given, 0 or more was expected; pass 1 or more, or 0 for all")
+        raise UsageError(f"--concurrency {concurrency} was given, 0 or more was expected; pass such a number")
     waiting = iter(left(passages, file.path))
 
     async def work() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from athanor.analysis.traces.asking import blocks, grammar, objection, question, read_answer, wording
 from athanor.analysis.traces.labels import Label, Labelled, Passage
 from athanor.core.errors import BackendError, StoreError, UsageError
+from athanor.core.options import refuse_outside
 from athanor.core.protocols import Backend
 from athanor.core.records import Completion, Message, Sampling
 from athanor.core.seeds import digest
@@ -39,8 +41,7 @@ class Labeller:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.block < 1:
-            raise UsageError(f"block {self.block} was given, at least 1 sentence was expected; pass 1 or more")
+        refuse_outside(self, {"block": (1, inf), "temperature": (0, inf), "max_tokens": (1, inf)})
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +45,9 @@ class WorldSpec:
     """(elements needed, elements in the set) of each gift by set."""
 
 
-def refused(what: str) -> UsageError:
-    """The error that no world is as specified."""
-    return UsageError(f"no world has these statistics: {what}; change the specification")
+def refused(what: str, do: str) -> UsageError:
+    """The error that no world is as specified: what was found and expected, and what to change."""
+    return UsageError(f"no world has these statistics: {what}; {do}")
 
 
 def generation_sizes(spec: WorldSpec) -> tuple[int, ...]:
@@ -63,30 +64,66 @@ def generation_sizes(spec: WorldSpec) -> tuple[int, ...]:
 
 def check(spec: WorldSpec) -> None:
     """UsageError if the statistics contradict one another at sight."""
-    inner = spec.elements - spec.finals
-    needed = spec.elements - spec.base
-    capacity = spec.pairs + spec.two_results + 2 * spec.three_results
-    counts = (spec.finals, spec.pairs, spec.two_results, spec.three_results, spec.self_pairs, spec.most_children)
-    sets = [(count, of) for count, of in spec.set_gifts if not 0 < count <= of <= needed]
-    wrong = [
-        (min(counts) < 0, f"{min(counts)} of something, at least 0 was expected"),
-        (spec.elements > LARGEST, f"{spec.elements} elements, at most {LARGEST} are drawn"),
-        (spec.base < 1, f"{spec.base} base elements, at least 1 is needed"),
-        (inner < spec.base + len(spec.generations) - 1, f"{spec.finals} finals leave too few combinable elements"),
-        (not spec.generations or min(spec.generations) < 1, "every generation needs at least one element"),
-        (needed < len(spec.generations), f"{needed} elements cannot fill {len(spec.generations)} generations"),
-        (spec.self_pairs > inner, f"{spec.self_pairs} self-pairs among {inner} combinable elements"),
-        (spec.pairs > inner * (inner + 1) // 4, f"{spec.pairs} pairs are more than half of those possible"),
-        (capacity < needed, f"{capacity} results cannot make {needed} elements"),
-        (spec.two_results + spec.three_results > spec.pairs, "more pairs with several results than pairs"),
-        (2 * spec.pairs < inner, f"{spec.pairs} pairs cannot use {inner} combinable elements"),
-        (len(spec.size_gifts) + len(spec.set_gifts) > needed, f"more gifts than the {needed} elements beside the base"),
-        (bool(sets), f"gifts on owning (needed, of) {sets} among {needed} elements beside the base"),
-        (not 0 < spec.gini < 1, f"a Gini coefficient of {spec.gini}, between 0 and 1 was expected"),
-    ]
-    for is_wrong, what in wrong:
+    for is_wrong, what, do in (*_sizes(spec), *_recipes(spec)):
         if is_wrong:
-            raise refused(what)
+            raise refused(what, do)
+
+
+_Fault = tuple[bool, str, str]
+"""Whether it is one, what was found and expected, and what to do."""
+
+
+def _sizes(spec: WorldSpec) -> Iterator[_Fault]:
+    """What can be wrong with the elements and their generations."""
+    for name in ("finals", "pairs", "two_results", "three_results", "self_pairs", "most_children"):
+        value = getattr(spec, name)
+        yield value < 0, f"{name} is {value}, 0 or more was expected", f"raise {name}"
+    elements, depth, inner, needed = spec.elements, len(spec.generations), *_counts(spec)
+    yield elements > LARGEST, f"elements is {elements}, at most {LARGEST} was expected", "lower elements"
+    yield spec.base < 1, f"base is {spec.base}, at least 1 was expected", "raise base"
+    least = min(spec.generations, default=0)
+    what = f"the smallest generation has {least} elements, at least 1 was expected in one or more of them"
+    yield least < 1, what, "name the size of every generation after the base"
+    what = f"{spec.finals} finals leave {inner} of {elements} elements to combine, at least "
+    what += f"{spec.base + depth - 1} were expected: the base, and one of each generation but the last"
+    yield inner < spec.base + depth - 1, what, "lower finals, raise elements, or name fewer generations"
+    what = f"{needed} elements beside the base, at least one for each of {depth} generations was expected"
+    yield needed < depth, what, "raise elements, or name fewer generations"
+    gifts = len(spec.size_gifts) + len(spec.set_gifts)
+    what = f"{gifts} gifts, at most the {needed} elements beside the base were expected"
+    yield gifts > needed, what, "name fewer gifts"
+    sets = [(count, of) for count, of in spec.set_gifts if not 0 < count <= of <= needed]
+    what = (
+        f"gifts on owning (needed, of) {sets}, 0 < needed <= of <= {needed}, the elements beside the base, was expected"
+    )
+    yield bool(sets), what, "change set_gifts"
+
+
+def _recipes(spec: WorldSpec) -> Iterator[_Fault]:
+    """What can be wrong with the pairs and their results."""
+    inner, needed = _counts(spec)
+    pairs, most = spec.pairs, inner * (inner + 1) // 4
+    what = f"{spec.self_pairs} self-pairs, at most one for each of {inner} combinable elements was expected"
+    yield spec.self_pairs > inner, what, "lower self_pairs or finals"
+    what = f"{pairs} pairs, at most {most}, half of those possible, was expected"
+    yield pairs > most, what, "lower pairs or finals, or raise elements"
+    results = pairs + spec.two_results + 2 * spec.three_results
+    what = (
+        f"{pairs} pairs have {results} results, at least {needed}, one for each element beside the base, was expected"
+    )
+    yield results < needed, what, "raise pairs or two_results, or lower elements"
+    several = spec.two_results + spec.three_results
+    what = f"{several} pairs with several results, at most all {pairs} pairs were expected"
+    yield several > pairs, what, "lower two_results or three_results"
+    what = f"{pairs} pairs use {2 * pairs} elements at most, all {inner} combinable ones were expected"
+    yield 2 * pairs < inner, what, "raise pairs or finals"
+    what = f"a Gini coefficient of {spec.gini}, one between 0 and 1 was expected"
+    yield not 0 < spec.gini < 1, what, "change gini"
+
+
+def _counts(spec: WorldSpec) -> tuple[int, int]:
+    """The combinable elements, and those beside the base."""
+    return spec.elements - spec.finals, spec.elements - spec.base
 
 
 class Draw:
@@ -116,7 +153,8 @@ class Draw:
         for element in sorted(selfs - {a for a, b in made if a == b}):
             result = self._result(element, element) if self._open(element, element) else None
             if result is None:
-                raise refused(f"{spec.self_pairs} self-pairs, and one has nothing left to make")
+                what = f"{spec.self_pairs} self-pairs were expected, and one has nothing left to make"
+                raise refused(what, f"lower self_pairs{self._children_too()}")
             self._make(made, (element, element), result)
         used = {e for pair in made for e in pair}
         for element in [int(e) for e in self.inner if e not in used]:
@@ -175,8 +213,17 @@ class Draw:
             if max(self.level[p[0]], self.level[p[1]]) == level - 1 and len(r) < 3 and self._open(*p)
         ]  # fmt: skip
         if not found:
-            raise refused(f"generation {level} has more elements than the one before has pairs")
+            raise self._used_up(level)
         return found[int(self.rng.integers(len(found)))]
+
+    def _used_up(self, level: int) -> UsageError:
+        """The error that a generation has more elements than pairs can make."""
+        late, before = int((self.level[self.inner] == level - 1).sum()), self.last[level - 1]
+        pairs, asked = late * (before - late) + late * (late + 1) // 2, int((self.level == level).sum())
+        what = f"{asked} elements were expected in generation {level}, and the {pairs} pairs of {before} combinable "
+        what += f"elements that reach it ({late} of them are of the generation before) are used up"
+        do = f"make generation {level} smaller, or those before it (the base among them) larger"
+        return refused(what, do + self._children_too())
 
     def _result(self, first: int, second: int, taken: tuple[int, ...] = ()) -> int | None:
         """A result that the two may have beside those taken: of their next generation at the latest, and no base
@@ -204,7 +251,8 @@ class Draw:
             pair = self._free(made, element)
         result = self._result(*pair)
         if result is None:
-            raise refused("a pair has nothing that it could make")
+            what = f"{self.spec.pairs} pairs were expected, and one has nothing that it could make"
+            raise refused(what, f"lower pairs, or raise elements{self._children_too()}")
         self._make(made, pair, result)
 
     def _free(self, made: Pairs, element: int | None) -> tuple[int, int]:
@@ -219,15 +267,23 @@ class Draw:
             free[np.arange(n) != element] &= np.arange(n) == element
         left = np.flatnonzero(free)
         if not len(left):
-            raise refused(f"after {len(made)} pairs no two elements are left for another")
+            what = f"{self.spec.pairs} pairs were expected, and after {len(made)} no two elements are left for another"
+            raise refused(what, f"lower pairs, or raise elements{self._children_too()}")
         return divmod(int(left[int(self.rng.integers(len(left)))]), n)
+
+    def _children_too(self) -> str:
+        """What else to do where the bound on children may be the cause."""
+        most = self.spec.most_children
+        return f", or raise most_children (it is {most}; 0 sets no bound)" if most else ""
 
     def _several(self, made: Pairs) -> None:
         """Further results, until as many pairs as asked for have two and three."""
         spec, pairs = self.spec, list(made)
         have = {size: sum(len(results) == size for results in made.values()) for size in (2, 3)}
         if have[3] > spec.three_results or have[2] > spec.two_results + spec.three_results - have[3]:
-            raise refused("too few pairs with several results for its generations")
+            what = f"{spec.two_results} pairs with two results and {spec.three_results} with three were expected, its "
+            what += f"generations alone take {have[2]} and {have[3]}"
+            raise refused(what, f"raise them, or make its early generations smaller{self._children_too()}")
         order = self.rng.permutation(len(pairs))
         for size, wanted in ((3, spec.three_results), (2, spec.two_results)):
             count = sum(len(results) == size for results in made.values())

@@ -67,9 +67,10 @@ def generate(spec: WorldSpec, seed: int, naming: Naming) -> Table:
             best = (error, table)
         low, high = (low, spread) if error > 0 else (spread, high)
     if best is None:
-        raise failure or refused("no draw was made")
+        raise failure or refused("no draw was made", "try another seed")
     if abs(best[0]) > GINI_TOLERANCE:
-        raise refused(f"a Gini coefficient of {spec.gini:.2f}, the nearest found is {spec.gini + best[0]:.2f}")
+        what = f"a Gini coefficient of {spec.gini:.2f} was expected, the nearest found is {spec.gini + best[0]:.2f}"
+        raise refused(what, "change gini, or the number of pairs")
     return best[1]
 
 
@@ -85,12 +86,14 @@ def _refuse_gap(spec: WorldSpec, table: Table) -> None:
         "finals": (spec.finals, len(table.finals)),
         "generations": ([spec.base, *generation_sizes(spec)], generations),
     }
-    gaps = [f"{asked} {what}, {found} came out" for what, (asked, found) in wanted.items() if asked != found]
+    gaps = [
+        f"{asked} {what} were expected, {found} came out" for what, (asked, found) in wanted.items() if asked != found
+    ]
     most = max(map(len, table.children.values()))
     if spec.most_children and most > spec.most_children:
-        gaps.append(f"at most {spec.most_children} children, {most} came out")
+        gaps.append(f"at most {spec.most_children} children of an element were expected, {most} came out")
     if gaps:
-        raise refused("; ".join(gaps))
+        raise refused("; ".join(gaps), "ask for what came out, or try another seed")
 
 
 def rename(table: Table, seed: int) -> Table:

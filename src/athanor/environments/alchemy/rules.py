@@ -7,11 +7,11 @@ from typing import Literal
 from immutables import Map
 from msgspec.structs import replace
 
-from athanor.core.records import Record, Unreadable
+from athanor.core.records import Record, Unread, Unreadable
 from athanor.environments.alchemy.state import Inventory, Pair
 from athanor.environments.alchemy.table import Names, Table, ordered
 
-Cause = Literal["unreadable", "unknown", "unowned", "final"]
+Cause = Literal[Unread, "unknown", "unowned", "final"]
 RulesName = Literal["strict", "pan2025", "brandle2023"]
 
 
@@ -50,7 +50,7 @@ class Rules(Record, omit_defaults=False, kw_only=True):
     def refuse(self, table: Table, state: Inventory, action: Pair | Unreadable) -> Cause | None:
         """Why an action counts as no attempt, or None if it is one."""
         if not isinstance(action, Pair):
-            return "unreadable"
+            return action.cause
         if not self.ownership:  # a name that does not exist is looked up like any other and fails
             return None
         first, second, known = action.first, action.second, state.known

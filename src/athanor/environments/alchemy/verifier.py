@@ -17,6 +17,8 @@ CATEGORIES = ("success-new", "success-existing", "failure-new", "failure-existin
 
 _REFUSED: dict[Cause, str] = {
     "unreadable": "no pair could be read",
+    "filtered": "the server's content filter withheld the answer",
+    "refused": "the model refused to answer",
     "unknown": "it names something that is not an element",
     "unowned": "it names an element that is not owned",
     "final": "it names a final element, which cannot be combined",
@@ -29,9 +31,9 @@ class Discovery:
 
     The reward is the number of new elements that the combination made, gifts aside. A turn passes when it makes
     the goal, or in open-ended play anything new. `Verdict.parts` has: `category`, one of CATEGORIES; `cause` of an
-    invalid turn (unreadable, unknown, unowned, final); `new`, elements made; `gifts`, elements given since the last
-    turn's judgement; `foreign`, when rules that do not enforce ownership looked up what was not owned (`unowned`)
-    or does not exist (`unknown`). `cause` of an unowned name in a pair with an unknown one is unknown.
+    invalid turn (unreadable, filtered, refused, unknown, unowned, final); `new`, elements made; `gifts`, elements given
+    since the last turn's judgement; `foreign`, when rules that do not enforce ownership looked up what was not owned
+    (`unowned`) or does not exist (`unknown`). `cause` of an unowned name in a pair with an unknown one is unknown.
     """
 
     environment: Alchemy

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from athanor.core.options import changed
 from athanor.core.protocols import Backend
 from athanor.core.records import Sampling
 from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp, model_path, request_of
-from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp
+from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp, address
 from athanor.models.backends.openai_wire import request_body
 from athanor.models.backends.scripted import Scripted
 
@@ -35,12 +36,37 @@ BACKENDS: dict[Kind, Callable[[str, BackendConfig], Backend]] = {
 }
 
 
+def idle(config: BackendConfig, *, asked: bool = True) -> list[str]:
+    """The options given of backends that do not answer: of all, where no model is `asked`."""
+    given = {"llamacpp": changed(config.llama, "llama"), "openai": changed(config.http, "http")}
+    others = [name for kind, names in given.items() if not (asked and kind == config.backend) for name in names]
+    return others if asked else changed(config, but=("llama", "http")) + others
+
+
 def refuse(config: BackendConfig, sampling: Sampling) -> None:
     """UsageError if the backend would refuse every request that is sampled so: one is made up, and not sent."""
     if config.backend == "openai":
         request_body(sampling, "max_tokens", config.http.grammar_parameter)
     elif config.backend == "llamacpp":
         request_of((), sampling, 0)
+
+
+def answering(config: BackendConfig) -> dict[str, Any]:
+    """What of a backend's configuration can change its answers: a resumed run must have the same."""
+    if config.backend != "openai":
+        return {"backend": config.backend}
+    http = {"base_url": address(config.http), **{name: getattr(config.http, name) for name in _ANSWERS}}
+    return {"backend": config.backend, **http}
+
+
+_ANSWERS = ("without_seed", "max_answer_bytes")
+"""Without a seed a server answers otherwise each time; a shorter answer may read otherwise."""
+
+
+def execution_of(config: BackendConfig) -> dict[str, Any]:
+    """The rest of it, which may change when a run is gone on with."""
+    http = {name: value for name, value in asdict(config.http).items() if name not in _ANSWERS}
+    return {"llama": asdict(config.llama), "http": http}
 
 
 def model_hash(model: str, config: BackendConfig) -> dict[str, str]:

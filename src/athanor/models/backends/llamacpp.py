@@ -7,11 +7,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
 from athanor.core.errors import BackendError, DataError, UsageError
+from athanor.core.options import refuse_outside
 from athanor.core.records import Completion, Message, Sampling, TokenLogprob
 from athanor.models.backends.openai_wire import request_body, wire_message
 
@@ -80,14 +82,14 @@ class LlamaCpp:
 
     def __init__(self, model: str, config: LlamaConfig) -> None:
         """`model` is `smollm2-135m-instruct` or the path of a GGUF file."""
+        least = {"slots": 1, "context": 1, "threads": 0, "gpu_layers": -1}
+        refuse_outside(config, {name: (bound, inf) for name, bound in least.items()}, "llama")
         path = model_path(model)
         try:
             import xllamacpp as native
         except ImportError as error:
             raise UsageError("xllamacpp is not installed; run `pip install 'athanor-lab[llamacpp]'`") from error
         library: Any = native  # a compiled module without type information
-        if config.slots < 1:
-            raise UsageError(f"slots {config.slots} was given, at least 1 was expected; pass --llama.slots 1 or more")
         params = library.CommonParams()
         params.model.path = str(path)
         params.n_parallel = config.slots

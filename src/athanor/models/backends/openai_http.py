@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 
 from athanor.core.errors import BackendError, UsageError
+from athanor.core.options import refuse_outside
 from athanor.core.records import Completion, Message, Sampling
 from athanor.core.seeds import stream
 from athanor.models.backends.openai_wire import Usage, read_answer, request_body, wire_message
@@ -33,7 +35,7 @@ class HttpConfig:
     base_url: str | None = None
     """Address of the server, usually ending in /v1; None is OpenAI's own, or what OPENAI_BASE_URL says."""
     api_key_env: str = "OPENAI_API_KEY"
-    """Name of the environment variable that holds the key. With a base_url it may be unset."""
+    """Name of the environment variable that holds the key. With --http.base-url it may be unset."""
     timeout: float = 120.0
     """Seconds for one request, from connecting to the last byte of its answer."""
     attempts: int = 6
@@ -47,7 +49,7 @@ class HttpConfig:
     concurrency: int = 8
     """Requests in flight at once, at most."""
     price_prompt: float | None = None
-    """Price of a million prompt tokens. The cost of a completion is unknown without it and price_completion."""
+    """Price of a million prompt tokens. The cost is unknown without it and --http.price-completion."""
     price_cached: float | None = None
     """Price of a million cached prompt tokens; None leaves the cost unknown where the server reports any."""
     price_completion: float | None = None
@@ -59,7 +61,7 @@ class HttpConfig:
     without_seed: bool = False
     """Send no seed, for servers that refuse one; the same run then gives other answers each time."""
     token_parameter: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
-    """Request field for the bound on tokens; `auto` is max_tokens with a base_url and max_completion_tokens without."""
+    """Request field for the token bound; auto: max_tokens with --http.base-url, else max_completion_tokens."""
 
 
 class OpenAIHttp:
@@ -156,7 +158,7 @@ class OpenAIHttp:
         if attempt >= config.attempts:
             raise BackendError(
                 f"{where} gave no answer in {attempt} attempts, the last time because {fault}; "
-                "check the server, or pass more attempts or a longer timeout, and go on with --resume"
+                "check the server, or pass more --http.attempts or a longer --http.timeout, and go on with --resume"
             ) from fault
         if fault.wait is not None and fault.wait > PATIENCE:
             raise BackendError(
@@ -206,24 +208,21 @@ def _client(config: HttpConfig, key: str) -> AsyncOpenAI:
         raise UsageError(_BASE_URL.format(config.base_url)) from error
 
 
-_BASE_URL = "base_url {!r} was given, an HTTP address was expected; pass one such as http://127.0.0.1:8080/v1"
+_BASE_URL = "--http.base-url {!r} was given, an HTTP address was expected; pass one such as http://127.0.0.1:8080/v1"
 
 
 def _check(config: HttpConfig) -> None:
     """UsageError naming the first setting that cannot be meant."""
-    least = {"attempts": 1, "concurrency": 1, "max_answer_bytes": 1, "timeout": 0.001}
-    least |= {"first_delay": 0, "longest_delay": 0, "requests_per_minute": 0}
-    for name, bound in least.items():
-        value = getattr(config, name)
-        if not value >= bound:
-            raise UsageError(f"{name} {value} was given, at least {bound} was expected; pass {bound} or more")
+    least = {"attempts": 1, "concurrency": 1, "max_answer_bytes": 1, "timeout": 0.001, "first_delay": 0}
+    least |= dict.fromkeys(("longest_delay", "requests_per_minute", "price_prompt", "price_cached"), 0)
+    refuse_outside(config, {name: (bound, inf) for name, bound in {**least, "price_completion": 0}.items()}, "http")
     url = address(config)
     if not url.startswith(("http://", "https://")):
         raise UsageError(_BASE_URL.format(url))
     if "@" in urlsplit(url).netloc:  # a run's manifest and its failures name the address
         raise UsageError(
-            "base_url (or OPENAI_BASE_URL) holds a user name or password, an address without them was expected; "
-            "put the key in the environment variable that api_key_env names"
+            "--http.base-url (or OPENAI_BASE_URL) holds a user name or password, an address without them was expected; "
+            "put the key in the environment variable that --http.api-key-env names"
         )
 
 
@@ -233,7 +232,7 @@ def _key(config: HttpConfig) -> str:
     if not key and config.base_url is None:
         raise UsageError(
             f"the environment variable {config.api_key_env} is not set, a key for OpenAI's server was expected in it; "
-            "set it, name another one with api_key_env, or pass the base_url of your own server"
+            "set it, name another one with --http.api-key-env, or pass --http.base-url with your own server"
         )
     if not (key.isascii() and key.isprintable()):  # the HTTP library would quote it in its error
         raise UsageError(

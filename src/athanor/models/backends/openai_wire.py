@@ -27,9 +27,8 @@ def request_body(sampling: Sampling, token_parameter: str, grammar_parameter: st
     if sampling.grammar is not None:
         if not grammar_parameter:
             raise UsageError(
-                "constrained decoding was asked for and grammar_parameter is empty, the name of the request's field "
-                "for a GBNF grammar was expected; pass --http.grammar-parameter with it (`grammar` for llama-server), "
-                "or play unconstrained"
+                "--constrained was given and --http.grammar-parameter is empty, the name of the request's field for a "
+                "GBNF grammar was expected; pass it (`grammar` for llama-server), or play unconstrained"
             )
         body[grammar_parameter] = sampling.grammar
     return body
@@ -54,8 +53,16 @@ def data_url(image: bytes) -> str:
     return f"data:image/{kind};base64,{b64encode(image).decode()}"
 
 
+class _Part(msgspec.Struct):
+    """A piece of a message; which field is there goes by its type."""
+
+    text: str | None = None
+    refusal: str | None = None
+    thinking: Any = None  # Mistral: a list of parts
+
+
 class _Said(msgspec.Struct):
-    content: str | None = None
+    content: str | list[str | _Part] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None  # DeepSeek, llama-server, older vLLM
     reasoning: Any = None  # OpenRouter, vLLM: text; others: an object that is not shown
@@ -115,14 +122,16 @@ class _Answer(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
+_NO_ANSWER = ("content_filter", "refusal")
 
 
 def read_answer(data: bytes, model: str, most: int) -> tuple[Completion, Usage]:
     """A completion (without cost, seconds and attempts) and its usage, from the body of an answer.
 
     Text and reasoning are cut to `most` bytes of UTF-8 each; `finish` of a cut text is `cut`, and its logprobs are
-    those of the kept tokens. Without content the text is empty: a content filter or a model that thought until its
-    last token is the model's own behaviour. Fault if the body is no answer: that is the server's.
+    those of the kept tokens. Without content the text is empty: a model that thought until its last token has not
+    answered. A message with nothing but a refusal has that as its text, and `refusal` as its finish. Fault if the body
+    is no answer: that is the server's.
     """
     try:
         answer = _decode(data)
@@ -132,9 +141,10 @@ def read_answer(data: bytes, model: str, most: int) -> tuple[Completion, Usage]:
         said = f": {message_of(answer.error)}" if answer.error else ""
         raise Fault(f"the server's answer has no choices{said}")
     choice, usage = answer.choices[0], answer.usage or Usage()
-    said = choice.message
-    reasoning = said.reasoning_content or (said.reasoning if isinstance(said.reasoning, str) else "")
-    text = said.content or said.refusal or ""
+    text, refusal, reasoning = _words(choice.message)
+    finish = choice.finish_reason or "unknown"
+    if refusal and not text:
+        text, finish = refusal, "content_filter" if finish == "content_filter" else "refusal"
     if choice.finish_reason == "error" or not (text or reasoning or choice.finish_reason):
         raise Fault("the server's answer has neither text nor a reason why it ended")
     kept = _cut(text, most)
@@ -143,7 +153,7 @@ def read_answer(data: bytes, model: str, most: int) -> tuple[Completion, Usage]:
         text=kept,
         model=answer.model or model,
         reasoning=_cut(reasoning, most),
-        finish="cut" if len(kept) < len(text) else choice.finish_reason or "unknown",
+        finish="cut" if len(kept) < len(text) and finish not in _NO_ANSWER else finish,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached,
         completion_tokens=usage.completion_tokens,
@@ -151,6 +161,25 @@ def read_answer(data: bytes, model: str, most: int) -> tuple[Completion, Usage]:
         logprobs=_logprobs(tokens or [], len(kept) if len(kept) < len(text) else None),
     )
     return completion, usage
+
+
+def _words(message: _Said) -> tuple[str, str, str]:
+    """A message's text, refusal and reasoning, of which any may be empty; parts are joined."""
+    whole = [message.content] if isinstance(message.content, str) else message.content or []
+    parts = [_Part(text=part) if isinstance(part, str) else part for part in whole]
+    reasoning = message.reasoning_content or (message.reasoning if isinstance(message.reasoning, str) else "")
+    return (
+        "".join(part.text or "" for part in parts),
+        message.refusal or "".join(part.refusal or "" for part in parts),
+        reasoning or "".join(_thought(part.thinking) for part in parts),
+    )
+
+
+def _thought(thinking: Any) -> str:
+    """Reasoning as text: it comes as such, or as parts with a text."""
+    if isinstance(thinking, list):
+        return "".join(str(part.get("text") or "") for part in thinking if isinstance(part, dict))
+    return thinking if isinstance(thinking, str) else ""
 
 
 def _cut(text: str, most: int) -> str:

@@ -29,6 +29,25 @@ _TOO_LONG = re.compile(
 )
 
 
+# Fields of a request that a server may refuse: the option whose value it may be, and what to do if it takes none.
+_FIELDS = {
+    "max_completion_tokens": ("--max-tokens", "pass --http.token-parameter max_tokens"),
+    "max_tokens": ("--max-tokens", "pass --http.token-parameter max_completion_tokens"),
+    "seed": ("", "pass --http.without-seed (the same run then gives other answers each time)"),
+    "temperature": ("--temperature", "leave --temperature out (`athanor label`: --temperature None)"),
+    "top_p": ("--top-p", "leave --top-p out"),
+    "reasoning_effort": ("--reasoning-effort", "leave --reasoning-effort out"),
+    "top_logprobs": ("--top-logprobs", "leave --top-logprobs out"),
+    "logprobs": ("--top-logprobs", "leave --top-logprobs out"),
+}
+_FIELD = re.compile(rf"(?<![a-z_-])({'|'.join(_FIELDS)})(?![a-z_-])", re.IGNORECASE)
+_NOT_TAKEN = re.compile(
+    r"unsupported|not supported?|unrecogni[sz]ed|unknown|unexpected|extra[ _](inputs|fields|forbidden)"
+    r"|not (permitted|allowed)|deprecated|instead|only the default",
+    re.IGNORECASE,
+)
+
+
 class Fault(Exception):
     """The server failed once and asking again may help. It never leaves a backend."""
 
@@ -57,15 +76,26 @@ def judge(status: int, body: Any, message: str, retry_after: str | None = None) 
         return Fault(said, seconds_to_wait(retry_after, datetime.now(UTC)))
     if marks & _REFUSED:
         return BackendError(f"{said}; the server does not take this prompt: leave the episode out or ask another model")
-    return UsageError(f"{said}; {_ADVICE.get(status, _ADVICE[400])}")
+    advice = _ADVICE.get(status) or _field_advice(body) or "leave out the setting that it names, or ask another server"
+    return UsageError(f"{said}; {advice}")
 
 
 _ADVICE = {
-    400: "leave out the setting that it names (a seed: --http.without-seed), or ask another server or model",
-    401: "put a valid key in the environment variable that api_key_env names",
+    401: "put a valid key in the environment variable that --http.api-key-env names",
     403: "use a key that may ask this model",
-    404: "check model and base_url (most end in /v1)",
+    404: "check --model and --http.base-url (most end in /v1)",
 }
+
+
+def _field_advice(body: Any) -> str:
+    """What to do where a server names a field of the request: the first named is the one that it means. Else empty."""
+    named = str(body.get("param") or "") if isinstance(body, dict) else ""
+    words = message_of(body)
+    found = _FIELD.search(named) or _FIELD.search(words)
+    if not found:
+        return ""
+    option, otherwise = _FIELDS[found[1].lower()]
+    return f"pass another {option}" if option and not _NOT_TAKEN.search(words) else otherwise
 
 
 def message_of(body: Any) -> str:

@@ -55,7 +55,9 @@ def folds(world: TableArrays, split: Split, seed: int, count: int = FOLDS, held:
     """Folds of a world. `held`: the share of the pairs not tested that is held back by pair (by element: one group)."""
     size = world.n if split == "element" else len(world.recipe)
     if not 3 <= count <= size:
-        raise UsageError(f"{count} folds were asked for, from 3 to {size} are possible with {size} {split}s")
+        raise UsageError(
+            f"--folds {count} was given, 3 to {size} was expected with {size} {split}s; pass such a number"
+        )
     return _by_pair(world, seed, count, held) if split == "pair" else _by_element(world, seed, count)
 
 

@@ -33,7 +33,7 @@ class Setting:
     random: int
     """Episodes of each random player, and of the cognitive agents."""
     episodes: int
-    """Episodes of each arm of the model."""
+    """Episodes of each arm of the model, and of the oracle, which plays nearly the same every time."""
     arms: tuple[LanguageOptions, ...]
     """How the model is asked, arm by arm."""
     folds: int
@@ -87,6 +87,7 @@ def arms(setting: Setting, folder: Path, model: str, backend: BackendConfig, see
         )  # fmt: skip
         yield one
         yield replace(one, agent="random-never-repeat", out=Path(f"{begins}-random-never-repeat"))
+        yield replace(one, agent="oracle", episodes=setting.episodes, out=Path(f"{begins}-oracle"))
         for name, weights, temperature in COGNITIVE:
             yield replace(
                 one, agent="cognitive", label=name, out=Path(f"{begins}-{_slug(name)}"),

@@ -23,8 +23,8 @@ from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
 from athanor.analysis.weights import TOGETHER, Options, weights
 from athanor.core.build import build_name, versions
-from athanor.core.disk import write_atomically
-from athanor.core.errors import DataError, UsageError
+from athanor.core.disk import all_or_nothing, cannot, write_atomically
+from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Estimate
 from athanor.core.store import Manifest, refuse_difference
 from athanor.environments.alchemy.rules import RULES
@@ -88,7 +88,9 @@ def run(asked: Asked, folder: Path) -> int:
     refuse_negative(asked.nulls)
     if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
         raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
-    model_hash(asked.model, asked.backend)  # a model that is not there is refused before anything is played
+    model_hash(asked.model, asked.backend)  # a model or a table that is not there is refused before anything is made
+    for name, _ in SETTINGS[asked.setting].worlds:
+        table(name)
     begin(asked, folder)
     _learn(asked, folder)
     failed = 0
@@ -125,10 +127,13 @@ def begin(asked: Asked, folder: Path) -> None:
         for what in ("kind", "config"):
             refuse_difference(folder, what, getattr(stored, what), getattr(manifest, what))
         return
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder} already holds something, an empty or new folder was expected; pass another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    try:
+        with all_or_nothing() as write:
+            write(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    except OSError as error:
+        raise StoreError(cannot("create", folder, error)) from error
 
 
 def analyse(asked: Asked, folder: Path) -> Found:
@@ -137,7 +142,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     found_arms = tuple(arms_of(read_runs(paths)))
     reading = Reading(seed=asked.seed, allow=1.0)
     model = [arm.short for arm in found_arms if arm.run.manifest.config["agent"] == "language"]
-    thinking = [arm.run.path for arm in found_arms if arm.baseline not in ("random", "random-never-repeat")]
+    thinking = [arm.run.path for arm in found_arms if arm.baseline is None]
     worlds = []
     for played in read(thinking, reading):
         fixed = pair_values(_values_for(asked, folder, played.world.table.name), played.world)

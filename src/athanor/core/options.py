@@ -1,0 +1,48 @@
+"""The fields of a configuration as the options that set them, for errors that say what to pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from athanor.core.errors import UsageError
+
+
+def option(field: str, group: str = "") -> str:
+    """The option of a field, in a group of options if there is one.
+
+    >>> option("base_url", "http")
+    '--http.base-url'
+    """
+    return f"--{group}{'.' if group else ''}{field.replace('_', '-')}"
+
+
+def changed(config: Any, group: str = "", *, but: Iterable[str] = ()) -> list[str]:
+    """The options of a configuration that do not have their default, those `but` apart. All its fields have one."""
+    plain = type(config)()
+    names = [field.name for field in fields(config) if field.name not in but]
+    return [option(name, group) for name in names if getattr(config, name) != getattr(plain, name)]
+
+
+def refuse_idle(given: Sequence[str], beside: str) -> None:
+    """UsageError if options were given that do nothing beside another, for example `--agent random`."""
+    if given:
+        verb, them = ("has", "it") if len(given) == 1 else ("have", "them")
+        raise UsageError(
+            f"{', '.join(given)} {verb} no effect with {beside}, only options that do something were expected; "
+            f"leave {them} out, or pass another {beside.split()[0]}"
+        )
+
+
+def refuse_outside(config: Any, ranges: Mapping[str, tuple[float, float]], group: str = "") -> None:
+    """UsageError naming the first option whose number is not finite and in the range of its field, ends included.
+
+    None is nothing given, and may be.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(config, name)
+        if value is not None and not (low <= value <= high and math.isfinite(value)):
+            expected = f"{low:g} or more" if math.isinf(high) else f"{low:g} to {high:g}"
+            raise UsageError(f"{option(name, group)} {value} was given, {expected} was expected; pass such a number")
