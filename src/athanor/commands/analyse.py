@@ -16,6 +16,7 @@ from athanor.analysis.exploration import estimates, table_text, write_estimates
 from athanor.analysis.tables import read_runs, write_tables
 from athanor.core.disk import cannot
 from athanor.core.errors import UsageError
+from athanor.core.options import option
 from athanor.core.records import Estimate
 
 
@@ -89,8 +90,8 @@ def _refuse_unread(config: Config) -> None:
         return
     where = f"with --regression {config.regression}" if config.regression else "without --regression"
     readers = [name for name in (*_READ, "main") if unread[0] in _READ.get(name, _OF_CHOICES)]
-    option = f"--{unread[0].replace('_', '-')}"
-    raise UsageError(f"{option} says nothing {where}; leave it out, or pass --regression {' or '.join(readers)}")
+    one = option(unread[0])
+    raise UsageError(f"{one} says nothing {where}; leave it out, or pass --regression {' or '.join(readers)}")
 
 
 def _kept(config: Config) -> Sequence[Estimate]:
