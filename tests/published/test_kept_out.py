@@ -27,7 +27,9 @@ from athanor.analysis import glmm
 from athanor.analysis.behaviour import behaviour
 from athanor.analysis.groups import Reading, groups_of, read
 from athanor.analysis.logs import read_logs
+from athanor.analysis.random_players import is_random
 from athanor.analysis.traces import traces_of_run
+from athanor.analysis.weights import Options
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Sampling
 from athanor.environments.alchemy import Alchemy
@@ -161,8 +163,8 @@ def test_the_numbers_of_a_run_are_taken_from_the_run_and_not_from_the_source(tmp
     (together,) = read(paths, reading)
     groups = groups_of(together, PairValues.true(together.world), reading)
     assert [one.name for one in groups] == ["human", "gpt, T=0.7", "o1", "r1", "factor 0.5"]
-    found = behaviour("survival", groups, 0, 1)
-    assert {one.group for one in found} == {one.name for one in groups}
+    found, _ = behaviour("survival", groups, PairValues.true(together.world), Options(seed=0))
+    assert {one.group for one in found if not is_random(one.group)} == {one.name for one in groups}
 
 
 def test_a_model_at_two_temperatures_is_two_groups_that_nothing_pools(tmp_path: Path):
