@@ -26,6 +26,10 @@ LARGEST = 1e100
 """Of a weight. Much smaller ones choose the best pair just as surely."""
 
 
+TEMPERATURE = 0.1
+"""Of the softmax where none is given; that of the published agents (Brändle et al. 2023)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CognitiveOptions:
     """How the agent `cognitive` chooses; its temperature is --temperature (0.1 if left out)."""
@@ -76,7 +80,7 @@ class Cognitive:
     """The world, and the values of its pairs that do not change."""
     weights: tuple[tuple[str, float], ...]
     """Names of values (of the past, live, or in `values`) with their weights."""
-    temperature: float = 0.1
+    temperature: float = TEMPERATURE
     memory: Literal["none", "tried"] = "tried"
     name: str = field(default="cognitive")
 

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Literal
 
 from athanor.agents.baselines import Random, RandomNeverRepeat, Uncertainty
-from athanor.agents.cognitive import Cognitive, CognitiveOptions, weights_of
+from athanor.agents.cognitive import TEMPERATURE, Cognitive, CognitiveOptions, weights_of
 from athanor.agents.human import Human
 from athanor.agents.language import Language, Memory
 from athanor.agents.oracle import Oracle
@@ -68,7 +68,7 @@ def make_cognitive(environment: Alchemy, options: AgentOptions) -> Cognitive:
     chosen, temperature = options.cognitive, options.language.temperature
     return Cognitive(
         values=pair_values(chosen.pair_values, TableArrays(environment.table)), weights=weights_of(chosen.weights),
-        temperature=0.1 if temperature is None else temperature, memory=chosen.memory,
+        temperature=TEMPERATURE if temperature is None else temperature, memory=chosen.memory,
     )  # fmt: skip
 
 

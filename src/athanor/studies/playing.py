@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from athanor.agents.cognitive import CognitiveOptions
+from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import (
     AGENTS,
     AgentName,
@@ -157,7 +157,8 @@ def manifest_of(config: Config, environment: Alchemy, at_once: int) -> Manifest:
     execution: dict[str, Any] = {"concurrency": config.concurrency, "at_once": at_once}
     execution["command"] = " ".join(["athanor", *sys.argv[1:]])
     if config.agent == "cognitive":
-        science |= {**asdict(config.cognitive), "temperature": config.language.temperature}
+        warm = config.language.temperature
+        science |= {**asdict(config.cognitive), "temperature": TEMPERATURE if warm is None else warm}
     if config.agent in ("language", "human"):
         science |= _told(config, environment)
     if _asks(config):

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from athanor.agents.cognitive import CognitiveOptions
+from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import LanguageOptions
 from athanor.environments.alchemy.rules import RulesName
 from athanor.models.backends import BackendConfig
 from athanor.studies.playing import Config as Play
 
-PUBLISHED_TEMPERATURE = 0.1
-"""Softmax temperature of the cognitive agents of Brändle et al. 2023."""
 COGNITIVE: tuple[tuple[str, str, float], ...] = (
-    ("uncertainty agent", "uncertainty=1", PUBLISHED_TEMPERATURE),
-    ("empowerment agent", "empowerment=1", PUBLISHED_TEMPERATURE),
+    ("uncertainty agent", "uncertainty=1", TEMPERATURE),
+    ("empowerment agent", "empowerment=1", TEMPERATURE),
     ("both agent, T=1", "uncertainty=1,empowerment=1", 1.0),
 )
 """Name, weights and temperature. The last is warm enough for its weights to be recovered: each is 1."""
