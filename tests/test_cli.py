@@ -391,3 +391,8 @@ def test_what_help_says_of_an_option_is_one_line_of_source_so_that_it_is_wrapped
         said = {param.arg_name: param.description or "" for param in docstring_parser.parse_from_object(config).params}
         assert said
         assert [name for name, text in said.items() if not text or "\n" in text] == []
+
+
+def test_the_temperature_that_a_cognitive_agent_has_by_default_is_kept(capsys, tmp_path, world):
+    assert athanor(capsys, *play(world, tmp_path / "run", agent="cognitive"))[0] == 0
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["config"]["temperature"] == 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from importlib import import_module
 from importlib.metadata import version
 from typing import NoReturn
@@ -45,7 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"athanor {name}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; what was written is kept, go on with --resume", file=sys.stderr)
+        resumes = any(field.name == "resume" for field in fields(module.Config))
+        kept = "what was written is kept, go on with --resume" if resumes else "run it again"
+        print(f"interrupted; {kept}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of standard output has gone
         sys.stderr.close()

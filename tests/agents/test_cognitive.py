@@ -109,3 +109,12 @@ def test_weights_are_read_as_data_and_nothing_else():
     for wrong in ("uncertainty", "=1", "a=b", "a=1,", "a=nan", ""):
         with pytest.raises(UsageError, match="NAME=NUMBER"):
             weights_of(wrong)
+    with pytest.raises(UsageError, match="uncertainty has two weights in 'uncertainty=1, uncertainty=2'"):
+        weights_of("uncertainty=1, uncertainty=2")
+    with pytest.raises(UsageError, match="'value=-1e300' is beyond 1e\\+100"):
+        weights_of("uncertainty=1,value=-1e300")
+
+
+def test_the_largest_weights_choose_the_best_pair_without_a_warning():
+    agent = Cognitive(values=TRUE, weights=weights_of("uncertainty=1e100,value=1e100"), temperature=1e-50)
+    assert played(agent, 30).end == "truncated"

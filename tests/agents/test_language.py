@@ -154,6 +154,11 @@ def test_thoughts_that_never_end_are_unreadable_and_say_so(strict):
     assert turn.completion.reasoning == "ink + pen would"
 
 
+def test_thoughts_without_an_answer_that_were_not_cut_are_not_called_unfinished(strict):
+    turn = played(strict, Remembers("<think>ink + pen would"), turns=1).turns[0]
+    assert turn.action == Unreadable(unreadable="the answer is empty")
+
+
 def test_the_reasoning_a_backend_gave_itself_is_kept():
     given = Completion(text="<think>x</think>ink + pen", model="m", reasoning="hidden")
     assert part_thoughts(given).reasoning == "hidden"

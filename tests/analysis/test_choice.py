@@ -137,7 +137,12 @@ def test_threads_do_not_change_the_fit(never_repeats: Games):
 def test_nested_models_are_compared_and_others_refused(never_repeats: Games):
     small = full_choice(never_repeats, TRUE, ["true_success"], forbid_tried=True)
     large = full_choice(never_repeats, TRUE, ["true_success", "recency"], forbid_tried=True)
-    assert 0.0 < likelihood_ratio(small, large) <= 1.0
+    ratio, p = likelihood_ratio(small, large)
+    assert ratio == pytest.approx(2 * (large.loglik - small.loglik))
+    assert 0.0 < p <= 1.0
+    r2, gain, of_gain = large.quality(small)
+    assert (r2.value, gain.value, of_gain.value) == (1 - large.loglik / large.null, ratio, p)
+    assert (gain.low, gain.n) == (None, 150)
     with pytest.raises(UsageError, match="not nested"):
         likelihood_ratio(large, small)
 

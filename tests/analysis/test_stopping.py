@@ -5,7 +5,15 @@ from math import log
 import numpy as np
 import pytest
 
-from athanor.analysis.stopping import MODELS, children_joined, rolling_mean, stopping, stopping_columns
+from athanor.analysis.stopping import (
+    MODELS,
+    children_joined,
+    coefficient,
+    rolling_mean,
+    stopping,
+    stopping_columns,
+    stopping_nulls,
+)
 from athanor.core.errors import DataError, UsageError
 from athanor.environments.alchemy import RULES, Table
 from athanor.environments.alchemy.worlds import table
@@ -82,7 +90,11 @@ def test_the_exact_variant_finds_the_chance_of_going_on_that_the_published_one_u
         for variant in ("published", "exact")
     }
     intercept, success = found["exact"].estimates
-    assert (intercept.name, success.name, success.group) == ("success: Intercept", "success: success", "quitters")
+    assert (intercept.name, success.name, success.group) == (
+        coefficient("success", "Intercept"),
+        coefficient("success", "success"),
+        "quitters",
+    )
     assert intercept.low < truth < intercept.high
     assert success.low < 0 < success.high
     assert "left out" in success.method
@@ -114,3 +126,28 @@ def test_the_published_models_are_three_by_four():
 def test_players_who_never_stop_are_no_answer(small: Table):
     with pytest.raises(DataError, match="none of 1 players stopped"):
         stopping(games(small, [(INK, PEN), (INK, INK)]), cut_off=np.array([True]))
+
+
+def test_stops_dealt_out_at_random_are_the_null_of_stops_that_follow_from_what_happened(
+    quitters: tuple[Games, np.ndarray],
+):
+    """Who stops whatever happened lies within the null; who stops after a failure does not."""
+    played, cut_off = quitters
+    how = {"model": "success", "threads": 1, "nagq": 0}
+    null, p = (e for e in stopping_nulls(played, 40, 0, cut_off=cut_off, **how) if "by success" in e.name)
+    assert null.low < null.value < null.high
+    assert (null.n, null.unit) == (40, "draws")
+    assert p.value > 0.02
+    rng, lengths = np.random.default_rng(1), []
+    for player in range(300):
+        success = played.success[played.choices.starts[player] : played.choices.starts[player + 1]]
+        stops = (rng.random(len(success)) < 0.2) & ~success
+        lengths.append(int(np.argmax(stops)) + 1 if stops.any() else len(success))
+    kept = (played.choices.player < 300) & (
+        played.choices.turn < np.append(lengths, np.zeros(500))[played.choices.player]
+    )
+    sulking = played.of(np.arange(800) < 300).keep(kept[played.choices.player < 300])
+    null, p = (e for e in stopping_nulls(sulking, 40, 0, cut_off=np.zeros(300, bool), **how) if "by success" in e.name)
+    assert abs(null.value) < 0.3
+    assert p.value == 1 / 41
+    assert "as far from their mean as the observed" in p.method

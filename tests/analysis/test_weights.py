@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from athanor.agents.cognitive import Cognitive
+from athanor.analysis.choice import LEFT_OUT
+from athanor.analysis.nulls import NULL, p_of
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.reading import readings, text
-from athanor.analysis.regressions import group, regression
+from athanor.analysis.regressions import Group, group, regression
 from athanor.analysis.weights import (
     ALL,
     MANY,
-    MEMORYLESS,
-    NEVER_REPEATS,
-    NULL,
+    OBSERVED,
+    ONE,
     POOLED,
     PUBLISHED,
     SAMPLED,
@@ -46,7 +48,11 @@ def found() -> tuple[Estimate, ...]:
 
 
 def of(found: tuple[Estimate, ...], group: str, term: str, kind: str) -> Estimate:
-    (one,) = [e for e in found if e.group == group and e.name == named(term, kind)]
+    return by_name(found, group, named(term, kind))
+
+
+def by_name(found: tuple[Estimate, ...], group: str, name: str) -> Estimate:
+    (one,) = [e for e in found if e.group == group and e.name == name]
     return one
 
 
@@ -62,8 +68,12 @@ def test_a_player_who_does_not_repeat_has_a_published_weight_that_the_other_esti
     never = of(found, "never", "uncertainty", PUBLISHED)
     assert never.low > 0.15
     null, exact = of(found, "never", "uncertainty", NULL), of(found, "never", "uncertainty", ALL)
-    assert null.low < never.value < null.high
-    assert float(null.method.rpartition("p = ")[2]) > 0.05
+    observed, p = of(found, "never", "uncertainty", OBSERVED), by_name(found, "never", p_of("weight of uncertainty"))
+    assert null.low < observed.value < null.high
+    assert observed.low < observed.value < observed.high
+    assert observed.value == pytest.approx(never.value, abs=0.05)
+    assert 0.05 < p.value <= 1
+    assert (p.n, p.unit) == (40, "draws")
     assert exact.low < 0 < exact.high
     memoryless = of(found, "memoryless", "uncertainty", PUBLISHED)
     assert memoryless.low < 0 < memoryless.high
@@ -130,15 +140,16 @@ def test_each_arm_is_fitted_alone_and_the_pooled_fit_stands_beside_it():
     terms = "decision ~ -1 + uncertainty + (1 + uncertainty | player)"
     groups = [players("never", 12, 60, never_repeats=True), players("memoryless", 12, 60, never_repeats=False)]
     found = weights(groups, TRUE, regression(terms), Options(seed=0))
-    alone, pooled = (of(found, "memoryless", "uncertainty", kind) for kind in (PUBLISHED, POOLED))
+    alone, pooled = (of(found, "memoryless", "uncertainty", kind) for kind in (ONE, f"{ONE}, {POOLED}"))
     assert alone.low < 0 < alone.high
     assert pooled.value > alone.value
-    assert of(found, "all groups", "uncertainty", POOLED).n == 24
+    assert of(found, "all groups", "uncertainty", f"{ONE}, {POOLED}").n == 24
 
 
-def test_a_weight_of_recency_has_one_sign_in_every_estimate():
+def preferring(value: str, name: str) -> Group:
+    """Twelve players of 40 turns who choose by one value."""
     environment = Alchemy(table=WORLD.table, rules=RULES["strict"])
-    agent = Cognitive(values=TRUE, weights=(("recency", 1.0),), temperature=0.7)
+    agent = Cognitive(values=TRUE, weights=((value, 1.0),), temperature=0.7)
     task, judge, pairs = next(environment.tasks("open", 0)), Discovery(environment=environment), []
     for player in range(12):
         planned = Planned(key=f"{player:04d}", task=task)
@@ -146,14 +157,55 @@ def test_a_weight_of_recency_has_one_sign_in_every_estimate():
         pairs += [(turn.action.first, turn.action.second) for turn in episode.turns]
     first, second = (WORLD.indices([pair[side] for pair in pairs]) for side in (0, 1))
     games = replay(WORLD, RULES["strict"], Choices(np.arange(13) * 40, first, second))
-    own = group("own", games, TRUE, seed=0, count=SAMPLED)
+    return group(name, games, TRUE, seed=0, count=SAMPLED)
+
+
+def test_a_weight_of_recency_has_one_sign_in_every_estimate():
+    own = preferring("recency", "own")
     found = weights([own], TRUE, regression("decision ~ -1 + recency + (1 | player)"), Options(seed=0))
-    assert all(of(found, "own", "recency", kind).low > 0 for kind in (PUBLISHED, MANY, ALL))
+    assert all(of(found, "own", "recency", kind).low > 0 for kind in (ONE, MANY, ALL))
+
+
+def test_only_a_published_regression_is_called_so(found):
+    terms = "decision ~ -1 + uncertainty + (1 | player)"
+    own = weights([players("never", 30, never_repeats=True)], TRUE, regression(terms), Options(seed=0))
+    assert of(own, "never", "uncertainty", ONE).value == of(found, "never", "uncertainty", PUBLISHED).value
+    assert not any("published" in e.name for e in own)
+    said = readings(own)
+    assert not any("published" in one for one in said)
+    assert "a weight of uncertainty against one random pair of 0." in said[0]
+
+
+def test_the_fit_among_all_pairs_says_how_well_it_predicts_and_what_values_add():
+    groups = [preferring("uncertainty", "keen"), players("memoryless", 30, never_repeats=False)]
+    found = weights(groups, TRUE, regression("uncertainty"), Options(seed=0))
+    for one, low, high in (("keen", 0.1, 1.0), ("memoryless", 0.0, 0.02)):
+        assert low <= by_name(found, one, f"R2 ({ALL})").value < high
+    assert by_name(found, "keen", f"p of the values ({ALL})").value < 1e-6
+    assert by_name(found, "memoryless", f"p of the values ({ALL})").value > 0.01
+    assert by_name(found, "keen", f"likelihood ratio of the values ({ALL})").value > 20
+
+
+def test_choices_of_what_is_not_owned_are_counted_and_told():
+    """Under pan2025 anything can be combined: a player who jumps ahead chose what was no candidate."""
+    games = simulate(WORLD, RULES["pan2025"], np.full(10, 30), 0, never_repeats=True)
+    first = games.choices.first.copy()
+    first[games.choices.starts[1:] - 1] = WORLD.n - 1
+    ahead = replay(WORLD, RULES["pan2025"], Choices(games.choices.starts, first, games.choices.second))
+    one = group("ahead", ahead, TRUE, seed=0, count=SAMPLED)
+    found = weights([one], TRUE, regression("uncertainty"), Options(seed=0))
+    weight = of(found, "ahead", "uncertainty", ALL)
+    assert weight.excluded == 10
+    assert "turns left out: 10 with an element that was not owned" in weight.method
+    assert by_name(found, "ahead", f"{LEFT_OUT}with an element that was not owned ({ALL})").value == 10
+    (said,) = [one for one in readings(found) if one.startswith("ahead:")]
+    assert "left out of that estimate, are the turns: 10 with an element that was not owned" in said
+    assert not any(e.name.startswith(LEFT_OUT) for e in found if e.group == MEMORYLESS)
 
 
 def test_a_formula_without_values_and_a_negative_number_of_draws_are_no_crash():
     one = players("never", 10, never_repeats=True)
     found = weights([one], TRUE, regression("decision ~ trial + (1 | player)"), Options(seed=0, nulls=3))
-    assert {e.name for e in found} == {named("Intercept", PUBLISHED), named("trial", PUBLISHED)}
+    assert {e.name for e in found} == {named("Intercept", ONE), named("trial", ONE)}
     with pytest.raises(UsageError, match="-3 null choices"):
         weights([one], TRUE, regression("uncertainty"), Options(seed=0, nulls=-3))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as with_fields
 
 from athanor.agents.registry import LanguageOptions
 from athanor.cli import main
@@ -16,7 +17,16 @@ from athanor.models.backends import BackendConfig
 from athanor.reports.think_too_fast import page
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.claims import compare, interval
-from athanor.studies.think_too_fast.published import PUBLISHED, Published
+from athanor.studies.think_too_fast.comparisons import is_model
+from athanor.studies.think_too_fast.published import (
+    CATEGORIES,
+    NAMES,
+    NEVER,
+    ORACLE,
+    PUBLISHED,
+    RANDOM,
+    Published,
+)
 from athanor.studies.think_too_fast.study import Asked, analyse, run
 
 
@@ -34,6 +44,9 @@ def test_a_published_interval_is_made_from_what_the_source_gives():
     assert (high - low) / 2 == pytest.approx(3.182 * 0.1 / 2, rel=1e-3)
     assert interval(published("uncertainty", 0.5, spread=0.1, kind="sd")) == (0.5, 0.5)
     assert interval(published("uncertainty", 0.5)) == (0.5, 0.5)
+    assert interval(published("share success-new", 0.01, spread=0.1, kind="sd", n=4))[0] == 0
+    low, high = interval(published("usage: r of usage and children", 0.0418, kind="r", n=334))
+    assert (low, high) == pytest.approx((-0.0658, 0.1485), abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -67,13 +80,60 @@ def test_an_inventory_is_compared_by_whether_it_beats_never_repeating_at_random(
 
 def test_what_was_not_played_is_said_and_never_agrees():
     found = compare(published("uncertainty", 0.2), None, None, stand_in=True, missing="no people here")
-    assert (found.direction, found.interval, found.why) == ("not played", "not played", "no people here")
+    assert (found.direction, found.interval) == ("not computed", "not computed")
+    assert found.why == "Not computed here: no people here."
 
 
-def test_published_numbers_name_their_source_and_are_each_there_once():
+def test_what_is_unknown_is_said_in_words():
+    apart = with_fields(ours(0.0, None, None), value=None, method="Laplace; 1e3 [-2, 3] says nothing: separated")
+    found = compare(published("uncertainty", 0.2), apart, None, stand_in=True)
+    assert found.direction == "not computed"
+    assert found.why.startswith("Not computed here: our estimate has no bounds, for the choices of too few turns are")
+    few = compare(published("uncertainty", 0.2), with_fields(apart, method="one player"), None, stand_in=True)
+    assert few.why == "Not computed here: it cannot be estimated (one player)."
+
+
+def test_repeats_are_read_against_the_player_who_repeats_by_chance_and_a_line_has_no_direction():
+    chance = ours(0.05, 0.04, 0.06)
+    found = compare(published("share success-existing", 0.176), ours(0.5, 0.4, 0.6), chance, stand_in=True)
+    assert (found.direction, found.interval) == ("agrees", "differs")
+    assert (
+        found.why == "The published number lies above that of memoryless random players (7.1%), ours above theirs here."
+    )
+    line = with_fields(published("share success-existing", 0.071), of=RANDOM)
+    assert compare(line, ours(0.5, 0.4, 0.6), chance, stand_in=True).direction == "no direction"
+    nothing = compare(
+        published("uncertainty", 0.004, spread=0.0045, kind="se"), ours(0.4, 0.3, 0.5), None, stand_in=False
+    )
+    assert (nothing.direction, nothing.interval) == ("cannot tell", "differs")
+
+
+def test_a_published_number_is_there_once_and_says_where_it_stands():
     keys = [(one.quantity, one.of) for one in PUBLISHED]
-    assert len(keys) == len(set(keys)) > 30
-    assert all(one.source for one in PUBLISHED)
+    assert len(keys) == len(set(keys)) == 148
+    for one in PUBLISHED:
+        assert one.source.startswith(("Pan et al. 2025, ", "Brändle et al. 2023, ", "derived from ", "re-analysis: "))
+
+
+def test_the_five_categories_of_every_player_are_all_their_trials():
+    for of in dict.fromkeys(
+        one.of for one in PUBLISHED if one.quantity.startswith("share ") and "player" not in one.of
+    ):
+        shares = [one.value for one in PUBLISHED if one.of == of and one.quantity.removeprefix("share ") in CATEGORIES]
+        assert len(shares) == 5
+        assert sum(shares) == pytest.approx(1, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "of"),
+    [
+        ("gpt-4o-2024-08-06", "gpt-4o"), ("deepseek-reasoner", "deepseek-r1"), ("o1-2024-12-17", "o1"),
+        ("/models/Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf", "llama-3.1-8b"), ("gpt-4o-mini", None), ("o1-mini", None),
+        ("smollm2-135m-instruct", None), ("deepseek-r1-distill-llama-8b", None),
+    ],
+)  # fmt: skip
+def test_a_model_is_the_published_one_by_its_whole_name(model: str, of: str | None):
+    assert [name for name in NAMES if is_model(name, model)] == ([of] if of else [])
 
 
 @pytest.mark.parametrize("name", list(SETTINGS))
@@ -106,19 +166,28 @@ def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked
     out = tmp_path / "study"
     assert run(asked, out) == 0
     before = {path: path.read_bytes() for path in out.glob("runs/*/turns.jsonl")}
-    assert len(before) == 8
+    assert len(before) == 9
     assert run(asked, out) == 0
     assert {path: path.read_bytes() for path in out.glob("runs/*/turns.jsonl")} == before
     found = analyse(asked, out)
     assert len(found.comparisons) == len(PUBLISHED)
-    assert {one.direction for one in found.comparisons if one.published.of.startswith("people")} == {"not played"}
+    lacking = [one for one in found.comparisons if one.direction == "not computed"]
+    assert {one.published.of for one in found.comparisons if one.published.of.startswith("people")} <= {
+        one.published.of for one in lacking
+    }
+    assert all(one.why.startswith("Not computed here: ") for one in lacking)
+    assert all(one.why[0].isupper() and one.why.endswith(".") for one in found.comparisons)
     assert all(one.stand_in for one in found.comparisons if one.ours)
+    beside = {one.published.of for one in found.comparisons if one not in lacking}
+    assert {"gpt-4o", "o1", "llama-3.1-8b, T=1", "random agent", RANDOM, NEVER, ORACLE} <= beside
     names = {one.name for one in found.estimates()}
     assert {"final inventory", "final inventory, reasoning minus base", "weight of uncertainty (published)"} <= names
     assert (out / "comparisons.jsonl").read_bytes().count(b"\n") == len(PUBLISHED)
     text = page(found, out).read_text()
     assert "a weight near the first is what not repeating gives" in text
     assert "Published numbers beside ours" in text
+    assert "Published numbers without ours" in text
+    assert '<td class="brief">11.6% [11.5%, 11.7%]</td>' in text
     assert (out / "figures" / "weights.svg").exists()
 
 

@@ -120,3 +120,9 @@ def test_the_games_of_some_players_are_what_those_players_alone_would_give():
         assert some.gained[mine].tolist() == games.gained[rows].tolist()
         assert some.order[part].tolist() == games.order[player].tolist()
     assert some.choices.starts.tolist() == [0, 30, 60]
+
+
+def test_games_are_shown_in_one_line():
+    games = replay(TableArrays(WORLDS[1]), RULES["strict"], busy_choices(TableArrays(WORLDS[1]), 4, 30, seed=2))
+    assert repr(games) == f"Games({WORLDS[1].name}, strict rules, 4 players, 120 turns)"
+    assert repr(games.world) == f"TableArrays({WORLDS[1].name}, {len(WORLDS[1].elements)} elements)"

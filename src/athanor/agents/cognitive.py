@@ -22,6 +22,13 @@ from athanor.values.tables import PairValues, true_empowerment_local, true_empow
 LIVE = ("true_success_new", "true_empowerment_new", "true_empowerment_local")
 """Values of pairs that follow from the table and from what is owned now."""
 
+LARGEST = 1e100
+"""Of a weight. Much smaller ones choose the best pair just as surely."""
+
+
+TEMPERATURE = 0.1
+"""Of the softmax where none is given; that of the published agents (Brändle et al. 2023)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CognitiveOptions:
@@ -52,6 +59,10 @@ def weights_of(text: str) -> tuple[tuple[str, float], ...]:
             raise UsageError(
                 f"the weight {part!r} is not NAME=NUMBER; pass for example --weights uncertainty=1,value=0.5"
             )
+        if abs(weight) > LARGEST:
+            raise UsageError(f"the weight {part!r} is beyond {LARGEST:g}, where sums overflow; pass a smaller one")
+        if name in (other for other, _ in found):
+            raise UsageError(f"{name} has two weights in {text!r}; pass --weights with one of each")
         found.append((name, weight))
     return tuple(found)
 
@@ -69,7 +80,7 @@ class Cognitive:
     """The world, and the values of its pairs that do not change."""
     weights: tuple[tuple[str, float], ...]
     """Names of values (of the past, live, or in `values`) with their weights."""
-    temperature: float = 0.1
+    temperature: float = TEMPERATURE
     memory: Literal["none", "tried"] = "tried"
     name: str = field(default="cognitive")
 

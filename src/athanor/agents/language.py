@@ -82,11 +82,10 @@ class Language(Generic[O, A]):
 
     def _why(self, completion: Completion) -> str:
         """What the completion itself says about why nothing could be read."""
+        if completion.finish != "length":
+            return ""
         thought = not completion.text and (completion.reasoning or completion.reasoning_tokens)
-        cut = completion.finish == "length"
-        return ("; the model was still reasoning" if thought else "") + (
-            f"; it was cut at {self.max_tokens} tokens" if cut else ""
-        )
+        return f"{'; the model was still reasoning' if thought else ''}; it was cut at {self.max_tokens} tokens"
 
     def messages(self, observation: O, history: History[A]) -> tuple[Message, ...]:
         """What the model is shown: the rules, the remembered past, and the present."""

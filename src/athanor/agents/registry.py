@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from athanor.agents.asking import ModelOptions, bound_of, check_options, language
 from athanor.agents.baselines import Random, RandomNeverRepeat, Uncertainty
-from athanor.agents.cognitive import Cognitive, CognitiveOptions, weights_of
+from athanor.agents.cognitive import TEMPERATURE, Cognitive, CognitiveOptions, weights_of
 from athanor.agents.human import Human
 from athanor.agents.oracle import Oracle
 from athanor.core.options import changed
@@ -49,7 +49,7 @@ def make_cognitive(environment: Alchemy, options: AgentOptions) -> Cognitive:
     chosen, temperature = options.cognitive, options.language.temperature
     return Cognitive(
         values=pair_values(chosen.pair_values, TableArrays(environment.table)), weights=weights_of(chosen.weights),
-        temperature=0.1 if temperature is None else temperature, memory=chosen.memory,
+        temperature=TEMPERATURE if temperature is None else temperature, memory=chosen.memory,
     )  # fmt: skip
 
 

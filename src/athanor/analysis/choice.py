@@ -23,6 +23,11 @@ Evaluated = tuple[Floats, Floats, Floats]
 """By player: log-likelihood Float["players"], its gradient Float["players terms"], and the information
 Float["players terms terms"]."""
 
+Counts = tuple[int, tuple[tuple[str, int], ...]]
+"""How many turns count, and why others are left out with the number of each."""
+
+LEFT_OUT = "turns left out: "
+"""How the names of estimates begin that count turns left out, before the reason."""
 STEPS, TOLERANCE = 60, 1e-9
 """Newton steps at most, and the Newton decrement at which the maximum is found."""
 LARGE = 20.0
@@ -45,12 +50,17 @@ class ChoiceFit:
     """Log-likelihood of choosing uniformly among the candidates."""
     turns: int
     players: int
-    excluded: int
-    """Turns left out: a choice that was no candidate, or that had no alternative."""
+    left_out: tuple[tuple[str, int], ...]
+    """Why turns are left out, and how many: choices that were no candidates, or had no alternative."""
     warnings: tuple[str, ...]
     unknown: frozenset[str]
     """Terms whose coefficient has no interval for one of the `warnings`."""
     method: str
+
+    @property
+    def excluded(self) -> int:
+        """Turns left out."""
+        return sum(count for _, count in self.left_out)
 
     @property
     def pseudo_r2(self) -> float | None:
@@ -68,9 +78,32 @@ class ChoiceFit:
             found.append(Estimate(
                 name=term, value=value if finite else None, low=None if half is None else value - half,
                 high=None if half is None else value + half, level=level, n=self.players, unit="players",
-                method="; ".join([self.method, *self.warnings]), excluded=self.excluded, group=group,
+                method="; ".join([self.method, *self.warnings, *self._without()]), excluded=self.excluded, group=group,
             ))  # fmt: skip
         return tuple(found)
+
+    def quality(self, without_values: ChoiceFit, group: str = "") -> tuple[Estimate, ...]:
+        """McFadden's R2, the likelihood ratio to a smaller model of the same choices, and why turns are left out."""
+        ratio, p = likelihood_ratio(without_values, self)
+        beside = f"over {' and '.join(without_values.terms)} alone"
+        numbers = (
+            ("R2", self.pseudo_r2, "sum of log-likelihoods, McFadden's 1 - L / L0 with uniform choices as L0"),
+            ("likelihood ratio of the values", ratio, f"sum of log-likelihoods, twice the gain {beside}"),
+            ("p of the values", p, "sum of log-likelihoods, chi-squared of the gain, turns as if independent"),
+            *((f"{LEFT_OUT}{why}", count, "count of turns") for why, count in self.left_out),
+        )
+        return tuple(
+            Estimate(
+                name=name, value=value, low=None, high=None, level=None, n=self.players, unit="players",
+                method="; ".join([method, *self.warnings, *self._without()]), excluded=self.excluded, group=group,
+            )
+            for name, value, method in numbers
+        )  # fmt: skip
+
+    def _without(self) -> tuple[str, ...]:
+        """What is left out, in words."""
+        told = ", ".join(f"{count} {why}" for why, count in self.left_out)
+        return (f"{LEFT_OUT}{told}",) if told else ()
 
 
 def full_choice(
@@ -94,16 +127,23 @@ def full_choice(
     rest = tuple(term for term in terms if term != "tried")
     if "tried" in terms and rest and not games.repeated.any():
         return _never_tried(full_choice(games, fixed, rest, forbid_tried=True, threads=threads), tuple(terms))
-    evaluate, counted = _over_all_pairs(games, fixed, terms, forbid_tried, threads)
+    evaluate, fates = _over_all_pairs(games, fixed, terms, forbid_tried, threads)
     what = "untried pairs" if forbid_tried else "all pairs"
     method = f"conditional logit among {what}, z-scored by turn; sandwich by player, Student t"
-    return _fit(evaluate, tuple(terms), method, lambda: (int(counted.sum()), len(games.pool)))
+    absent = "not owned" if games.rules.finals_combine else "not owned, or final"
+    why = (f"with an element that was {absent}", "of a pair tried before", "without an alternative")
+
+    def counts() -> Counts:
+        used, *rest = fates.sum(axis=0).tolist()
+        return used, tuple((name, count) for name, count in zip(why, rest, strict=True) if count)
+
+    return _fit(evaluate, tuple(terms), method, counts)
 
 
 def _over_all_pairs(
     games: Games, fixed: PairValues, terms: Sequence[str], forbid_tried: bool, threads: int
 ) -> tuple[Callable[[Floats], Evaluated], Longs]:
-    """The likelihood as a function of the coefficients, and by player the turns that count in it, once evaluated."""
+    """The likelihood as a function of the coefficients, and by player what became of turns, once it is evaluated."""
     from athanor.values import full_choice as loops
 
     names = [name for name in fixed.values if name in terms]
@@ -111,11 +151,11 @@ def _over_all_pairs(
     stacked = np.stack([fixed.values[name] for name in names]) if names else np.zeros((1, 1))
     choices, players, k = games.choices, games.choices.players, len(terms)
     data = (choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, games.pool)
-    order, counted = (games.order.starts, games.order.items), np.zeros(players, dtype=np.int64)
+    order, fates = (games.order.starts, games.order.items), np.zeros((players, loops.FATES), dtype=np.int64)
 
     def evaluate(beta: Floats) -> Evaluated:
-        out = np.zeros(players), np.zeros((players, k)), np.zeros((players, k, k)), counted
-        counted[:] = 0
+        out = np.zeros(players), np.zeros((players, k)), np.zeros((players, k, k)), fates
+        fates[:] = 0
 
         def some(span: tuple[int, int]) -> None:
             loops.likelihood(span, data, order, codes, stacked, forbid_tried, beta, games.world.n, out)
@@ -125,7 +165,7 @@ def _over_all_pairs(
         lower = np.tril(out[2])
         return out[0], out[1], lower + np.swapaxes(np.tril(lower, -1), 1, 2)
 
-    return evaluate, counted
+    return evaluate, fates
 
 
 def _never_tried(fit: ChoiceFit, terms: tuple[str, ...]) -> ChoiceFit:
@@ -167,7 +207,7 @@ def sampled_choice(games: Games, values: TurnValues, terms: Sequence[str]) -> Ch
 
     count = less.shape[1]
     method = f"conditional logit against {count} sampled pairs, pooled deviations; sandwich by player, Student t"
-    return _fit(evaluate, tuple(terms), method, lambda: (len(player), len(player)))
+    return _fit(evaluate, tuple(terms), method, lambda: (len(player), ()))
 
 
 def _by_player(rows: Floats, player: np.ndarray, players: int) -> Floats:
@@ -184,7 +224,7 @@ def _spans(starts: Longs, parts: int) -> list[tuple[int, int]]:
 
 
 def _fit(
-    evaluate: Callable[[Floats], Evaluated], terms: tuple[str, ...], method: str, counts: Callable[[], tuple[int, int]]
+    evaluate: Callable[[Floats], Evaluated], terms: tuple[str, ...], method: str, counts: Callable[[], Counts]
 ) -> ChoiceFit:
     """Newton's method with step-halving; the log-likelihood is concave."""
     if not terms:
@@ -219,12 +259,12 @@ def _fit(
         warnings.append(f"{', '.join(idle)} never vary or copy other terms: the coefficients are arbitrary")
         unknown.update(idle)
     inverse = np.linalg.pinv(total)
-    used, all_turns = counts()
+    used, left_out = counts()
     players = int((np.abs(hessian).sum(axis=(1, 2)) > 0).sum())
     return ChoiceFit(
         terms=terms, beta=beta, model_errors=np.sqrt(np.diag(inverse)),
         cluster_errors=_sandwich(inverse, gradient, players), loglik=float(value.sum()), null=null, turns=used,
-        players=players, excluded=all_turns - used, warnings=tuple(warnings), unknown=frozenset(unknown),
+        players=players, left_out=left_out, warnings=tuple(warnings), unknown=frozenset(unknown),
         method=method,
     )  # fmt: skip
 
@@ -246,12 +286,16 @@ def _sandwich(inverse: Floats, gradient: Floats, players: int) -> Floats | None:
     return np.sqrt(np.diag(inverse @ meat @ inverse))
 
 
-def likelihood_ratio(small: ChoiceFit, large: ChoiceFit) -> float:
-    """The p-value of the larger of two nested models fitted to the same choices (chi-squared, independent turns)."""
+def likelihood_ratio(small: ChoiceFit, large: ChoiceFit) -> tuple[float, float]:
+    """Twice the log-likelihood gained by the larger of two nested models of the same choices, and its p-value.
+
+    The p-value is from chi-squared, as if turns were independent.
+    """
     if small.turns != large.turns or not set(small.terms) < set(large.terms):
         raise UsageError(
             f"models of {small.terms} over {small.turns} turns and {large.terms} over {large.turns} are not nested; "
             "fit both to the same turns, the terms of one among the other's"
         )
     df = len(large.terms) - len(small.terms)
-    return float(special.chdtrc(df, max(0.0, 2 * (large.loglik - small.loglik))))
+    ratio = max(0.0, 2 * (large.loglik - small.loglik))
+    return ratio, float(special.chdtrc(df, ratio))

@@ -208,8 +208,12 @@ def decimals(name: str, value: float) -> str:
         return f"{value:.0f}"
     if name.startswith("seconds"):
         return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
-    if name.startswith(("kappa", "weight", "r of")):
+    if name.startswith(("kappa", "weight", "r of", "log", "scaled")):
         return f"{value:.2f}"
+    if name.startswith(("p of", "R2")):
+        return f"{value:.2g}"
+    if name.startswith("turns left out"):
+        return f"{value:.0f}"
     if name.startswith("cost"):
         return f"{value:,.2f}" if value >= 1 else _three_digits(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
@@ -241,7 +245,7 @@ def table_text(found: Sequence[Estimate]) -> str:
         mine = [e for e in found if e.group == group]
         unfinished = sum(int(e.value or 0) for e in mine if e.name == UNFINISHED)
         lines += ["", _printable(group)]
-        if all(e.value is None for e in mine if e.name != UNFINISHED):
+        if FINAL in (e.name for e in mine) and all(e.value is None for e in mine if e.name != UNFINISHED):
             errors = max(e.excluded for e in mine)
             lines.append(f"  no episode has ended whole: {errors} ended in an error, {unfinished} not finished")
             continue

@@ -60,6 +60,8 @@ def read(paths: Sequence[Path], reading: Reading) -> list[Played]:
     refuse_twice(paths)
     runs: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist, a run folder or a file of logs was expected; check its name")
         folder = RunFolder.read(path) if path.is_dir() else None
         if folder:
             refuse_other(folder, "alchemy")

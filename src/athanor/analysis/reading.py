@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from athanor.analysis.weights import ALL, MEMORYLESS, NEVER_REPEATS, NULL, PUBLISHED, TOGETHER, named
+from athanor.analysis.choice import LEFT_OUT
+from athanor.analysis.nulls import NULL, p_of
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS, is_random
+from athanor.analysis.weights import ALL, MARKS, OBSERVED, ONE, PUBLISHED, TOGETHER, named
 from athanor.core.records import Estimate
 
 
@@ -13,13 +16,14 @@ def readings(found: Sequence[Estimate]) -> list[str]:
     by = {(one.group, one.name): one for one in found}
     said = _of_the_random_players(by)
     for name in dict.fromkeys(one.group for one in found):
-        mine = [one for one in found if one.group == name and one.name.startswith("weight of ")]
-        if not mine or name in (TOGETHER, NEVER_REPEATS, MEMORYLESS):
+        mine = [one for one in found if one.group == name]
+        weights = [one for one in mine if one.name.startswith("weight of ")]
+        if not weights or name == TOGETHER or is_random(name):
             continue
-        if all(one.value is None for one in mine):
-            said.append(f"{name}: no weight can be estimated ({mine[0].method}).")
+        if all(one.value is None for one in weights):
+            said.append(f"{name}: no weight can be estimated ({weights[0].method}).")
         else:
-            said.append(f"{name}: " + "; ".join([*_uncertainty(name, by), *_others(name, by)]) + ".")
+            said.append(f"{name}: " + "; ".join([*_uncertainty(name, by), *_others(name, by), *_left_out(mine)]) + ".")
     return said
 
 
@@ -27,36 +31,40 @@ Found = dict[tuple[str, str], Estimate]
 
 
 def _of_the_random_players(by: Found) -> list[str]:
-    never = by.get((NEVER_REPEATS, named("uncertainty", PUBLISHED)))
-    random = by.get((MEMORYLESS, named("uncertainty", PUBLISHED)))
+    never, what = _single(NEVER_REPEATS, by)
+    random, _ = _single(MEMORYLESS, by)
     if never is None or random is None or never.value is None or random.value is None:
         return []
     return [
-        f"A player who draws pairs at random and never repeats one has a published weight of uncertainty of "
-        f"{text(never)}, a memoryless one {text(random)}: a weight near the first is what not repeating gives, and no "
-        "sign of a preference for what is uncertain."
+        f"A player who draws pairs at random and never repeats one has a {what} of {text(never)}, a memoryless one "
+        f"{text(random)}: a weight near the first is what not repeating gives, and no sign of a preference for what is "
+        "uncertain."
     ]
 
 
+def _single(group: str, by: Found) -> tuple[Estimate | None, str]:
+    """A group's weight of uncertainty against one random pair, and what it is called."""
+    published = by.get((group, named("uncertainty", PUBLISHED)))
+    if published is not None:
+        return published, "published weight of uncertainty"
+    return by.get((group, named("uncertainty", ONE))), "weight of uncertainty against one random pair"
+
+
 def _uncertainty(name: str, by: Found) -> list[str]:
-    ours, never = (by.get((group, named("uncertainty", PUBLISHED))) for group in (name, NEVER_REPEATS))
-    exact, null = (by.get((name, named("uncertainty", kind))) for kind in (ALL, NULL))
+    (ours, what), (never, _) = (_single(group, by) for group in (name, NEVER_REPEATS))
+    exact = by.get((name, named("uncertainty", ALL)))
     if ours is None or never is None:
         return []
-    said = f"the published weight of uncertainty is {text(ours)}{_place(ours, never, null)}"
+    said = f"the {what} is {text(ours)}{_place(ours, never, _against_null(name, by))}"
     if exact is not None:
         said += f"; among all pairs, with repeats and doubles apart, it is {text(exact)}{_verdict(exact)}"
     return [said]
 
 
-def _place(ours: Estimate, never: Estimate, null: Estimate | None) -> str:
-    """How a published weight lies to what repeating as the player does gives, or, without that, to never repeating."""
-    if null is not None and null.value is not None:
-        observed, p = _observed(null)
-        if p >= 0.05:
-            return f", not to be told from random choices that repeat as it does (p = {p:.2g})"
-        more = "more" if observed > null.value else "less"
-        return f", {more} than random choices that repeat as it does give (p = {p:.2g})"
+def _place(ours: Estimate, never: Estimate, null: str) -> str:
+    """How a weight lies to what repeating as the player does gives, or, without that, to never repeating."""
+    if null:
+        return null
     if ours.low is None or ours.high is None or never.low is None or never.high is None:
         return ""
     if ours.low > never.high:
@@ -66,10 +74,22 @@ def _place(ours: Estimate, never: Estimate, null: Estimate | None) -> str:
     return ", not to be told from what not repeating gives"
 
 
-def _observed(null: Estimate) -> tuple[float, float]:
-    """The observed weight and the p-value that a null estimate tells in its method."""
-    observed, _, p = null.method.rpartition("observed ")[2].partition(", p = ")
-    return float(observed), float(p)
+def _against_null(name: str, by: Found) -> str:
+    """How the weight lies to that of null choices; nothing where none were drawn."""
+    kinds = named("uncertainty", NULL), named("uncertainty", OBSERVED), p_of("weight of uncertainty")
+    null, observed, p = (one.value if (one := by.get((name, kind))) else None for kind in kinds)
+    if null is None or observed is None or p is None:
+        return ""
+    if p >= 0.05:
+        return f", not to be told from random choices that repeat as it does (p = {p:.2g})"
+    return f", {'more' if observed > null else 'less'} than random choices that repeat as it does give (p = {p:.2g})"
+
+
+def _left_out(mine: Sequence[Estimate]) -> list[str]:
+    """The turns that are no choice among all pairs, cause by cause."""
+    counts = [(one.name.removeprefix(LEFT_OUT), one.value) for one in mine if one.name.startswith(LEFT_OUT)]
+    told = ", ".join(f"{count:.0f} {why.removesuffix(f' ({ALL})')}" for why, count in counts if count)
+    return [f"no choice among all pairs, and left out of that estimate, are the turns: {told}"] if told else []
 
 
 def _others(name: str, by: Found) -> list[str]:
@@ -77,7 +97,7 @@ def _others(name: str, by: Found) -> list[str]:
     ending = f" ({ALL})"
     for (group, full), one in by.items():
         term = full.removeprefix("weight of ").removesuffix(ending)
-        if group == name and full.endswith(ending) and term not in ("uncertainty", "tried", "self_pair"):
+        if (group, full) == (name, named(term, ALL)) and term not in ("uncertainty", *MARKS):
             said.append(f"that of {term} among all pairs is {text(one)}{_verdict(one)}")
     return said
 

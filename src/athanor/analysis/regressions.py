@@ -14,7 +14,7 @@ from athanor.analysis.glmm.formula import parse
 from athanor.core.errors import UsageError
 from athanor.core.records import Record
 from athanor.core.seeds import stream
-from athanor.values.arrays import Floats, Ints
+from athanor.values.arrays import Bools, Floats, Ints
 from athanor.values.formulas import PAST
 from athanor.values.games import Games
 from athanor.values.tables import PairValues
@@ -28,6 +28,11 @@ class Regression(Record, kw_only=True):
 
     formula: str
     source: str
+    """The publication; empty for a formula of one's own."""
+
+    @property
+    def published(self) -> bool:
+        return bool(self.source)
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -84,7 +89,7 @@ def regression(name: str) -> Regression:
             raise UsageError(
                 f"the response of {name!r} is {parse(name).response!r}, `decision` was expected; write it so"
             )
-        return Regression(formula=name, source="a formula of the user's")
+        return Regression(formula=name, source="")
     if name not in REGRESSIONS:
         raise UsageError(
             f"regression {name!r} is not one of {', '.join(REGRESSIONS)}; pass one of them, or a formula such as "
@@ -162,18 +167,37 @@ class Frame:
     """Columns that do not vary, and so could not be scaled; they are 0."""
 
 
-def frame(groups: Sequence[Group], seed: int) -> Frame:
-    """The regression's columns: decision, player, trial, inventory, temperature if all know it, and every value."""
+def frame(groups: Sequence[Group], seed: int, *, scale: Sequence[Group] = ()) -> Frame:
+    """The regression's columns: decision, player, trial, inventory, temperature if all know it, and every value.
+
+    `scale`: groups that give the means and deviations in place of these, so that weights are of the same unit.
+    """
     if not groups:
         raise UsageError("no group of players was given, at least one was expected; pass a run")
     labels = tuple(label for one in groups for label in one.players)
     edges = np.cumsum([0, *(len(one.players) for one in groups)])
+    decision, raw = _unscaled(groups, seed)
+    units = _unscaled(scale, seed)[1] if scale else raw
+    player = np.concatenate([one.games.choices.player + edges[k] for k, one in enumerate(groups)])
+    columns: dict[str, Floats | Ints] = {"decision": decision.astype(np.float64), "player": player.astype(np.int32)}
+    constant = []
+    for name, values in raw.items():
+        unit = units.get(name, values)
+        deviation = float(unit.std(ddof=1)) if len(unit) > 1 else 0.0
+        if not deviation > 0.0:
+            constant.append(name)
+        columns[name] = (values - unit.mean()) / (deviation or 1.0)
+    spans = {one.name: range(int(edges[k]), int(edges[k + 1])) for k, one in enumerate(groups)}
+    return Frame(columns=columns, labels=labels, groups=spans, constant=tuple(constant))
+
+
+def _unscaled(groups: Sequence[Group], seed: int) -> tuple[Bools, dict[str, Floats]]:
+    """The coin flips, Bool["turns"], and the columns, each Float["turns"], as they are."""
     raw: dict[str, Floats] = {
         "trial": np.concatenate([one.games.choices.turn for one in groups]).astype(np.float64),
         "inventory": np.concatenate([one.games.owned for one in groups]).astype(np.float64),
     }
-    rows = len(raw["trial"])
-    decision = stream(seed, "decision").random(rows) < 0.5
+    decision = stream(seed, "decision").random(len(raw["trial"])) < 0.5
     sign = np.where(decision, 1.0, -1.0)
     for name in groups[0].values.values:
         delta = np.concatenate([one.values.chosen(name) - one.values.compared(name)[:, 0] for one in groups])
@@ -182,13 +206,4 @@ def frame(groups: Sequence[Group], seed: int) -> Frame:
     if None not in temperatures:
         lengths = [len(one.games.pool) for one in groups]
         raw["temperature"] = np.repeat(np.array(temperatures, dtype=np.float64), lengths)
-    player = np.concatenate([one.games.choices.player + edges[k] for k, one in enumerate(groups)])
-    columns: dict[str, Floats | Ints] = {"decision": decision.astype(np.float64), "player": player.astype(np.int32)}
-    constant = []
-    for name, values in raw.items():
-        deviation = float(values.std(ddof=1)) if rows > 1 else 0.0
-        if not deviation > 0.0:
-            constant.append(name)
-        columns[name] = (values - values.mean()) / (deviation or 1.0)
-    spans = {one.name: range(int(edges[k]), int(edges[k + 1])) for k, one in enumerate(groups)}
-    return Frame(columns=columns, labels=labels, groups=spans, constant=tuple(constant))
+    return decision, raw

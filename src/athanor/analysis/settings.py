@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,20 +15,26 @@ from athanor.analysis.intervals import LEVEL, t_quantile
 from athanor.analysis.least_squares import log_linear
 from athanor.analysis.regressions import Group, frame
 from athanor.analysis.stopping import scaled
+from athanor.analysis.weights import TOGETHER, named
 from athanor.core.errors import UsageError
 from athanor.core.records import Estimate
 from athanor.values.arrays import Bools, Floats
+from athanor.values.games import Games
 
 Variant = Literal["published", "exact"]
 """Which effects differ between players. `published`: all, those of temperature too, though a player has one
 temperature and the data cannot tell them from the others. `exact`: the two preferences and the intercept."""
 
+PER_UNIT = "per unit of temperature"
+"""What a unit of temperature adds to a weight, as it stands in an estimate's name behind the value."""
 _FIXED = "{0} + uncertainty + temperature + {0}:temperature + uncertainty:temperature"
 FORMULAS: dict[Variant, str] = {
     "published": f"decision ~ -1 + {_FIXED} + (1 + {_FIXED} | player)",
     "exact": f"decision ~ -1 + {_FIXED} + (1 + {{0}} + uncertainty | player)",
 }
 """The temperature regressions; {0} is the value that stands for empowerment."""
+AS_IF = "as if a player's inventories were independent"
+SANDWICH = "Poisson pseudo-likelihood, sandwich over players, Student t"
 
 
 def temperature_regression(
@@ -40,12 +47,14 @@ def temperature_regression(
     level: float = LEVEL,
     threads: int | None = None,
 ) -> tuple[Estimate, ...]:
-    """How preferences move with the sampling temperature: fixed effects, then each group's mean coefficients.
+    """How preferences move with the sampling temperature: over all groups, then each group's own weights.
 
-    Values are scaled as in `regressions.frame`, over all groups; temperature is not, so that a value's own coefficient
-    is its weight at temperature 0. Groups without a temperature (o1 takes none) are left out, named in `method` and
-    their players counted in `excluded`; the publication lost them silently. UsageError for an unknown value and for
-    fewer than two temperatures. Source: Pan et al. 2025, regression-script (id_by_id) - temp, at nAGQ=0.
+    Values are scaled as in `regressions.frame`, over all groups; temperature is not, so that the fixed effects
+    are weights at temperature 0 and what a unit of temperature adds to them. A group's weights are those of its players
+    at the temperature they have, with the interval of that sum; `published` adds the players' mean coefficients as
+    published. Groups without a temperature (o1 takes none) are left out, named in `method` and their players counted in
+    `excluded`; the publication lost them silently. UsageError for an unknown value and for fewer than two temperatures.
+    Source: Pan et al. 2025, regression-script (id_by_id) - temp, at nAGQ=0.
     """
     made, temperature = frame(groups, seed), _by_turn(groups, _temperatures(groups))
     if empowerment not in groups[0].values.values:
@@ -55,15 +64,59 @@ def temperature_regression(
     kept = ~np.isnan(temperature)
     columns = {name: values[kept] for name, values in {**made.columns, "temperature": temperature}.items()}
     fit = glmm.fit(FORMULAS[variant].format(empowerment), columns, nagq=nagq, level=level, threads=threads)
-    found, present = list(fit.estimates()), set(columns["player"].tolist())
+    found = [replace(e, name=_coefficient(e.name), group=TOGETHER) for e in fit.estimates()]
+    present = set(columns["player"].tolist())
     for one in groups:
-        if mine := [player for player in made.groups[one.name] if player in present]:
-            found += fit.mean_coefficients(mine, name=one.name)
+        mine = [player for player in made.groups[one.name] if player in present]
+        if one.temperature is None or not mine:
+            continue
+        for value in (empowerment, "uncertainty"):
+            own, named_so = {value: 1.0, f"{value}:temperature": one.temperature}, f"at temperature {one.temperature:g}"
+            found.append(fit.combination(own, mine, name=named(value, named_so), group=one.name))
+        if variant == "published":
+            means = fit.mean_coefficients(mine, name=one.name)
+            found += [
+                replace(e, name=f"{_coefficient(e.name)}, as published")
+                for e in means
+                if e.name not in ("1", "Intercept")
+            ]
     doubt = "" if fit.diagnostics.converged else "; not to be trusted: " + "; ".join(fit.diagnostics.notes)
-    note, excluded = _left_out(groups)
+    note, excluded = left_out(groups)
+    found = [
+        replace(e, unit="players", method=f"{e.method}{note and '; '}{note}{doubt}", excluded=excluded) for e in found
+    ]  # fmt: skip
+    return tuple(found)
+
+
+def random_preferences(
+    one: Group,
+    groups: Sequence[Group],
+    seed: int,
+    *,
+    empowerment: str = "empowerment",
+    nagq: NAGQ = 1,
+    level: float = LEVEL,
+    threads: int | None = None,
+) -> tuple[Estimate, ...]:
+    """The weights of players without a temperature, by the same values on the groups' scale, to stand beside theirs."""
+    values, columns = f"{empowerment} + uncertainty", frame([one], seed, scale=groups).columns
+    formula = f"decision ~ -1 + {values} + (1 + {values} | player)"
+    fit = glmm.fit(formula, columns, nagq=nagq, level=level, threads=threads)
     return tuple(
-        replace(e, unit="players", method=e.method + note + doubt, excluded=excluded) for e in found
-    )  # fmt: skip
+        replace(e, name=named(e.name, "no temperature"), group=one.name, unit="players") for e in fit.estimates()
+    )
+
+
+def _coefficient(term: str) -> str:
+    """What a fixed effect of the regression is called.
+
+    >>> _coefficient("uncertainty:temperature")
+    'weight of uncertainty (per unit of temperature)'
+    """
+    if term == "temperature":
+        return named(term, "alone; a coin decides, so about 0")
+    value, product, _ = term.partition(":temperature")
+    return named(value, PER_UNIT if product else "at temperature 0")
 
 
 def inventory_growth(
@@ -97,10 +150,12 @@ def inventory_growth(
         f"inventory ~ -1 + {' + '.join(f'c{k}' for k in range(len(terms)))} + (1 | player)", columns, "poisson",
         nagq=nagq, level=level, threads=threads,
     )  # fmt: skip
-    note, excluded = _left_out(groups)
-    note = f"; baseline {baseline}; as if a player's inventories were independent{note}"
+    note, excluded = left_out(groups)
+    note = f"; baseline {baseline}; {AS_IF}{note and '; '}{note}"
     return tuple(
-        replace(e, name=f"log inventory: {name}", unit="players", method=e.method + note, excluded=excluded)
+        replace(
+            e, name=f"log inventory: {name}", group=TOGETHER, unit="players", method=e.method + note, excluded=excluded
+        )
         for name, e in zip(terms, fit.estimates(), strict=True)
     )
 
@@ -126,17 +181,89 @@ def final_inventory(
         idle += int((lengths == 0).sum())
     beta, covariance = log_linear(np.array(design), np.array(counts, dtype=np.float64))
     half = t_quantile(max(1, len(counts) - len(settings)), level) * np.sqrt(np.diag(covariance))
-    note, excluded = _left_out(groups)
+    note, excluded = left_out(groups)
     played = f"{min(turns)} turns" if min(turns) == max(turns) else f"{min(turns)} to {max(turns)} turns"
-    method = f"Poisson pseudo-likelihood after {played}, sandwich over players, Student t; baseline {baseline}{note}"
+    method = f"{SANDWICH} after {played}; baseline {baseline}{note and '; '}{note}"
     return tuple(
         Estimate(
             name=f"log final inventory: {name}", value=float(b), low=None if np.isnan(h) else float(b - h),
             high=None if np.isnan(h) else float(b + h), level=level, n=len(counts), unit="players", method=method,
-            excluded=excluded + idle,
+            excluded=excluded + idle, group=TOGETHER,
         )
         for name, b, h in zip(settings, beta, half, strict=True)
     )  # fmt: skip
+
+
+def random_inventory(
+    name: str,
+    games: Games,
+    groups: Sequence[Group],
+    *,
+    nagq: NAGQ = 1,
+    level: float = LEVEL,
+    threads: int | None = None,
+) -> tuple[Estimate, ...]:
+    """`inventory_growth` and `final_inventory` of players without model and temperature, to stand beside the groups'.
+
+    `log inventory: at the mean turn` is at the mean turn of the groups, in whose deviations `trial` is.
+    """
+    turns = np.concatenate([one.games.choices.turn for one in groups]).astype(np.float64)
+    columns = {
+        "trial": (games.choices.turn - turns.mean()) / (float(turns.std(ddof=1)) or 1.0),
+        "inventory": games.owned_after.astype(np.float64), "player": games.choices.player.astype(np.float64),
+    }  # fmt: skip
+    starts = games.choices.starts
+    last = games.owned_after[starts[1:][np.diff(starts) > 0] - 1].astype(np.float64)
+    beta, covariance = log_linear(np.ones((len(last), 1)), last)
+    half = t_quantile(max(1, len(last) - 1), level) * float(np.sqrt(covariance[0, 0]))
+    final = Estimate(
+        name="log final inventory", value=float(beta[0]), low=float(beta[0]) - half, high=float(beta[0]) + half,
+        level=level, n=len(last), unit="players", method=SANDWICH, group=name,
+    )  # fmt: skip
+    fit = glmm.fit(
+        "inventory ~ 1 + trial + (1 | player)", columns, "poisson", nagq=nagq, level=level, threads=threads
+    )  # fmt: skip
+    growth = zip(("at the mean turn", "trial"), fit.estimates(), strict=True)
+    return (
+        *(
+            replace(e, name=f"log inventory: {term}", group=name, unit="players", method=f"{e.method}; {AS_IF}")
+            for term, e in growth
+        ),
+        final,
+    )
+
+
+def models_of(groups: Sequence[Group]) -> tuple[str, ...]:
+    """The model of each group: its name without its temperature, so that conditions stay apart and any agent has one.
+
+    Where the name does not say the temperature, it is the model that the source names, or else the name.
+    """
+    return tuple(_model(one) for one in groups)
+
+
+def _model(one: Group) -> str:
+    if one.temperature is None:
+        return one.model or one.name
+    bare = re.sub(rf", T={re.escape(f'{one.temperature:g}')}(?=,| \(|$)", "", one.name)
+    return bare if bare != one.name else one.model or one.name
+
+
+def baseline_of(groups: Sequence[Group], models: Sequence[str], asked: str = "") -> str:
+    """The model that others are compared with: the one asked for, or the first that was seen at two temperatures.
+
+    UsageError, with the choices, where there is none or it is not one of them.
+    """
+    seen = _seen(groups, models)
+    several = [model for model, temperatures in seen.items() if len(temperatures) > 1]
+    if not several:
+        told = "; ".join(f"{model} at {sorted(temperatures)[0]:g}" for model, temperatures in seen.items())
+        raise UsageError(f"no model was seen at two temperatures ({told}); pass runs of one model at several")
+    if asked and asked not in several:
+        raise UsageError(
+            f"the baseline {asked!r} was seen at {len(seen.get(asked, ()))} temperatures, at least two were expected; "
+            f"pass --baseline with one of: {'; '.join(several)}"
+        )
+    return asked or several[0]
 
 
 def _settings(groups: Sequence[Group], models: Sequence[str], baseline: str) -> tuple[dict[str, Floats], Bools]:
@@ -145,16 +272,8 @@ def _settings(groups: Sequence[Group], models: Sequence[str], baseline: str) -> 
         raise UsageError(f"{len(models)} models were named for {len(groups)} groups; name the model of each group")
     temperature = _temperatures(groups)
     kept = ~np.isnan(temperature)
-    seen: dict[str, set[float]] = {}
-    for model, t in zip(models, temperature.tolist(), strict=True):
-        if not np.isnan(t):
-            seen.setdefault(model, set()).add(t)
-    if len(seen.get(baseline, ())) < 2:
-        several = [model for model, ts in seen.items() if len(ts) > 1]
-        raise UsageError(
-            f"the baseline {baseline!r} was seen at {len(seen.get(baseline, ()))} temperatures, at least two were "
-            f"expected; name one of: {', '.join(several) or '(none has two: play at more temperatures)'}"
-        )
+    baseline_of(groups, models, baseline)
+    seen = _seen(groups, models)
     columns = {f"model {model}": np.array([float(m == model) for m in models]) for model in seen}
     moved = {
         f"model {model}:temperature": columns[f"model {model}"] * temperature
@@ -162,6 +281,15 @@ def _settings(groups: Sequence[Group], models: Sequence[str], baseline: str) -> 
         if model != baseline and len(ts) > 1
     }
     return {**columns, "temperature": temperature, **moved}, kept
+
+
+def _seen(groups: Sequence[Group], models: Sequence[str]) -> dict[str, set[float]]:
+    """The temperatures of each model that has one."""
+    found: dict[str, set[float]] = {}
+    for model, one in zip(models, groups, strict=True):
+        if one.temperature is not None:
+            found.setdefault(model, set()).add(one.temperature)
+    return found
 
 
 def _temperatures(groups: Sequence[Group]) -> Floats:
@@ -175,11 +303,11 @@ def _temperatures(groups: Sequence[Group]) -> Floats:
     return found
 
 
-def _left_out(groups: Sequence[Group]) -> tuple[str, int]:
+def left_out(groups: Sequence[Group]) -> tuple[str, int]:
     """The groups without a temperature, in words, and how many players they have."""
     without = [one for one in groups if one.temperature is None]
     names = ", ".join(one.name for one in without)
-    return f"; left out, having no temperature: {names}" if without else "", sum(len(one.players) for one in without)
+    return f"left out, having no temperature: {names}" if without else "", sum(len(one.players) for one in without)
 
 
 def _by_turn(groups: Sequence[Group], values: Floats) -> Floats:

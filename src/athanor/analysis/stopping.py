@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from athanor.analysis import glmm
 from athanor.analysis.glmm.laplace import NAGQ
 from athanor.analysis.intervals import LEVEL
+from athanor.analysis.nulls import null_estimates
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
+from athanor.core.seeds import stream
 from athanor.values.arrays import Bools, Floats
 from athanor.values.games import Games
 
@@ -35,7 +37,7 @@ class Stopping:
     """The stopping models of one group of players."""
 
     estimates: tuple[Estimate, ...]
-    """Log odds of going on, by one standard deviation of each term; named `MODEL: TERM`."""
+    """Log odds of going on, by one standard deviation of each term, as `coefficient` names them."""
     models: pa.Table
     """One row a model, the best first: model, aic, worse_by (AIC above the best), deviance, parameters, turns,
     players, stops, excluded (turns), converged, notes (diagnostics in words, and why a model could not be fitted: then
@@ -63,11 +65,7 @@ def stopping(
     """
     columns, excluded = stopping_columns(games, cut_off=cut_off, variant=variant, window=window)
     going_on = columns["going_on"]
-    if going_on.all():
-        raise DataError(
-            f"none of {games.choices.players} players stopped by themselves in {len(going_on)} turns; the question "
-            "needs players who end their games, not games that end at a limit"
-        )
+    _refuse_endless(going_on, games.choices.players)
     estimates: list[Estimate] = []
     rows = []
     for model in models:
@@ -87,6 +85,67 @@ def stopping(
             "converged": fit.diagnostics.converged, "notes": "; ".join(fit.diagnostics.notes),
         })  # fmt: skip
     return Stopping(estimates=tuple(estimates), models=_ranked(rows))
+
+
+def stopping_nulls(
+    games: Games,
+    draws: int,
+    seed: int,
+    *,
+    cut_off: Bools | None = None,
+    variant: Variant = "exact",
+    window: int = 1,
+    model: str = "empowerment + success",
+    name: str = "",
+    nagq: NAGQ = 1,
+    threads: int | None = None,
+) -> tuple[Estimate, ...]:
+    """What a model's coefficients would be if players stopped at random: null, and the p-value of the observed one.
+
+    Each draw deals the stops of every turn out again among all who played that turn. How many stop when, and what
+    happened to whom, stay as they were; that a stop follows from what happened is gone. (A player may so have two stops
+    or none, which a model of single turns does not mind.) Without it, values that change in the course of games seem
+    to matter wherever the chance of stopping changes too. DataError where nobody stopped or the model cannot be fitted.
+    """
+    columns, excluded = stopping_columns(games, cut_off=cut_off, variant=variant, window=window)
+    _refuse_endless(columns["going_on"], games.choices.players)
+    formula, rng = f"going_on ~ {model} + (1 | player)", stream(seed, "stopping", name)
+
+    def coefficients(going_on: Floats) -> dict[str, float]:
+        fit = glmm.fit(formula, {**columns, "going_on": going_on}, nagq=nagq, threads=threads)
+        return {effect.name: effect.value for effect in fit.fixed}
+
+    by_turn, found = np.argsort(columns["trial"], kind="stable"), []
+    for _ in range(draws):
+        dealt = np.empty_like(columns["going_on"])
+        dealt[np.lexsort((rng.random(len(by_turn)), columns["trial"]))] = columns["going_on"][by_turn]
+        found.append(coefficients(dealt))
+    return tuple(
+        estimate
+        for term, observed in coefficients(columns["going_on"]).items()
+        if term != "Intercept"
+        for estimate in null_estimates(
+            coefficient(model, term), observed, np.array([one[term] for one in found]),
+            "stops dealt out at random among all who played the turn", group=name, excluded=excluded,
+        )
+    )  # fmt: skip
+
+
+def coefficient(model: str, term: str) -> str:
+    """The name of an estimate.
+
+    >>> coefficient("empowerment + success", "success")
+    'log odds of going on by success (empowerment + success)'
+    """
+    return f"log odds of going on {'at the means' if term == 'Intercept' else f'by {term}'} ({model})"
+
+
+def _refuse_endless(going_on: Floats, players: int) -> None:
+    if going_on.all():
+        raise DataError(
+            f"none of {players} players stopped by themselves in {len(going_on)} turns; the question "
+            "needs players who end their games, not games that end at a limit"
+        )
 
 
 def stopping_columns(
@@ -156,8 +215,8 @@ def _named(fit: glmm.Fit, model: str, group: str, variant: Variant, excluded: in
     ending = {"published": "a game cut off counts as a stop", "exact": "the last turn of a game cut off is left out"}
     return [
         Estimate(
-            name=f"{model}: {e.name}", value=e.value, low=e.low, high=e.high, level=e.level, n=e.n, unit="players",
-            method=f"{e.method}; {ending[variant]}{doubt}", excluded=excluded, group=group,
+            name=coefficient(model, e.name), value=e.value, low=e.low, high=e.high, level=e.level, n=e.n,
+            unit="players", method=f"{e.method}; {ending[variant]}{doubt}", excluded=excluded, group=group,
         )
         for e in fit.estimates()
     ]  # fmt: skip

@@ -126,8 +126,20 @@ def _estimate(name: str, points: Sequence[Point], players: int, group: str, meth
     point = points[0] if points else None
     share = name.startswith("share")
     n = players if share else point.n if point else 0
+    why = _why_unknown(point, share)
     return Estimate(
         name=name, value=point.value if point else None, low=point.low if point else None,
         high=point.high if point else None, level=None if point is None or point.low is None else level,
-        n=n, unit="players", method=f"{method} over players", excluded=players - n, group=group,
+        n=n, unit="players", method=f"{method} over players{why and '; '}{why}", excluded=players - n, group=group,
     )  # fmt: skip
+
+
+def _why_unknown(point: Point | None, share: bool) -> str:
+    """Why there is no value or no interval; nothing where there are both."""
+    if point is None:
+        return "nobody played as long"
+    if point.low is not None:
+        return ""
+    if share:
+        return "nobody had stopped" if point.value else "nobody went on"
+    return "one player only" if point.n == 1 else f"all {point.n} own as many, so that their spread is unknown"

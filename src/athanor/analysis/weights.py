@@ -12,32 +12,38 @@ from msgspec.structs import replace as with_fields
 from athanor.analysis import glmm
 from athanor.analysis.choice import full_choice, sampled_choice
 from athanor.analysis.intervals import LEVEL
+from athanor.analysis.nulls import null_estimates, refuse_negative
+from athanor.analysis.random_players import MEMORYLESS as MEMORYLESS
+from athanor.analysis.random_players import NEVER_REPEATS as NEVER_REPEATS
+from athanor.analysis.random_players import random_games
 from athanor.analysis.regressions import Group, Regression, frame, group
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate, Record
 from athanor.core.seeds import stream
-from athanor.values.games import simulate
 from athanor.values.tables import PairValues
 from athanor.values.turns import TurnValues, alike_pairs, turn_values
 
 SAMPLED = 20
 """Pairs that each choice is compared with in the sampled choice model."""
-PLAYERS = 200
-"""Random players of each kind, at least."""
 BEYOND = 100.0
 """Log-odds by one standard deviation beyond which a published weight, or its interval, says nothing: it is unknown."""
-LEAST = 40
-"""Null draws from which their middle 95% is told."""
+MARKS = ("tried", "self_pair")
+"""Terms of the full choice model that are no values: a repeat, and an element with itself."""
 BATCH = 10
 """Draws of null choices made at once."""
 
-PUBLISHED, MANY, ALL, NULL = "published", f"{SAMPLED} sampled pairs", "all pairs, repeats and doubles apart", "null"
-"""The kinds of weight, as they stand in an estimate's name behind the term."""
-POOLED = "published, pooled"
-"""The published fit over several groups: it draws their weights together, so that its intervals need not hold them."""
+PUBLISHED, ONE = "published", "one random pair"
+"""The published fit against one random pair, as its kind stands in an estimate's name behind the term; and the same of
+a formula that nobody published."""
+MANY, ALL = f"{SAMPLED} sampled pairs", "all pairs, repeats and doubles apart"
+"""The better kinds of weight."""
+OBSERVED = "one random pair, as the null has it"
+"""The kind of weight that null choices are held against: that of the published fit without its coin and its groups."""
+POOLED = "pooled"
+"""Added to the kind of a fit over several groups: it draws their weights together, so that its intervals need not hold
+them."""
 TOGETHER = "all groups"
 """The group of a fixed effect over several."""
-NEVER_REPEATS, MEMORYLESS = "random-never-repeat (simulated)", "random (simulated)"
 
 
 class Options(Record, kw_only=True):
@@ -62,16 +68,10 @@ def named(term: str, kind: str) -> str:
 
 def baselines(groups: Sequence[Group], fixed: PairValues, options: Options) -> tuple[Group, ...]:
     """Random players, never-repeating and memoryless, with the groups' rules and numbers of turns."""
-    games = groups[0].games
-    lengths = np.concatenate([np.diff(one.games.choices.starts) for one in groups])
-    lengths = np.resize(lengths, max(PLAYERS, len(lengths)))
-    found = []
-    for name, never in ((NEVER_REPEATS, True), (MEMORYLESS, False)):
-        played = simulate(games.world, games.rules, lengths, options.seed, never_repeats=never)
-        found.append(group(
-            name, played, fixed, seed=options.seed, comparison=groups[0].comparison, count=SAMPLED
-        ))  # fmt: skip
-    return tuple(found)
+    return tuple(
+        group(name, played, fixed, seed=options.seed, comparison=groups[0].comparison, count=SAMPLED)
+        for name, played in random_games(groups, options.seed)
+    )
 
 
 def weights(
@@ -96,7 +96,7 @@ def weights(
     found = [e for one in every if not len(one.games.pool) for e in _silent(one, regression)]
     random = baselines(playing, fixed, options) if playing else ()
     alone = {one.name for one in apart}
-    found += [e for one in (*playing, *random) for e in _fit([one], regression, options, PUBLISHED)]
+    found += [e for one in (*playing, *random) for e in _fit([one], regression, options, _kind(regression))]
     found += _pooled([one for one in playing if one.name not in alone], regression, options)
     found += [e for one in (*playing, *random) for e in _better(one, fixed, regression, options)]
     if options.nulls:
@@ -105,8 +105,13 @@ def weights(
     return tuple(sorted(found, key=lambda estimate: order.get(estimate.group, -1)))
 
 
+def _kind(regression: Regression) -> str:
+    """What the fit against one random pair is called: only what was published is called so."""
+    return PUBLISHED if regression.published else ONE
+
+
 def _silent(one: Group, regression: Regression) -> Iterator[Estimate]:
-    for kind in (PUBLISHED, MANY, ALL):
+    for kind in (_kind(regression), MANY, ALL):
         yield from _unknown([one], regression, kind, "no turn counts as an attempt")
 
 
@@ -132,16 +137,10 @@ def _refuse_mixture(groups: Sequence[Group]) -> None:
         )
 
 
-def refuse_negative(nulls: int) -> None:
-    """UsageError for fewer than no null choices."""
-    if nulls < 0:
-        raise UsageError(f"{nulls} null choices were asked for, 0 or more were expected; pass --nulls 100, say")
-
-
 def _pooled(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
     """The mixed model over several groups, as published, where values vary by player in it."""
     if len(groups) > 1 and any(term in regression.formula.rpartition("(")[2] for term in regression.terms):
-        yield from _fit(groups, regression, options, POOLED)
+        yield from _fit(groups, regression, options, f"{_kind(regression)}, {POOLED}")
 
 
 def _fit(groups: Sequence[Group], regression: Regression, options: Options, kind: str) -> Iterator[Estimate]:
@@ -182,43 +181,41 @@ def _measurable(one: Estimate) -> Estimate:
 
 def _better(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:
     """Choice models of the regression's values: against many sampled pairs, and among all pairs with repeats apart."""
-    terms = [term for term in regression.terms if term not in ("tried", "self_pair")]
+    terms = [term for term in regression.terms if term not in MARKS]
     if not terms:
         return
-    sampled = sampled_choice(one.games, one.values, terms)
-    whole = full_choice(one.games, fixed, [*terms, "tried", "self_pair"], threads=options.threads)
-    for fit, kind in ((sampled, MANY), (whole, ALL)):
-        for estimate in fit.estimates(one.name):
-            yield with_fields(
-                estimate, name=named(estimate.name, kind), excluded=estimate.excluded + one.excluded,
-            )  # fmt: skip
+    found = [(named(e.name, MANY), e) for e in sampled_choice(one.games, one.values, terms).estimates(one.name)]
+    try:
+        marks = full_choice(one.games, fixed, MARKS, threads=options.threads)
+        whole = full_choice(one.games, fixed, [*terms, *MARKS], threads=options.threads)
+    except DataError as error:
+        yield from _unknown([one], regression, ALL, str(error))
+    else:
+        found += [(named(e.name, ALL), e) for e in whole.estimates(one.name)]
+        found += [(f"{e.name} ({ALL})", e) for e in whole.quality(marks, one.name)]
+    for name, estimate in found:
+        yield with_fields(estimate, name=name, excluded=estimate.excluded + one.excluded)
 
 
 def null_weights(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:
     """The published weights of a player without preferences who repeats exactly when these players do.
 
     Each draw puts a uniform pair among those alike (`alike_pairs`) in the place of the chosen one and keeps everything
-    else, past and comparison. The value is the mean over draws and the interval holds the middle 95% of them; `method`
-    has the two-sided p-value of the observed weight (Phipson and Smyth 2010).
+    else, past and comparison. Beside what they give (`null_estimates`) stands the observed weight they are held
+    against.
     """
-    terms = [term for term in regression.terms if term not in ("tried", "self_pair")]
+    terms = [term for term in regression.terms if term not in MARKS]
     if not terms:
         return
     single = replace(one, values=_first_pair(one.values, terms))
-    observed = sampled_choice(one.games, single.values, terms).beta
+    observed = sampled_choice(one.games, single.values, terms)
     seeds = stream(options.seed, "null", one.name).integers(2**31, size=-(-options.nulls // BATCH))
     draws = np.array([beta for seed in seeds for beta in _null_batch(single, fixed, terms, int(seed))])[: options.nulls]
-    enough = len(draws) >= LEAST
-    for k, term in enumerate(terms):
-        centre = draws[:, k].mean()
-        beyond = int((np.abs(draws[:, k] - centre) >= abs(observed[k] - centre)).sum())
-        low, high = np.quantile(draws[:, k], [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-        yield Estimate(
-            name=named(term, NULL), value=float(centre), low=float(low) if enough else None,
-            high=float(high) if enough else None, level=LEVEL if enough else None,
-            n=len(draws), unit="draws", excluded=one.excluded, group=one.name,
-            method=f"weights of random choices alike in what they repeat; observed {observed[k]:.3f}, "
-            f"p = {(beyond + 1) / (len(draws) + 1):.3g}",
+    for k, (term, estimate) in enumerate(zip(terms, observed.estimates(one.name), strict=True)):
+        yield with_fields(estimate, name=named(term, OBSERVED), excluded=one.excluded)
+        yield from null_estimates(
+            f"weight of {term}", float(observed.beta[k]), draws[:, k],
+            "weights of random choices alike in what they repeat", group=one.name, excluded=one.excluded,
         )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +16,8 @@ from athanor.analysis import exploration, tables
 from athanor.analysis.exploration import table_text, write_estimates
 from athanor.analysis.tables import Run, game_of, write_tables
 from athanor.core.disk import cannot
+from athanor.core.errors import UsageError
+from athanor.core.options import option
 from athanor.core.records import Estimate
 
 
@@ -40,7 +42,9 @@ class Config:
     nagq: Literal[0, 1] = 1
     """Mixed models by full Laplace approximation (1), or as the publications fitted them (0)."""
     nulls: int = 0
-    """Draws of null choices (random but for repeats) for each run's weights; 0 makes none."""
+    """Draws of null choices (random but for repeats) for each run's weights, or of null stops; 0 makes none."""
+    baseline: str = ""
+    """With --regression inventory: the model that others are compared with, named without its temperature."""
     seed: int = 0
     """Draws the comparisons, the random players and the null choices."""
     allow_excluded: float = 0.01
@@ -54,12 +58,41 @@ class Config:
 _AGAIN = "analyse again to keep them; they are printed all the same"
 
 
+_READING = ("rules", "table", "columns", "allow_excluded", "first_tries", "seed")
+_READ: dict[str, tuple[str, ...]] = {
+    "": (),
+    "stopping": (*_READING, "nagq", "nulls"),
+    "usage": _READING,
+    "temperature": (*_READING, "nagq", "pair_values", "comparison"),
+    "inventory": (*_READING, "nagq", "baseline"),
+    "survival": _READING,
+}
+"""The options that each analysis reads, by --regression."""
+_OF_CHOICES = (*_READING, "nagq", "pair_values", "comparison", "nulls")
+"""Those that a regression of choices reads."""
+
+
 def run(config: Config) -> int:
     """Print the estimates; without --regression also keep each run's tables and estimates in its folder if possible."""
+    _refuse_unread(config)
     found, told = _regression(config) if config.regression else (_kept(config), ())
     print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
     print(*told, sep="\n", file=sys.stderr if config.json else sys.stdout, end="\n" if told else "")
     return 0
+
+
+def _refuse_unread(config: Config) -> None:
+    """UsageError for an option that says nothing to what is asked."""
+    read = _READ.get(config.regression, _OF_CHOICES)
+    given = [one.name for one in fields(config) if one.name not in ("runs", "json", "regression")]
+    plain = Config(runs=())
+    unread = [name for name in given if name not in read and getattr(config, name) != getattr(plain, name)]
+    if not unread:
+        return
+    where = f"with --regression {config.regression}" if config.regression else "without --regression"
+    readers = [name for name in (*_READ, "main") if unread[0] in _READ.get(name, _OF_CHOICES)]
+    one = option(unread[0])
+    raise UsageError(f"{one} says nothing {where}; leave it out, or pass --regression {' or '.join(readers)}")
 
 
 Analysis = tuple[Callable[[Sequence[Path]], list[Run]], Callable[[Sequence[Run]], tuple[Estimate, ...]]]
@@ -81,6 +114,9 @@ ANALYSES: dict[str, Callable[[], Analysis]] = {"alchemy": _alchemy, "points": _p
 
 
 def _kept(config: Config) -> Sequence[Estimate]:
+    for path in config.runs:
+        if path.is_file():
+            raise UsageError(f"{path} is a file, a run folder was expected; logs need --regression main, say")
     read, estimates = ANALYSES[game_of(config.runs)]()
     runs = read(config.runs)
     for one in runs:
@@ -119,7 +155,9 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
         told += [note for logs in played.logs for note in logs.notes if not note.startswith("read as run")]
         told += [f"{logs.source}: left out {said}" for logs in played.logs for said in left_out(logs)]
         if other:
-            found += behaviour(other, groups, config.seed, options.threads)
+            some, said = behaviour(other, groups, fixed, options, baseline=config.baseline)
+            found += some
+            told += said
             continue
         some = weights(groups, fixed, wanted, options)
         found += some

@@ -16,6 +16,9 @@ from athanor.studies.playing import alchemy as playing
 
 WORLDS = {"atelier": "atelier", "opaque": "generated:opaque:1"}
 
+FREE_TOKENS, CONSTRAINED_TOKENS = 40, 16
+"""Bounds on an answer of the language model: free, it may put its pair into a sentence."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -44,7 +47,8 @@ def run(config: Config) -> int:
             episodes = max(2, config.baseline_episodes // 10) if agent == "oracle" else config.baseline_episodes
             runs.append(_play(config, f"{world}-{agent}", table, agent, episodes, LanguageOptions()))
         for constrained in (False, True):
-            options = LanguageOptions(model=SMOLLM2, temperature=0.7, max_tokens=16, constrained=constrained)
+            bound = CONSTRAINED_TOKENS if constrained else FREE_TOKENS
+            options = LanguageOptions(model=SMOLLM2, temperature=0.7, max_tokens=bound, constrained=constrained)
             name = f"{world}-{SMOLLM2}{'-constrained' if constrained else ''}"
             runs.append(_play(config, name, table, "language", config.episodes, options))
     page = report(runs, config.out)

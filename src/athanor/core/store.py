@@ -133,6 +133,9 @@ class RunFolder(Generic[A]):
     def read(cls, path: Path) -> RunFolder[A]:
         """A run for reading; it may still be in the writing."""
         file = path / "manifest.json"
+        if not path.is_dir():
+            what = "is a file" if path.exists() else "does not exist"
+            raise UsageError(f"{path} {what}, a run folder was expected; pass a folder made by --out")
         if not file.is_file():
             raise UsageError(f"{path} has no manifest.json, a run folder was expected; {_runs_below(path)}")
         try:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from athanor.analysis.exploration import LEVEL_TEXT
-from athanor.analysis.weights import ALL, MANY, MEMORYLESS, NEVER_REPEATS, PUBLISHED, TOGETHER, named
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
+from athanor.analysis.weights import ALL, MANY, PUBLISHED, TOGETHER, named
 from athanor.core.records import Estimate
 from athanor.reports.drawing import COLOURS, Spec, shortened, to_png, to_svg
 from athanor.reports.figures import Figure

@@ -38,7 +38,7 @@ class Config:
     recipe: Literal["exact", "brandle2023"] = "exact"
     """exact is symmetric and calibrated; brandle2023 is as published."""
     folds: int = 10
-    """Folds of the cross-validation."""
+    """Folds of the cross-validation: 3 or more, at most one for each pair (with --split element, each element)."""
     device: str = "cpu"
     """Where torch works."""
     json: bool = False

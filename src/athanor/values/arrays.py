@@ -63,6 +63,9 @@ class TableArrays:
 
     table: Table
 
+    def __repr__(self) -> str:
+        return f"TableArrays({self.table.name}, {self.n} elements)"
+
     @property
     def n(self) -> int:
         """The number of elements."""

@@ -11,6 +11,11 @@ TRIED, SELF, FIXED = 4, 5, 6
 """Codes of terms: below TRIED those of `formulas.PAST`; TRIED and SELF are 1 for a pair combined before, and for one of
 an element with itself, else 0; from FIXED on they number the values of pairs that do not change."""
 
+COUNTED, ABSENT, FORBIDDEN, ALONE = 0, 1, 2, 3
+"""What becomes of a turn: it counts; or an element of the choice could not be combined, or the pair was tried and tried
+ones are no candidates, or there was no other candidate."""
+FATES = 4
+
 
 @njit(cache=True)
 def _elements(n, now, order, uses, last, worth, out):
@@ -109,10 +114,11 @@ def likelihood(span, games, order, codes, fixed, forbidden, beta, elements, out)
     `games`: starts, first, second, success, repeated, gained, pool; `order`: starts and items of the players' elements
     in discovery order; `codes`: Int["terms"]; `fixed`: Float["fixed all-pairs"]; `forbidden`: whether pairs tried are
     no candidates. Fills `out` by player: log-likelihood, Float["players terms"] gradient, Float["players terms terms"]
-    information (lower triangle), and how many turns counted: those whose choice was a candidate among at least two.
+    information (lower triangle), and Int["players FATES"], how many turns counted, or why not: only those do whose
+    choice was a candidate among at least two.
     """
     starts, first, second, success, repeated, gained, pool = games
-    values, gradients, hessians, counted = out
+    values, gradients, hessians, fates = out
     uses, last, worth, gain = np.zeros(elements), np.full(elements, -1, np.int64), np.zeros((2, elements)), np.empty(2)
     place, tried = np.full(elements, -1, np.int64), np.zeros(elements * (elements + 1) // 2, np.bool_)
     widest = 0
@@ -130,12 +136,18 @@ def likelihood(span, games, order, codes, fixed, forbidden, beta, elements, out)
             i, j = min(place[a], place[b]), max(place[a], place[b])
             pairs, chosen = n * (n + 1) // 2, j * (j + 1) // 2 + i
             candidates = _candidates(n, mine, tried, forbidden, open_)
-            if i >= 0 and j < n and candidates > 1 and open_[chosen]:
+            if i < 0 or j >= n:
+                fates[p, ABSENT] += 1
+            elif not open_[chosen]:
+                fates[p, FORBIDDEN] += 1
+            elif candidates < 2:
+                fates[p, ALONE] += 1
+            else:
                 _elements(n, now, mine, uses, last, worth, by_element)
                 _design(n, mine, codes, fixed, by_element, tried, open_, columns)
                 turn = _turn(pairs, chosen, open_, columns, beta, weights, means, gradients[p], hessians[p])
                 values[p] += turn
-                counted[p] += 1
+                fates[p, COUNTED] += 1
             gain[0] = gain_brandle2023(gained[t], success[t], repeated[t])
             gain[1] = gain_pan2025(gained[t], success[t], repeated[t])
             note(a, b, now, gain, uses, last, worth)

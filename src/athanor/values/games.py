@@ -91,6 +91,10 @@ class Games:
     order: Lists
     """For each player the combinable elements in discovery order."""
 
+    def __repr__(self) -> str:
+        turns = f"{self.choices.players} players, {len(self.pool)} turns"
+        return f"Games({self.world.table.name}, {self.rules.name} rules, {turns})"
+
     def keep(self, kept: Bools) -> Games:
         """Only these turns, as they were played: nothing is replayed, so inventories stay what they were."""
         return Games(

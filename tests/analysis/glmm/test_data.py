@@ -37,6 +37,7 @@ def first(value: float) -> np.ndarray:
         (changed(t=np.zeros(N)), "among the fixed effects t is zero"),
         (changed(t=np.zeros(N - 1)), "one length"),
         (changed(x=np.zeros((N, 2))), "one dimension"),
+        (changed(x=first(1e200)), "x reaches beyond 1e\\+100, whose squares overflow; divide it by its size"),
         ({name: np.zeros(0) for name in DATA}, "not zero"),
     ],
 )
@@ -54,6 +55,11 @@ def test_counts_are_neither_negative_nor_broken(first_count, message):
 def test_dependent_random_effects_are_refused():
     with pytest.raises(DataError, match="among the random effects z is"):
         fit("y ~ x + (1 + x + z | player)", changed(z=3 * DATA["x"]))
+
+
+def test_a_product_that_would_overflow_is_refused():
+    with pytest.raises(DataError, match="x:t reaches beyond 1e\\+100"):
+        fit("y ~ x + t + x:t + (1 | player)", changed(x=1e60 * DATA["x"], t=1e60 * DATA["t"]))
 
 
 def test_a_transform_out_of_range_is_refused():

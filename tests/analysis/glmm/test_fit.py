@@ -156,11 +156,18 @@ def test_a_mean_over_groups_has_the_variance_of_dense_algebra():
     expected = 1.959964 * np.sqrt(np.diag(add @ joint.covariance @ add.T))
     halves = [(e.high - e.low) / 2 for e in result.mean_coefficients(chosen)]
     assert halves == pytest.approx(expected, rel=1e-4)
+    add = add[1] + 0.7 * np.eye(3 + 16)[2]  # the last fixed effect has no random one
+    sum_of_two = result.combination({result.fixed[1].name: 1.0, result.fixed[2].name: 0.7}, chosen, name="sum")
+    assert sum_of_two.value == pytest.approx(beta[1] + 0.7 * beta[2] + result.groups.modes[chosen, 1].mean())
+    half = 1.959964 * np.sqrt(add @ joint.covariance @ add)
+    assert (sum_of_two.high - sum_of_two.low) / 2 == pytest.approx(half, rel=1e-4)
 
 
-def test_a_label_that_is_no_group_is_refused(fitted):
+def test_a_label_that_is_no_group_and_a_term_of_no_model_are_refused(fitted):
     with pytest.raises(UsageError, match="99 is not one of the 40 groups of player"):
         fitted.mean_coefficients([99])
+    with pytest.raises(UsageError, match="the term 'z' is not one of Intercept, x"):
+        fitted.combination({"z": 1.0}, name="z")
 
 
 def test_estimates_carry_level_unit_and_method(fitted):

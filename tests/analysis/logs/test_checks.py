@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from athanor.analysis.logs import Logs, columns_of, read_logs, read_ratings
 from athanor.core.errors import AthanorError, DataError, UsageError
 from athanor.values.arrays import TableArrays
-from tests.analysis.logs.forms import CSV, STRICT, TRIALS, WORLD, person, trial, written
+from tests.analysis.logs.forms import CSV, STRICT, WORLD, person, trial, written
 
 TABLE = "player,trial,first,second\n"
 
@@ -110,25 +111,46 @@ def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tm
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"gpt": {"7": {"0": trial("water", "fire"), "1": {"first": 3}}}}, r"gpt, run 7, trial 1: Expected `str"),
-        ({"gpt": {"7": {"one": {}}}}, r"gpt, run 7: 'one' is not the number of a trial"),
+        ({"gpt": {"7": {"one": {}}}}, r"no turn with two names.*\n  1 missing: .*'one' is not the number of a trial"),
         ({"gpt": {"7": []}}, r"gpt, run 7: Expected `object`"),
-        ({"gpt": {"7": {"results": TRIALS, "config": {"seed": 10**30}}}}, r"run 7: .*seed"),
+        ({"gpt": {"7": {"results": None}}}, r"gpt, run 7, results: Expected `object`"),
         ({"gpt": {"7": {}}}, "has no turn with two names"),
         ({}, "is an empty object"),
-        ("{", "truncated"),
-        ("", "cannot be read"),
+        ([{"first": "water", "second": "fire"}], "is a JSON list, an object was expected"),
+        ('{"gpt": {}}\n{"o1": {}}\n', "more follows: for the turns.jsonl of a run, pass the run's folder"),
+        ('{"gpt": {"1": {}}, "gpt": {}}', "has 'gpt' twice"),
+        ("{", "the file ends before it is whole"),
+        ("", "is empty, logged play was expected"),
+        (" \n", "is empty, logged play was expected"),
         ('{"gpt": ' + "[" * 200_000, "recursion"),
         ('{"gpt": \\u0000}', "malformed"),
-        ({"1": person(("water", "fire", 3))}, "person 1: Expected `str`"),
         ("a,b\n1\n", r"only a, b|Expected 2 columns"),
         ("first,second\n1,2\n1\n", "Expected 2 columns, got 1"),
     ],
 )  # fmt: skip
 def test_a_file_that_does_not_fit_is_an_error_with_its_place(tmp_path: Path, content: object, said: str):
     path = written(tmp_path / "logs.json", content)
-    with pytest.raises(AthanorError, match=said):
+    with pytest.raises(AthanorError, match=said) as error:
         read_logs(path, WORLD, STRICT, allow=1)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(b"{}"), "is packed with gzip, its content was expected; unpack it first"),
+        (b"PK\x03\x04rest", "is packed with zip"),
+        (b"\x7fELF\0\0\0", "has bytes that are no text; a JSON, CSV or Parquet file"),
+        ("{}".encode("utf-16"), "has bytes that are no text"),
+        (b"PAR1 and no more", "cannot be read as a table"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_text_is_told_by_what_it_is(tmp_path: Path, content: bytes, said: str):
+    path = tmp_path / "logs"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=said) as error:
+        read_logs(path, WORLD, STRICT)
+    assert str(path) in str(error.value)
 
 
 def test_ratings_without_an_answer_to_each_question_are_refused(tmp_path: Path):

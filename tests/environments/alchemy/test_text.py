@@ -266,7 +266,18 @@ def test_a_failed_an_invalid_and_a_repeated_turn_are_told_apart():
     assert told[0].startswith("No success: ink + ink makes nothing.\n")
     assert "You had tried that before." in told[1]
     assert told[2].startswith("That was not a valid turn: it names an element that is not owned (book + ink).")
-    assert told[3].startswith("That was not a valid turn: no pair could be read: no pair.")
+    said_again = "no pair could be read in the answer. The form is two names joined by a plus sign."
+    assert told[3].startswith(f"That was not a valid turn: {said_again}\n")
+
+
+def test_the_message_after_an_unreadable_answer_does_not_tell_the_diagnosis():
+    diagnosis = "no two elements joined by + were found; the model was still reasoning; it was cut at 16 tokens"
+    history, now = conversation(dialogue(), Unreadable(unreadable=diagnosis))
+    assert diagnosis in history[0].verdict.reason
+    for answer in ("name", "number"):
+        for text in (dialogue(answer=answer).say(now, history[0]), dialogue(answer=answer).recall(now, history)):
+            assert f"The form is two {answer}s joined by a plus sign." in text
+            assert not any(word in text for word in ("found", "cut", "tokens", "reasoning"))
 
 
 def test_a_past_turn_is_remembered_by_its_answer_without_control_words():

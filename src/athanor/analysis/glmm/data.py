@@ -19,6 +19,8 @@ from athanor.core.errors import DataError, UsageError
 Data = Mapping[str, ArrayLike] | pa.Table | pd.DataFrame
 Family = Literal["binomial", "poisson"]
 
+LARGEST = 1e100
+"""Numbers in columns at most: products of two columns, summed over rows, must not overflow."""
 DEPENDENT = 1e-11
 """Share of a column's squares that other columns must leave unexplained for it to count as independent."""
 
@@ -123,6 +125,9 @@ def _matrix(formula: Formula, frame: pd.DataFrame, order: NDArray | None) -> tup
     unclear = [name for name, column in zip(names, matrix, strict=True) if not np.isfinite(column).all()]
     if unclear:
         raise DataError(f"{', '.join(unclear)} is not finite in every row; check the range of what is transformed")
+    large = [name for name, column in zip(names, matrix, strict=True) if np.abs(column).max() > LARGEST]
+    if large:
+        raise DataError(f"{', '.join(large)} reaches beyond {LARGEST:g}, whose squares overflow; divide it by its size")
     return names, matrix, len(z_names), np.array([place[_key(name)] for name in x_names])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,23 +128,33 @@ class Fit:
         Of the groups there are, not of those one might draw: with all of them it is about the fixed effect, with less
         uncertainty. `name` is written into `Estimate.group`. UsageError for a label that is no group.
         """
-        chosen = self._positions(labels)
-        groups, loading = self.groups, self._loading()
-        values = groups.modes[chosen].mean(axis=0) + loading @ self._beta()
-        variances = None
+        return tuple(self.combination({term: 1.0}, labels, name=term, group=name) for term in self.random.names)
+
+    def combination(
+        self, weights: Mapping[str, float], labels: Sequence[Any] | None = None, *, name: str, group: str = ""
+    ) -> Estimate:
+        """A weighted sum of coefficients by term, each fixed plus random effect averaged over some groups (or all).
+
+        Terms without a random effect have only the fixed one, and the reverse. The interval is from the joint
+        covariance of all of them, the modes moving along with the fixed effects. UsageError for a label that is no
+        group and a term that is none of the model's.
+        """
+        names, groups, chosen = [effect.name for effect in self.fixed], self.groups, self._positions(labels)
+        if unknown := [term for term in weights if term not in (*names, *self.random.names)]:
+            raise UsageError(f"the term {unknown[0]!r} is not one of {', '.join(names)}; pass one of the model's terms")
+        fixed = np.array([weights.get(term, 0.0) for term in names])
+        random = np.array([weights.get(term, 0.0) for term in self.random.names])
+        value, half = float(random @ groups.modes[chosen].mean(axis=0) + fixed @ self._beta()), None
         if self.fixed_covariance is not None:
-            moved = loading + groups.responses[chosen].mean(axis=0)
+            moved = fixed + random @ groups.responses[chosen].mean(axis=0)
             own = groups.covariances[chosen].sum(axis=0) / len(chosen) ** 2
-            variances = np.diag(own + moved @ self.fixed_covariance @ moved.T)
-        half = None if variances is None else quantile(self.level) * np.sqrt(variances)
-        return tuple(
-            Estimate(
-                name=term, value=float(values[j]), level=self.level, n=len(chosen), unit=self.unit, group=name,
-                low=None if half is None else float(values[j] - half[j]),
-                high=None if half is None else float(values[j] + half[j]),
-                method=self._method("fixed plus random effects, mean over groups", self._known()),
-            )
-            for j, term in enumerate(self.random.names)
+            variance = random @ own @ random + moved @ self.fixed_covariance @ moved
+            half = quantile(self.level) * float(np.sqrt(variance))
+        what = "fixed plus random effects, mean over groups"
+        return Estimate(
+            name=name, value=value, low=None if half is None else value - half,
+            high=None if half is None else value + half, level=self.level, n=len(chosen), unit=self.unit, group=group,
+            method=self._method(what if len(weights) == 1 else f"weighted sum of {what}", self._known()),
         )  # fmt: skip
 
     def _positions(self, labels: Sequence[Any] | None) -> NDArray[np.int64]:

@@ -24,7 +24,7 @@ ALLOWED = 0.01
 
 CAUSES = {
     "missing": "its player, trial or a name is not there, or is no number where one belongs",
-    "unreadable": "no pair could be read from the model's answer",
+    "unreadable": "no pair could be read from the model's answer, or from the record of the turn",
     "error": "its episode ended in an error, or has not ended",
     "duplicate": "its player has an earlier row with the same trial",
     "gap": "the numbering of trials says that it was played, and no row has it",

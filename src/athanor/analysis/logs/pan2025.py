@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 
-from athanor.analysis.logs.json_file import decoded, top_level
-from athanor.analysis.logs.rows import LATEST, Rows, Words, players_table, shortened, whole
-from athanor.core.errors import DataError
+from athanor.analysis.logs.json_file import Members, members, single, top_level
+from athanor.analysis.logs.rows import LATEST, Coded, Rows, players_table, shortened, whole
+
+_NULL = msgspec.Raw(b"null")
 
 
 class _Config(msgspec.Struct):
@@ -28,84 +29,105 @@ class _Trial(msgspec.Struct):
 
     first: str | None = None
     second: str | None = None
-    success: int | float | bool | None = None
-    result: str | int | float | None = None
-    reason: Any = None
-    config: _Config | None = None
+    success: Any = None
+    result: Any = None
+    reason: msgspec.Raw = _NULL
+    config: msgspec.Raw = _NULL
 
 
-class _Nested(msgspec.Struct):
-    """A run whose configuration is beside its trials, not in each of them."""
-
-    results: dict[str, msgspec.Raw]
-    config: _Config | None = None
-
-
-_objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_nested = msgspec.json.Decoder(_Nested)
 _trial = msgspec.json.Decoder(_Trial)
-
-_Found = tuple[int, _Trial]
+_config = msgspec.json.Decoder(_Config | None, strict=False)  # a number in quotes is a number
+_UNFIT = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 def read_pan2025(path: Path) -> Rows:
     """The file of one condition: {model: {run: {trial: record}}}, or {model or factor: {run: {config, results}}}.
 
     A run is a player; its group is the model with its temperature, or the factor of an intervention. A trial without
-    a record is a gap, up to the number of trials the configuration names. DataError names the run and trial at fault.
+    a record is a gap, up to the number of trials the configuration names; one whose record cannot be read is counted
+    with the reason. DataError if a run is none, or the file is no JSON.
     """
-    players: list[dict[str, Any]] = []
-    player: list[int] = []
-    trials: list[_Found] = []
-    planned: dict[int, int] = {}
+    made = _Columns()
     for model, runs in top_level(path).items():
-        for run, raw in decoded(_objects, runs, f"{path}, {shortened(model)}").items():
-            config, found = _run(raw, f"{path}, {shortened(model)}, run {shortened(run)}")
-            if config and config.max_trials is not None:
-                planned[len(players)] = config.max_trials
-            player += [len(players)] * len(found)
-            trials += found
-            players.append(_player(model, run, config, found))
-    return Rows(
-        source=str(path),
-        form="pan2025",
-        players=players_table(players),
-        player=np.array(player, dtype=np.int32),
-        trial=np.array([number for number, _ in trials], dtype=np.int64),
-        first=Words.of(record.first for _, record in trials),
-        second=Words.of(record.second for _, record in trials),
-        success=Words.of(_text(record.success) for _, record in trials),
-        gained=Words.of(_text(record.result) for _, record in trials),
-        planned=planned,
-        begin=0,
-    )
+        for run, raw in single(runs, f"{path}, {shortened(model)}").items():
+            made.add(model, run, raw, f"{path}, {shortened(model)}, run {shortened(run)}")
+    return made.rows(str(path))
 
 
-def _run(raw: msgspec.Raw, where: str) -> tuple[_Config | None, list[_Found]]:
-    """A run's configuration and its trials, in either layout."""
-    content = decoded(_objects, raw, where)
-    if "results" in content:
-        nested = decoded(_nested, raw, where)
-        return nested.config, list(_trials(nested.results, where))
-    found = list(_trials(content, where))
-    return next((record.config for _, record in found if record.config), None), found
+class _Columns:
+    """The columns of a file in the making: of its records, no more is kept than what goes into them."""
+
+    def __init__(self) -> None:
+        self._players: list[dict[str, Any]] = []
+        self._planned: dict[int, int] = {}
+        self._unreadable: dict[int, str] = {}
+        self._notes: list[str] = []
+        self._player, self._trial = array("i"), array("q")
+        self._first, self._second, self._success, self._gained = Coded(), Coded(), Coded(), Coded()
+
+    def add(self, model: str, run: str, raw: msgspec.Raw, where: str) -> None:
+        """One run, in either layout."""
+        said, trials = _parts(raw, where)
+        reasoned = False
+        for key, text in trials:
+            number, record, why = _read(key, text)
+            if why:
+                self._unreadable[len(self._player)] = why
+            self._player.append(len(self._players))
+            self._trial.append(number)
+            self._first.add(record.first)
+            self._second.add(record.second)
+            self._success.add(_text(record.success))
+            self._gained.add(_text(record.result))
+            reasoned |= bytes(record.reason) != b"null"
+            said = record.config if bytes(said) == b"null" else said
+        config = self._configured(said, where)
+        if config.max_trials is not None:
+            self._planned[len(self._players)] = config.max_trials
+        self._players.append(_player(model, run, config, reasoned))
+
+    def _configured(self, said: msgspec.Raw, where: str) -> _Config:
+        try:
+            return _config.decode(said) or _Config()
+        except _UNFIT as error:
+            self._notes.append(f"{where}: its configuration cannot be read ({error}) and is taken as not there")
+            return _Config()
+
+    def rows(self, source: str) -> Rows:
+        """All runs."""
+        return Rows(
+            source=source, form="pan2025", players=players_table(self._players),
+            player=np.array(self._player, dtype=np.int32), trial=np.array(self._trial, dtype=np.int64),
+            first=self._first.words(), second=self._second.words(), success=self._success.words(),
+            gained=self._gained.words(), planned=self._planned, begin=0, unreadable=self._unreadable,
+            notes=tuple(self._notes),
+        )  # fmt: skip
 
 
-def _trials(content: dict[str, msgspec.Raw], where: str) -> Iterator[_Found]:
-    for key, raw in content.items():
-        number = whole(key)
-        if number < 0:
-            raise DataError(f"{where}: {shortened(key)!r} is not the number of a trial, from 0; check the file's form")
-        yield number, decoded(_trial, raw, f"{where}, trial {key}")
+def _parts(raw: msgspec.Raw, where: str) -> tuple[msgspec.Raw, Members]:
+    """A run's configuration (null if it is in each trial, and not beside them), and its trials."""
+    content = members(raw, where)
+    named = dict(content)
+    if "results" not in named:
+        return _NULL, content
+    return named.get("config", _NULL), members(named["results"], f"{where}, results")
 
 
-def _player(model: str, run: str, config: _Config | None, found: list[_Found]) -> dict[str, Any]:
+def _read(key: str, raw: msgspec.Raw) -> tuple[int, _Trial, str]:
+    """A trial's number (-1 if it has none), its record, and why nothing could be read if so."""
+    number = whole(key)
+    why = "" if number >= 0 else f"{shortened(key)!r} is not the number of a trial, from 0"
+    try:
+        return number, _trial.decode(raw), why
+    except _UNFIT as error:
+        return number, _Trial(), why or str(error)
+
+
+def _player(model: str, run: str, config: _Config, reasoned: bool) -> dict[str, Any]:
     """What the file says of a run. An intervention's outer key is the factor that a latent was multiplied by."""
-    config = config or _Config()
     factor = _is_number(model)
     name = config.model if factor else model
     heat = None if config.temperature is None else f"T={config.temperature:g}"
-    reasoned = any(record.reason is not None for _, record in found)
     group = [name, f"factor {model}" if factor else None, heat]
     return {
         "id": shortened(f"{model}/{run}"),
@@ -125,6 +147,10 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _text(value: str | float | bool | None) -> str | None:
-    """A flag or a result as the text that `rows` reads."""
-    return value if value is None or isinstance(value, str) else str(value)
+def _text(value: Any) -> str | None:
+    """A flag or a result as the text that `rows` reads; None for what is neither."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return f"[{', '.join(str(part) for part in value if isinstance(part, str))}]"
+    return str(value) if isinstance(value, float) or (isinstance(value, int) and abs(value) <= LATEST) else None

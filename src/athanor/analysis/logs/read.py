@@ -82,8 +82,11 @@ def form_of(path: Path) -> str:
         return "run"
     if is_parquet(path):
         return "logs" if HEADER in header_of(path)[1] else "table"
-    if bytes(opened(path)[:1000]).lstrip()[:1] == b"{":
+    begins = bytes(opened(path)[:1])
+    if begins == b"{":
         return "validation" if _has_collect(path) else "pan2025"
+    if begins == b"[":
+        raise DataError(f"{path} is a JSON list, an object was expected ({FORMS['pan2025']}); pass such a file")
     needed = {*BRANDLE2023.values(), "inventory"}
     return "brandle2023" if needed <= set(header_of(path)[0]) else "table"
 

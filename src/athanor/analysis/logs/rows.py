@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -35,9 +36,10 @@ class Words:
     @staticmethod
     def of(texts: Iterable[str | None]) -> Words:
         """The texts in order."""
-        known: dict[str, int] = {}
-        codes = [-1 if text is None else known.setdefault(text, len(known)) for text in texts]
-        return Words(np.array(codes, dtype=np.int32), tuple(known))
+        made = Coded()
+        for text in texts:
+            made.add(text)
+        return made.words()
 
     def take(self, rows: Longs) -> Words:
         """Only these rows."""
@@ -53,6 +55,20 @@ class Words:
 
     def at(self, row: int) -> str:
         return "nothing" if self.codes[row] < 0 else repr(shortened(self.words[self.codes[row]]))
+
+
+class Coded:
+    """A column of texts in the making: no more is kept of each than its code, and of all the distinct ones."""
+
+    def __init__(self) -> None:
+        self._codes, self._known = array("i"), dict[str, int]()
+
+    def add(self, text: str | None) -> None:
+        self._codes.append(-1 if text is None else self._known.setdefault(text, len(self._known)))
+
+    def words(self) -> Words:
+        """The column so far."""
+        return Words(np.array(self._codes, dtype=np.int32), tuple(self._known))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +97,8 @@ class Rows:
     """The number of the first trial; the smallest one found where the source does not say."""
     row: str = ""
     """What the source calls a row ("row"), if rows of it can be counted."""
+    unreadable: Mapping[int, str] = field(default_factory=dict)
+    """Rows in which no two names could be read, and why; each is there without a name, so that it is no gap."""
     excluded: tuple[Exclusion, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -94,6 +112,10 @@ class Rows:
         who = "unknown" if player < 0 else self.players["id"][player].as_py()
         number = f"{self.row} {row + 1}, " if self.row else ""
         return f"{number}player {who}, trial {'unknown' if trial < 0 else trial}"
+
+    def told(self, row: int) -> str:
+        """Where a row is, and what it says or why it says nothing."""
+        return f"{self.place(row)}: {self.unreadable.get(row) or f'{self.first.at(row)} + {self.second.at(row)}'}"
 
 
 def players_table(rows: Sequence[Mapping[str, object]]) -> pa.Table:
@@ -114,8 +136,9 @@ def shortened(name: str) -> str:
 
 
 def settle(rows: Rows, world: TableArrays) -> Logs:
-    """The rows as a turn table. What is left out: rows without a name, a player or a trial (`missing`), later rows of
-    a trial that was there before (`duplicate`), and the numbers between that no row has (`gap`).
+    """The rows as a turn table. What is left out: rows without a name, a player or a trial (`missing`), those of which
+    the source could make nothing (`unreadable`), later rows of a trial that was there before (`duplicate`), and the
+    numbers between that no row has (`gap`).
 
     DataError if nothing is left, but for a run: its answers may all have been unreadable.
     """
@@ -125,16 +148,22 @@ def settle(rows: Rows, world: TableArrays) -> Logs:
     key = rows.player[order].astype(np.int64) << 32 | rows.trial[order]
     again = np.concatenate([[False], key[1:] == key[:-1]]) if len(key) else np.zeros(0, dtype=bool)
     kept = order[~again & ~nameless[order]]
-    if not len(kept) and rows.form != "run":  # a model of which no answer could be read is a run all the same
-        raise DataError(f"{rows.source} has no turn with two names; a log of play was expected, pass another --form")
+    damaged = np.isin(np.arange(len(nameless)), list(rows.unreadable))
     missing, unnamed = np.flatnonzero(~placed), np.sort(order[~again & nameless[order]])
     excluded = [
         *rows.excluded,
         *_exclusion(rows, "missing", missing),
-        *_exclusion(rows, rows.nameless, unnamed),
+        *_exclusion(rows, rows.nameless, unnamed[~damaged[unnamed]]),
+        *_exclusion(rows, "unreadable", unnamed[damaged[unnamed]]),
         *_exclusion(rows, "duplicate", order[again]),
-        *_gaps(rows, order[~again]),
     ]
+    if not len(kept) and rows.form != "run":  # a model of which no answer could be read is a run all the same
+        said = "".join(f"\n  {one.count} {one.cause}: {'; '.join(one.examples)}" for one in merged(excluded))
+        raise DataError(
+            f"{rows.source} has no turn with two names, a log of play was expected; pass another file or say its form"
+            + said
+        )
+    excluded += _gaps(rows, order[~again])
     notes = list(rows.notes)
     if len(late):
         places = "; ".join(rows.place(int(row)) for row in late[:EXAMPLES])
@@ -168,8 +197,7 @@ def _in_order(rows: Rows, placed: Longs) -> tuple[Longs, Longs]:
 def _exclusion(rows: Rows, cause: str, which: Longs) -> list[Exclusion]:
     if not len(which):
         return []
-    examples = tuple(f"{rows.place(r)}: {rows.first.at(r)} + {rows.second.at(r)}" for r in which[:EXAMPLES].tolist())
-    return [Exclusion(cause=cause, count=len(which), examples=examples)]
+    return [Exclusion(cause=cause, count=len(which), examples=tuple(map(rows.told, which[:EXAMPLES].tolist())))]
 
 
 def _gaps(rows: Rows, order: Longs) -> list[Exclusion]:

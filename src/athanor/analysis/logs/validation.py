@@ -38,7 +38,7 @@ result chosen among `options`; `empowerment`: the rating of `element`, 1 to 7, a
 class _Person(msgspec.Struct):
     """The answers of one person, under the experiment's names."""
 
-    collect: list[tuple[str, str, str]]
+    collect: list[msgspec.Raw]
     currentcombinationstring: list[tuple[str, str]] = []
     elementanswers: list[str] = []
     elementoptionsshuffeld: list[list[str]] = []
@@ -49,10 +49,14 @@ class _Person(msgspec.Struct):
     playedLA: list[int] = []
 
 
+_combination = msgspec.json.Decoder(tuple[str, str, str])
+
+
 def read_validation(path: Path) -> Rows:
-    """The combinations that people tried; a result `none` is a failure. DataError names the person at fault."""
+    """The combinations that people tried; a result `none` is a failure. One that cannot be read is counted with the
+    reason; DataError names a person who is none."""
     people = _people(path)
-    tried = [(number, t, *turn) for number, (_, one) in enumerate(people) for t, turn in enumerate(one.collect)]
+    tried = [(number, t, *_turn(raw)) for number, (_, one) in enumerate(people) for t, raw in enumerate(one.collect)]
     return Rows(
         source=str(path),
         form="validation",
@@ -61,10 +65,19 @@ def read_validation(path: Path) -> Rows:
         trial=np.array([turn[1] for turn in tried], dtype=np.int64),
         first=Words.of(turn[2] for turn in tried),
         second=Words.of(turn[3] for turn in tried),
-        success=Words.of(str(turn[4] != "none") for turn in tried),
+        success=Words.of(None if turn[4] is None else str(turn[4] != "none") for turn in tried),
         gained=Words.of(turn[4] for turn in tried),
         begin=0,
+        unreadable={row: turn[5] for row, turn in enumerate(tried) if turn[5]},
     )
+
+
+def _turn(raw: msgspec.Raw) -> tuple[str | None, str | None, str | None, str]:
+    """The two names and the result, or why they cannot be read."""
+    try:
+        return *_combination.decode(raw), ""
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        return None, None, None, str(error)
 
 
 def read_ratings(path: Path) -> pa.Table:

@@ -1,193 +1,98 @@
-"""How an answer is read: two names joined by a plus, in whatever dress a model gives them. Nothing is evaluated.
+"""How an answer is read: which of the pairs in it is the choice. Nothing is evaluated.
 
-A name is taken as it stands between the plus and the next mark of punctuation. Words around it are passed over only
-if they lead up to a name ("I combine the ...") or follow one ("... to make steam"); a name that is no element stays
-one that is no element, and is never cut down to one that is. What is longer than a name, or has the words of a
-sentence, is no name. A chain of three is no answer.
+The rules, in their order:
+
+1. A pair that the answer turns down is not its choice ("cannot combine ...", "not ...", "... failed", "... makes
+   nothing"), and neither is one that it lists as past ("Pairs tried: ...", "Success: ...").
+2. What is called the answer ("Answer: ...", a box) goes before what is announced ("I will combine ...", "next: ..."),
+   that before a line which has nothing but a pair, and that before a pair within a sentence.
+3. Of two that stand alike, one of known elements goes before one that names something unknown, and else the first one
+   before the others; the last one where the model was asked to think first.
+4. A pair that is only reported as past ("earlier ... worked") is the choice if it is the only pair in the answer:
+   small models tell their turn that way. Several, none of them chosen, are no choice.
+5. A chain of three names, or one name and a plus, that stands as an answer would is no choice, and neither is what is
+   in the sentences beside it.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
-from typing import Any
-from unicodedata import category
+from collections.abc import Container
 
 from athanor.core.records import Unreadable
+from athanor.environments.alchemy.clauses import Standing
+from athanor.environments.alchemy.names import Known, element, plain
+from athanor.environments.alchemy.pairs import (
+    PLUS,
+    Found,
+    called_first_and_second,
+    in_json,
+    joined_by_plus,
+    joined_otherwise,
+    lines_of,
+    on_two_lines,
+)
 from athanor.environments.alchemy.state import Pair
 from athanor.environments.alchemy.table import EDGES
-
-Known = Callable[[str], str]
-"""The element that a cleaned name or number stands for; empty if there is none."""
-
 
 LONGEST = 4_000
 """Characters of an answer that are read at each of its ends."""
 
-MOST = 8
-"""Pluses of a line, phrases such as "Answer:", and words that lead up to or follow a name that are tried, at most: a
-bound on the time that a hostile answer takes."""
-
-NAME_WORDS, NAME_CHARACTERS = 4, 60
-"""An unknown name has at most so many words, and is kept to so many characters."""
-
-_PLUS = re.compile(r"[+＋﹢➕]|(?<=\s)plus(?=\s)")
-_TAG = re.compile(r"<\|?[^<>\n]{0,40}\|?>|\\(?:boxed|text\w*|math\w*)\b|\\(?=[\[\](){}$])")
-_MARKER = re.compile(
-    r"\b(?:(?:final )?answer|i will choose|i will combine|i choose|my choice|combine)\b(?:\s+is\b)?[\s*_`]*[:=\-]?"
-)
-_BULLET = re.compile(r"^\s*(?:[-*•>]+|\(?\d{1,3}[.)])\s+(?=\S)")
-_ASIDE = re.compile(r"\([^()]{0,80}\)")
-_BOUND = re.compile(r"[.;!?,](?=\s|$)|:|=|->|→|⇒|[()]|\s[-–—]\s")
-_LEAD = re.compile(
-    r"\b(?:combin(?:e|ed|es|ing)|choos(?:e|ing)|chose|pick(?:ing)?|select(?:ing)?|try(?:ing)?|tried|test(?:ing)?"
-    r"|mix(?:ing)?|merg(?:e|ing)|us(?:e|ing)|attempt(?:ing)?|add(?:ing)?|answer|choice|(?:pair|combination)(?: of)?"
-    r"|is|are|be|with|by|say|go|suggest|propose|about|like|therefore|thus|hence|so|then|now|next|but)\s"
-)
-_TAIL = re.compile(
-    r"\s(?:to (?:make|get|create|form|produce|see|find|discover|try|obtain)|because|since|as (?:it|they|my|the)"
-    r"|so (?:i|we|that)|and (?:see|then|hope)|for (?:my|this|now|the (?:next|first))|in (?:this|order|my)"
-    r"|which|that (?:is|could|might|may|would|should|makes)|i|we|is|are|would|will|should|might|may|could|can"
-    r"|looks?|seems?|makes?|gives?|yields?|creates?|produces?|results?|becomes?"
-    r"|again|next|now|please|together|first|instead|too|elements?)\b"
-)
-_ARTICLE = re.compile(r"^(?:(?:the|an?|some|my|your|our)\s+|(?:two |both )?elements?\s+)+")
-_JOINER = re.compile(r"\s(?:and|with|&)\s|\s*[,;&/|]\s*")
-_WORD = re.compile(r"\s(?:and|with|&)\s")
-_END = re.compile(r"=|->|→|⇒|\.\s|\bmakes\b|\bto (?:make|get|create)\b")
-_KEY = re.compile(r"first\w*|second\w*|(?:element|ingredient|item|name)?[_ ]?(?:a|b|one|two|1|2)")
-_FLAT = re.compile(r"\{[^{}]{1,400}\}|\[[^\[\]]{1,400}\]")
-
-_PROSE = re.compile(
-    r"i|you|we|it|they|he|she|me|my|your|our|their|its|is|are|was|were|am|be|been|being|have|has|had|do|does|"
-    r"did|can|could|will|would|should|may|might|must|shall|not|no|none|nothing|any|every|and|or|but|if|because|"
-    r"since|so|that|this|these|those|there|which|what|who|when|why|how|with|without|by|from|already|combine|"
-    r"combined|combining|try|tried|trying|joined|make|makes|made|making|get|gets|got|getting|give|gives|given|"
-    r"rather|than|work|works|worked|fail|fails|failed|\w+n['’]t|(?:it|let|that|there)['’]s|(?:i|we|you|they)['’]\w+"
-)
-"""Words that a sentence has and an element's name has not."""
+_BLANKS = re.compile(r"[^\S\n]+")
+_ANSWER_TAG = re.compile(r"<(?:final[ _]?)?answer>|\\boxed\b")
+_NEXT_TAG = re.compile(r"</\w{1,20}>\s*<\w{1,20}>|</(?:final[ _]?)?answer>")
+_TAG = re.compile(r"<\|?([^<>\n]{0,40})\|?>|\\(?:text\w*|math\w*)\b|\\(?=[\[\](){}$])")
 
 
-def read(reply: str, known: Known, *, last: bool) -> Pair | Unreadable:
-    """The first (or last) pair of names in a reply; what follows a phrase such as "Answer:" goes before all else."""
-    text = reply if len(reply) <= 2 * LONGEST else f"{reply[:LONGEST]}\n{reply[-LONGEST:]}"
-    text = _TAG.sub(" ", _bare(text.casefold()))
+def read(reply: str, known: Known, elements: Container[str], *, last: bool) -> Pair | Unreadable:
+    """The pair that a reply chooses. `last`: whether its end counts, as the model was asked to think first."""
+    text = _undressed(reply, known)
     if not text.strip():
         return Unreadable(unreadable="the answer is empty")
-    for marker in reversed(list(_MARKER.finditer(text))[-MOST:]):
-        pair = _pair(text[marker.end() :], known, last=False)
-        if pair:
-            return pair
-    pair = _pair(text, known, last=last)
-    if pair:
-        return pair
-    chained = any(_chained(_PLUS.split(line), known) for line in text.split("\n"))
-    return Unreadable(
-        unreadable="more than two names are joined by +" if chained else "no two elements joined by + were found"
-    )
+    lines = lines_of(text, known)
+    found = [*joined_by_plus(lines, known), *in_json(text, known), *called_first_and_second(lines, known)]
+    chosen = _chosen(found, elements, last=last)
+    if not chosen:
+        said = [line for line in lines if line.text.strip(EDGES)]
+        prose = said[-1 if last else 0] if said and not PLUS.search(text) else None
+        found += [*on_two_lines(lines, known), *joined_otherwise(lines, known, prose=prose)]
+        chosen = _chosen(found, elements, last=last) or _only(found)
+    if chosen and chosen.pair:
+        return chosen.pair
+    return Unreadable(unreadable=_why(found))
 
 
-def _pair(text: str, known: Known, *, last: bool) -> Pair | None:
-    found = [pair for line in text.split("\n") for pair in _joined_by_plus(line, known)]
-    found = found or list(_in_json(text, known))
-    if not found and not _PLUS.search(text):
-        found = list(_joined_otherwise(text, known, last=last))
-    return found[-1 if last else 0] if found else None
+def _undressed(reply: str, known: Known) -> str:
+    """The ends of a reply in small letters, without tags; one for the answer becomes a word, and so does <element>."""
+    text = reply if len(reply) <= 2 * LONGEST else f"{reply[:LONGEST]}\n{reply[-LONGEST:]}"
+    text = _NEXT_TAG.sub("\n", _ANSWER_TAG.sub(" answer: ", plain(text)))
+    text = _TAG.sub(lambda tag: f" {tag[1]} " if tag[1] and element(tag[1], known) else " ", text)
+    return _BLANKS.sub(" ", text)
 
 
-def _joined_by_plus(line: str, known: Known) -> Iterator[Pair]:
-    parts = _PLUS.split(line)
-    if _chained(parts, known):
-        return
-    for left, right in pairwise(parts):
-        first, second = _name(_before(left), known), _name(_after(right), known)
-        if first and second:
-            yield Pair(first=first, second=second)
+def _chosen(found: list[Found], elements: Container[str], *, last: bool) -> Found | None:
+    """The pair, or the chain, that stands highest."""
+    live = [one for one in found if one.standing >= (Standing.PROSE if one.pair else Standing.ALONE)]
+    if not live:
+        return None
+    live.sort(key=lambda one: one.line)
+
+    def rank(one: Found) -> tuple[Standing, bool]:
+        return one.standing, bool(one.pair and one.pair.first in elements and one.pair.second in elements)
+
+    best = max(map(rank, live))
+    return [one for one in live if rank(one) == best][-1 if last else 0]
 
 
-def _chained(parts: list[str], known: Known) -> bool:
-    """Whether a name stands between two pluses, with something on its other sides."""
-    while len(parts) > 2 and not parts[-1].strip(EDGES):
-        parts = parts[:-1]
-    return len(parts) > MOST or any(
-        not _BOUND.search(part.strip(EDGES)) and _name([part], known) for part in parts[1:-1]
-    )
+def _only(found: list[Found]) -> Found | None:
+    """The pair that is reported as past, if the answer has no other."""
+    pairs = {frozenset((one.pair.first, one.pair.second)) for one in found if one.pair}
+    past = [one for one in found if one.pair and one.standing == Standing.PAST]
+    return past[0] if len(pairs) == 1 and past else None
 
 
-def _in_json(text: str, known: Known) -> Iterator[Pair]:
-    """Pairs given as a flat JSON list of two names, or as an object with two values or two that say they are one."""
-    for flat in _FLAT.finditer(text):
-        try:
-            value: Any = json.loads(flat.group())
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            keyed = [inner for key, inner in value.items() if _KEY.fullmatch(key)]
-            value = keyed if len(keyed) == 2 else list(value.values())
-        names = [name for name in (_name([str(inner)], known) for inner in value) if name]
-        if len(value) == len(names) == 2:
-            yield Pair(first=names[0], second=names[1])
-
-
-def _joined_otherwise(text: str, known: Known, *, last: bool) -> Iterator[Pair]:
-    """Two elements joined by "and", "with" or a comma: both must be known, as those join other things too."""
-    lines = [line for line in text.split("\n") if line.strip(EDGES)]
-    for line in lines[-1:] if last else lines[:1]:
-        for joiner in islice(_WORD.finditer(line), MOST):
-            left = _before(line[: joiner.start()])
-            first = _element([left[0], *left[2:]], known)  # what merely follows a comma is an item of a list
-            second = _element(_after(line[joiner.end() :]), known)
-            if first and second:
-                yield Pair(first=first, second=second)
-        parts = [part for part in _JOINER.split(_END.split(line)[0]) if part.strip(EDGES)]
-        if len(parts) == 2:
-            first, second = _element(_before(parts[0]), known), _element(_after(parts[1]), known)
-            if first and second:
-                yield Pair(first=first, second=second)
-
-
-def _before(part: str) -> list[str]:
-    """What may be the name at the end of a part, longest first."""
-    part = _ASIDE.sub(" ", _BULLET.sub("", part))
-    piece = _BOUND.split(part.rstrip(EDGES))[-1]
-    return [part, piece, *(piece[lead.end() :] for lead in list(_LEAD.finditer(piece))[-MOST:])]
-
-
-def _after(part: str) -> list[str]:
-    """What may be the name at the start of a part, longest first."""
-    piece = _BOUND.split(part.lstrip(EDGES))[0]
-    return [part, piece, *(piece[: tail.start()] for tail in reversed(list(islice(_TAIL.finditer(piece), MOST))))]
-
-
-def _name(pieces: list[str], known: Known) -> str:
-    """The element that a piece is; else the shortest piece as a name that is no element; empty if it is none."""
-    element = _element(pieces, known)
-    if element:
-        return element
-    words = _ARTICLE.sub("", _clean(pieces[-1])).split()
-    if not 1 <= len(words) <= NAME_WORDS or any(_PROSE.fullmatch(word.strip(EDGES)) for word in words):
-        return ""
-    name = " ".join(words)[:NAME_CHARACTERS].strip(EDGES)
-    return "" if name in ("a", "an", "the") else name
-
-
-def _element(pieces: list[str], known: Known) -> str:
-    for piece in pieces:
-        name = _clean(piece)
-        element = known(name) or known(_ARTICLE.sub("", name).strip(EDGES))
-        if element:
-            return element
-    return ""
-
-
-def _bare(text: str) -> str:
-    """Text without pictures and invisible characters, with which models dress names; a plus may be a picture."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c in "\n\t➕" or category(c) not in ("So", "Sk", "Cf", "Cc", "Mn") else " " for c in text)
-
-
-def _clean(piece: str) -> str:
-    return " ".join(piece.strip(EDGES).split())
+def _why(found: list[Found]) -> str:
+    faults = [one.fault for one in found if one.fault]
+    if faults or not found:
+        return faults[0] if faults else "no two elements joined by + were found"
+    return "the pairs in it are a list, told as past or turned down, and none is chosen"

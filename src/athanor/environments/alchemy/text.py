@@ -52,7 +52,12 @@ ECHOED = 200
 """Characters that are remembered of an answer that names no two elements; of a reasoned one, the last."""
 
 _CONTROL = re.compile(r"<\|?[^<>]{0,40}\|?>")
-_NUMBER = re.compile(r"(?:number |no\. ?|#)?([0-9]{1,8})(?:[.):]? (.+))?")
+_NUMBER = re.compile(r"(?:numbers? |no\.? ?|#)?([0-9]{1,8})(?:[\s.:)=–—-]+(.+))?")
+_NAME_AND_NUMBER = re.compile(r"(.*[^\s:=–—-])[\s:=–—-]+(?:number |no\.? ?|#)?([0-9]{1,8})")
+_ASIDE = re.compile(r"\(([^()\n]{1,60})\)")
+_WORDS = re.compile(r"[\s_‐‑-]+")
+LONGEST_NAME = 200
+"""Characters of an answer that are looked up as a name, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +133,10 @@ class AlchemyDialogue:
         return kept.strip() or "(no answer)"
 
     def hear(self, reply: str, observation: Sight) -> Pair | Unreadable:
-        return read(reply, lambda name: self._known(name, observation), last=self.condition == "reasoning")
+        if self.answer == "number":
+            reply = _ASIDE.sub(self._opened, reply)
+        last = self.condition == "reasoning"
+        return read(reply, lambda name: self._known(name, observation), self.environment.table.index, last=last)
 
     def grammar(self, observation: Sight) -> str:
         names = observation.combinable
@@ -151,11 +159,14 @@ class AlchemyDialogue:
 
     def _question(self) -> str:
         """The last line of every turn. It repeats the form of an answer: without it small models drift into prose."""
-        form = f"two {self.answer}s joined by a plus sign"
+        form = self._form()
         such = f", such as {self._example()}" if self.answer == "number" else ""
         if self.condition == "reasoning":
             return f'Which two elements do you combine? Think, then end with a line of "Answer:" and {form}{such}.'
         return f"Which two elements do you combine? Answer with {form} only{such}."
+
+    def _form(self) -> str:
+        return f"two {self.answer}s joined by a plus sign"
 
     def _shown(self, names: tuple[str, ...], first: int) -> str:
         if self.answer == "name":
@@ -190,6 +201,8 @@ class AlchemyDialogue:
     def _feedback(self, last: Turn[Pair]) -> str:
         reason = last.verdict.reason[:200]
         match last.verdict.parts["category"]:
+            case "invalid" if last.verdict.parts["cause"] == "unreadable":
+                return f"That was not a valid turn: no pair could be read in the answer. The form is {self._form()}."
             case "invalid":
                 return f"That was not a valid turn: {reason}."
             case "success-new" | "success-existing":
@@ -203,12 +216,38 @@ class AlchemyDialogue:
         """Every element under its cleaned spelling."""
         return {spelling(name): name for name in self.environment.table.elements}
 
+    @cached_property
+    def _parted(self) -> dict[str, str]:
+        """Elements under the spelling that has blanks for hyphens, where no two share it."""
+        found: dict[str, list[str]] = {}
+        for spelt, name in self._names.items():
+            found.setdefault(_WORDS.sub(" ", spelt), []).append(name)
+        return {spelt: names[0] for spelt, names in found.items() if len(names) == 1}
+
     def _known(self, name: str, observation: Sight) -> str:
         """The element that a cleaned name stands for, or its number in the order of discovery."""
-        found = _NUMBER.fullmatch(name) if self.answer == "number" else None
-        if found:
-            owned, number = observation.owned, int(found[1])
-            element = owned[number - 1] if 0 < number <= len(owned) else f"number {number}"
-            if found[2] is None or found[2] == element.casefold():
-                return element
-        return self._names.get(name, "")
+        if len(name) > LONGEST_NAME:
+            return ""
+        numbered = self._numbered(name, observation.owned) if self.answer == "number" else ""
+        return numbered or self._named(name)
+
+    def _named(self, name: str) -> str:
+        return self._names.get(name) or self._parted.get(_WORDS.sub(" ", name), "")
+
+    def _numbered(self, name: str, owned: tuple[str, ...]) -> str:
+        """The element of a number, with or without its name; the words as they are if number and name disagree."""
+        if found := _NUMBER.fullmatch(name):
+            number, told = found[1], found[2]
+        elif found := _NAME_AND_NUMBER.fullmatch(name):
+            told, number = found[1], found[2]
+        else:
+            return ""
+        index = int(number) - 1
+        element = owned[index] if 0 <= index < len(owned) else f"number {int(number)}"
+        named = self._named(spelling(told)) if told else element
+        return element if named == element else name if named else ""
+
+    def _opened(self, aside: re.Match[str]) -> str:
+        """An aside without its brackets if it tells an element by name or number: 1 (ink), ink (1)."""
+        told = spelling(aside[1])
+        return f" {told} " if told.isdecimal() or self._named(told) else aside[0]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from athanor.agents.cognitive import CognitiveOptions
+from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import (
     AGENTS,
     AgentName,
@@ -88,7 +88,8 @@ def match_of(config: Config, environment: Alchemy) -> Match:
 def _science(config: Config, environment: Alchemy) -> dict[str, Any]:
     science: dict[str, Any] = {name: getattr(config, name) for name in ("table", "rules", "split", "turns")}
     if config.agent == "cognitive":
-        science |= {**asdict(config.cognitive), "temperature": config.language.temperature}
+        warm = config.language.temperature
+        science |= {**asdict(config.cognitive), "temperature": TEMPERATURE if warm is None else warm}
     return science | (_told(config, environment) if config.agent in ("language", "human") else {})
 
 

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from athanor.agents.cognitive import CognitiveOptions
+from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import LanguageOptions
 from athanor.environments.alchemy.rules import RulesName
 from athanor.models.backends import BackendConfig
 from athanor.studies.playing.alchemy import Config as Play
 
-PUBLISHED_TEMPERATURE = 0.1
-"""Softmax temperature of the cognitive agents of Brändle et al. 2023."""
 COGNITIVE: tuple[tuple[str, str, float], ...] = (
-    ("uncertainty agent", "uncertainty=1", PUBLISHED_TEMPERATURE),
-    ("empowerment agent", "empowerment=1", PUBLISHED_TEMPERATURE),
+    ("uncertainty agent", "uncertainty=1", TEMPERATURE),
+    ("empowerment agent", "empowerment=1", TEMPERATURE),
     ("both agent, T=1", "uncertainty=1,empowerment=1", 1.0),
 )
 """Name, weights and temperature. The last is warm enough for its weights to be recovered: each is 1."""
@@ -33,7 +31,7 @@ class Setting:
     random: int
     """Episodes of each random player, and of the cognitive agents."""
     episodes: int
-    """Episodes of each arm of the model."""
+    """Episodes of each arm of the model, and of the oracle, which plays nearly the same every time."""
     arms: tuple[LanguageOptions, ...]
     """How the model is asked, arm by arm."""
     folds: int
@@ -87,6 +85,7 @@ def arms(setting: Setting, folder: Path, model: str, backend: BackendConfig, see
         )  # fmt: skip
         yield one
         yield replace(one, agent="random-never-repeat", out=Path(f"{begins}-random-never-repeat"))
+        yield replace(one, agent="oracle", episodes=setting.episodes, out=Path(f"{begins}-oracle"))
         for name, weights, temperature in COGNITIVE:
             yield replace(
                 one, agent="cognitive", label=name, out=Path(f"{begins}-{_slug(name)}"),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import atanh, sqrt, tanh
 from typing import Literal
 
 from athanor.analysis.intervals import t_quantile
 from athanor.core.records import Estimate, Record
-from athanor.studies.think_too_fast.published import Published
+from athanor.studies.think_too_fast.published import BOUND, NEVER, PUBLISHED, RANDOM, Published
 
-REFERENCE = {"final inventory": 48.3, "share success-new": 0.1162}
-"""What random players who never repeat a pair reach in 500 turns by the rules of Pan et al. (400 simulated runs): the
-line that a published number of a model or of people lies above or below."""
+WHO = {NEVER: "random players who never repeat a pair", RANDOM: "memoryless random players"}
+_READ_AGAINST = {
+    "final inventory": NEVER, "inventory after 100 turns": NEVER, BOUND: NEVER, "share success-new": NEVER,
+    "share failure-new": RANDOM, "share success-existing": RANDOM, "share failure-existing": RANDOM,
+}  # fmt: skip
+REFERENCE = {
+    one.quantity: (one.of, one.value) for one in PUBLISHED if _READ_AGAINST.get(one.quantity) == one.of
+}  # fmt: skip
+"""The line that a number of models or people lies above or below: which random player's, and what that player reaches
+by the rules of Pan et al. Repeats are read against the player who repeats by chance."""
 
-Agreement = Literal["agrees", "differs", "cannot tell", "not played", "no direction"]
+Agreement = Literal["agrees", "differs", "cannot tell", "not computed", "no direction"]
 
 
 class Comparison(Record, kw_only=True, omit_defaults=False):
@@ -26,27 +33,30 @@ class Comparison(Record, kw_only=True, omit_defaults=False):
     direction: Agreement
     interval: Agreement
     why: str
-    """What was compared, in words."""
+    """What was compared, or why there is nothing of ours, as sentences."""
 
 
 def compare(
-    published: Published, ours: Estimate | None, random: Estimate | None, *, stand_in: bool, missing: str = ""
+    published: Published, ours: Estimate | None, line: Estimate | None, *, stand_in: bool, missing: str = ""
 ) -> Comparison:
     """Set one number beside ours.
 
-    `random`: the same quantity of random players who never repeat, for quantities that are read against them
-    (REFERENCE); others are read by their sign. `missing`: why there is none of ours.
+    `line`: the same quantity of the random player that REFERENCE names, for quantities that are read against one;
+    others are read by their sign. `missing`: why there is none of ours.
     """
     if ours is None or ours.value is None:
-        why = missing or ("unknown: " + ours.method if ours else "not estimated")
+        why = missing or (_unknown(ours) if ours else "the study has no such estimate")
         return Comparison(
-            published=published, ours=ours, stand_in=stand_in, direction="not played", interval="not played", why=why
-        )
-    line = REFERENCE.get(published.quantity)
+            published=published, ours=ours, stand_in=stand_in, direction="not computed", interval="not computed",
+            why=f"Not computed here: {why}.",
+        )  # fmt: skip
+    who, reached = REFERENCE.get(published.quantity, ("", 0.0))
     if published.quantity == "share invalid":
-        direction, why = "no direction", "a share of invalid answers has none; see the intervals"
-    elif line is not None:
-        direction, why = _against_random(published, ours, random, line)
+        direction, why = "no direction", "A share of invalid answers has none; the intervals tell."
+    elif published.of == who:
+        direction, why = "no direction", "This is the line itself, by which others are read."
+    elif who:
+        direction, why = _against_random(published, ours, line, WHO[who], reached)
     else:
         direction, why = _by_sign(published, ours)
     return Comparison(
@@ -55,38 +65,57 @@ def compare(
     )  # fmt: skip
 
 
+def _unknown(ours: Estimate) -> str:
+    """Why an estimate has no value, in words."""
+    if "separat" in ours.method:
+        return "our estimate has no bounds, for the choices of too few turns are separated by its regression"
+    return f"it cannot be estimated ({ours.method.rpartition('; ')[2]})"
+
+
 def _against_random(
-    published: Published, ours: Estimate, random: Estimate | None, line: float
+    published: Published, ours: Estimate, line: Estimate | None, who: str, reached: float
 ) -> tuple[Agreement, str]:
-    where = "above" if published.value > line else "below"
-    said = f"published {where} random players who never repeat ({line:g})"
-    if random is None or random.low is None or random.high is None or ours.low is None or ours.high is None:
-        return "cannot tell", f"{said}; ours has no interval to place it by"
-    if ours.low > random.high:
-        return ("agrees" if where == "above" else "differs"), f"{said}, ours above them"
-    if ours.high < random.low:
-        return ("agrees" if where == "below" else "differs"), f"{said}, ours below them"
-    return "cannot tell", f"{said}, ours within their interval"
+    above = published.value > reached
+    shown = f"{100 * reached:.1f}%" if published.quantity.startswith("share") else f"{reached:g}"
+    said = f"The published number lies {'above' if above else 'below'} that of {who} ({shown})"
+    if ours.low is None or ours.high is None:
+        return "cannot tell", f"{said}; ours has no interval to place it by."
+    if line is None or line.low is None or line.high is None:
+        return "cannot tell", f"{said}; theirs here has no interval to place ours by."
+    if ours.low > line.high:
+        return ("agrees" if above else "differs"), f"{said}, ours above theirs here."
+    if ours.high < line.low:
+        return ("differs" if above else "agrees"), f"{said}, ours below theirs here."
+    return "cannot tell", f"{said}; ours cannot be told from theirs here."
 
 
 def _by_sign(published: Published, ours: Estimate) -> tuple[Agreement, str]:
-    sign = "positive" if published.value > 0 else "negative"
-    if ours.low is None or ours.high is None or ours.low <= 0 <= ours.high:
-        return "cannot tell", f"published {sign}; our interval has zero in it or is unknown"
+    low, high = interval(published)
+    if low <= 0 <= high:
+        return "cannot tell", "The published interval has zero in it, so that there is no direction to agree with."
+    sign = "positive" if low > 0 else "negative"
+    if ours.low is None or ours.high is None:
+        return "cannot tell", f"The published number is {sign}, ours has no interval."
+    if ours.low <= 0 <= ours.high:
+        return "cannot tell", f"The published number is {sign}, our interval has zero in it."
     mine = "positive" if ours.low > 0 else "negative"
-    return ("agrees" if mine == sign else "differs"), f"published {sign}, ours {mine}"
+    if mine == sign:
+        return "agrees", f"Both are {sign}."
+    return "differs", f"The published number is {sign}, ours {mine}."
 
 
 def interval(published: Published) -> tuple[float, float]:
-    """The published 95% interval: from a standard error, from a deviation over n players, or the value alone."""
-    if published.spread is None or (published.kind == "sd" and not published.n):
-        return published.value, published.value
-    if published.kind == "se":
-        half = 1.96 * published.spread
-    else:
-        n = published.n or 2
-        half = t_quantile(n - 1) * published.spread / sqrt(n)
-    return published.value - half, published.value + half
+    """The published 95% interval: from a standard error, from a deviation over n players (of a share, cut at 0 and 1),
+    of a correlation over n elements (Fisher's z), or the value alone."""
+    value, spread, n = published.value, published.spread, published.n
+    if published.kind == "r" and n:
+        return tanh(atanh(value) - 1.96 / sqrt(n - 3)), tanh(atanh(value) + 1.96 / sqrt(n - 3))
+    if spread is None or (published.kind == "sd" and not n):
+        return value, value
+    half = 1.96 * spread if published.kind == "se" else t_quantile((n or 2) - 1) * spread / sqrt(n or 2)
+    if published.quantity.startswith("share "):
+        return max(0.0, value - half), min(1.0, value + half)
+    return value - half, value + half
 
 
 def _overlap(published: Published, ours: Estimate) -> Agreement:

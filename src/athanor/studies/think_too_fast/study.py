@@ -15,11 +15,13 @@ from athanor.analysis.arms import Arm, arms_of
 from athanor.analysis.exploration import estimates_of, write_estimates
 from athanor.analysis.groups import Played, Reading, groups_of, read
 from athanor.analysis.intervals import difference
+from athanor.analysis.nulls import refuse_negative
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.regressions import REGRESSIONS, Group
-from athanor.analysis.settings import temperature_regression
+from athanor.analysis.settings import PER_UNIT, temperature_regression
 from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
-from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, TOGETHER, Options, refuse_negative, weights
+from athanor.analysis.weights import TOGETHER, Options, weights
 from athanor.core.build import build_name, versions
 from athanor.core.disk import all_or_nothing, cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
@@ -141,7 +143,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     found_arms = tuple(arms_of(read_runs(paths)))
     reading = Reading(seed=asked.seed, allow=1.0)
     model = [arm.short for arm in found_arms if arm.run.manifest.config["agent"] == "language"]
-    thinking = [arm.run.path for arm in found_arms if arm.baseline not in ("random", "random-never-repeat")]
+    thinking = [arm.run.path for arm in found_arms if arm.baseline is None]
     worlds = []
     for played in read(thinking, reading):
         fixed = pair_values(_values_for(asked, folder, played.world.table.name), played.world)
@@ -188,7 +190,7 @@ def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
         print(f"no regression on temperature: {error}", file=sys.stderr)
         return
     for one in effects:
-        if ":temperature" in one.name and not one.group:
+        if one.name.endswith(f"({PER_UNIT})"):
             yield one
 
 

@@ -1,0 +1,67 @@
+"""Random players, simulated to stand beside any group: its rules, as long games, and no preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from athanor.analysis.regressions import Group
+from athanor.values.games import Games, simulate
+
+PLAYERS = 200
+"""Random players of each kind, at least."""
+NEVER_REPEATS, MEMORYLESS = "random-never-repeat (simulated)", "random (simulated)"
+ALIKE = 0.05
+"""Games are as long as others where their mean and their greatest length differ by less than this share."""
+
+
+def random_games(groups: Sequence[Group], seed: int) -> tuple[tuple[str, Games], ...]:
+    """Never-repeating and memoryless players by name, with the groups' rules and numbers of turns.
+
+    Players take over the groups' lengths in their order, from the first again until there are PLAYERS. That a game
+    ended has so nothing to do with what happened in it.
+    """
+    games = groups[0].games
+    lengths = np.concatenate([np.diff(one.games.choices.starts) for one in groups])
+    lengths = np.resize(lengths, max(PLAYERS, len(lengths)))
+    return tuple(
+        (name, simulate(games.world, games.rules, lengths, seed, never_repeats=never))
+        for name, never in ((NEVER_REPEATS, True), (MEMORYLESS, False))
+    )
+
+
+def random_games_as_long(groups: Sequence[Group], seed: int) -> tuple[tuple[str, Games], ...]:
+    """`random_games` for numbers that depend on how long games are: a pair for all groups whose games are as long.
+
+    Where there are several pairs, a name says which groups it is for.
+    """
+    sets = _as_long(groups)
+    return tuple(
+        (name if len(sets) == 1 else f"{name}, as long as {', '.join(one.name for one in alike)}", games)
+        for alike in sets
+        for name, games in random_games(alike, seed)
+    )
+
+
+def is_random(group: str) -> bool:
+    """Whether a group's name is one of these.
+
+    >>> is_random("random (simulated), as long as a, b"), is_random("random")
+    (True, False)
+    """
+    return group.startswith((NEVER_REPEATS, MEMORYLESS))
+
+
+def _as_long(groups: Sequence[Group]) -> list[list[Group]]:
+    """The groups in sets whose games are about as long as those of the set's first."""
+    sets: list[list[Group]] = []
+    for one in groups:
+        same = next((alike for alike in sets if np.allclose(_lengths(one), _lengths(alike[0]), rtol=ALIKE)), None)
+        sets.append([one]) if same is None else same.append(one)
+    return sets
+
+
+def _lengths(one: Group) -> tuple[float, float]:
+    lengths = np.diff(one.games.choices.starts)
+    return float(lengths.mean()), float(lengths.max())

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from athanor.analysis.behaviour import BEHAVIOUR, behaviour
+from athanor.analysis.nulls import NULL, p_of
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS, is_random, random_games, random_games_as_long
+from athanor.analysis.regressions import Group, group
+from athanor.analysis.stopping import coefficient
+from athanor.analysis.weights import SAMPLED, TOGETHER, Options
+from athanor.core.errors import DataError, UsageError
+from athanor.environments.alchemy import RULES
+from athanor.environments.alchemy.worlds import table
+from athanor.values.arrays import TableArrays
+from athanor.values.games import Games, simulate
+from athanor.values.tables import PairValues
+
+WORLD = TableArrays(table("generated:opaque:3"))
+TRUE = PairValues.true(WORLD)
+TRUE = TRUE.with_values(empowerment=TRUE.values["true_empowerment"])
+OPTIONS = Options(seed=0, nagq=0)
+
+
+def players(name: str, temperature: float | None, seed: int, lengths: np.ndarray) -> Group:
+    played = simulate(WORLD, RULES["strict"], lengths, seed, never_repeats=True)
+    return group(name, played, TRUE, seed=seed, temperature=temperature, count=SAMPLED)
+
+
+def quitting(seed: int, most: int = 30) -> np.ndarray:
+    """Forty games of players who stop after any turn with probability 1/20, and a limit of turns."""
+    return np.minimum(np.random.default_rng(seed).geometric(1 / 20, size=40), most)
+
+
+@pytest.fixture(scope="module")
+def groups() -> list[Group]:
+    return [players("m, T=0", 0.0, 1, quitting(0)), players("m, T=1", 1.0, 2, quitting(0))]
+
+
+@pytest.mark.parametrize("name", list(BEHAVIOUR))
+def test_random_players_stand_beside_every_analysis(name: str, groups: list[Group]):
+    found, _ = behaviour(name, groups, TRUE, OPTIONS)
+    beside = [e for e in found if is_random(e.group)]
+    assert {e.group.partition(", stopping")[0] for e in beside} == {NEVER_REPEATS, MEMORYLESS}
+    ours = {e.name.partition(" (")[0] for e in found if not is_random(e.group)}
+    assert any(e.value is not None for e in beside)
+    if name not in ("inventory",):  # the groups' are by model and temperature, which random players do not have
+        assert {e.name.partition(" (")[0] for e in beside} <= ours
+    assert all(e.group for e in found)
+
+
+def test_what_stands_for_all_groups_is_said_to_and_who_is_left_out_is_told(groups: list[Group]):
+    one = players("o1", None, 3, quitting(0))
+    for name in ("temperature", "inventory"):
+        found, told = behaviour(name, [*groups, one], TRUE, OPTIONS)
+        assert TOGETHER in {e.group for e in found}
+        assert "left out, having no temperature: o1 (40 players)" in told
+    assert told[0] == (
+        "the model that others are compared with is m, the first seen at two temperatures or more; "
+        "pass --baseline for another"
+    )
+    assert "log inventory: model m" in {e.name for e in found}
+    _, told = behaviour("inventory", groups, TRUE, OPTIONS, baseline="m")
+    assert told == ["the model that others are compared with is m"]
+    with pytest.raises(UsageError, match="the baseline 'M' was seen at 0 temperatures.* --baseline with one of: m"):
+        behaviour("inventory", groups, TRUE, OPTIONS, baseline="M")
+
+
+def test_random_players_who_stop_when_others_do_do_not_stop_for_what_happened(groups: list[Group]):
+    found, told = behaviour("stopping", groups[:1], TRUE, OPTIONS)
+    by_success = [e for e in found if e.name == coefficient("success", "success") and is_random(e.group)]
+    assert [e.group for e in by_success] == [NEVER_REPEATS, MEMORYLESS]
+    assert all(e.low < 0 < e.high for e in by_success)
+    assert told[0].startswith("m, T=0: the best model by AIC is ")
+    drawn, _ = behaviour("stopping", groups[:1], TRUE, Options(seed=0, nagq=0, nulls=3))
+    name = coefficient("empowerment + success", "success")
+    assert {e.n for e in drawn if e.name in (f"{name} ({NULL})", p_of(name))} == {3}
+
+
+def test_a_group_in_which_nobody_stopped_is_unknown_and_no_end(groups: list[Group]):
+    endless = players("endless", None, 4, np.full(20, 30))
+    found, _ = behaviour("stopping", [endless, groups[0]], TRUE, OPTIONS)
+    (one,) = [e for e in found if e.group == "endless"]
+    assert (one.value, one.n) == (None, 20)
+    assert "none of 20 players stopped by themselves" in one.method
+    assert f"{NEVER_REPEATS}, stopping as m, T=0" in {e.group for e in found}
+    with pytest.raises(DataError, match="none of 20 players stopped by themselves"):
+        behaviour("stopping", [endless], TRUE, OPTIONS)
+
+
+def test_survivors_are_told_after_the_last_turn_too_and_random_players_have_no_share_of_their_own(groups: list[Group]):
+    found, _ = behaviour("survival", groups, TRUE, OPTIONS)
+    names = {e.name for e in found if e.group == "m, T=0"}
+    assert {"share going on after 10 turns", "share going on after 30 turns"} <= names
+    assert {e.name for e in found if is_random(e.group)} == {name for name in names if name.startswith("inventory")}
+    (few,) = {e.method for e in behaviour("survival", [players("x", None, 1, np.full(3, 1))], TRUE, OPTIONS)[0]
+              if e.group == "x" and e.name.startswith("share")}  # fmt: skip
+    assert few.endswith("nobody had stopped")
+
+
+def lengths(games: Games) -> list[int]:
+    return np.diff(games.choices.starts).tolist()
+
+
+def test_random_players_play_as_long_as_those_they_stand_beside():
+    short, long = players("short", None, 1, np.full(5, 10)), players("long", None, 2, np.full(5, 30))
+    alike = players("alike", None, 3, np.array([10, 10, 10, 10, 9]))
+    both = random_games_as_long([short, long, alike], 0)
+    assert [name for name, _ in both] == [
+        f"{NEVER_REPEATS}, as long as short, alike", f"{MEMORYLESS}, as long as short, alike",
+        f"{NEVER_REPEATS}, as long as long", f"{MEMORYLESS}, as long as long",
+    ]  # fmt: skip
+    assert [set(lengths(games)) for _, games in both] == [{9, 10}, {9, 10}, {30}, {30}]
+    (never, games), _ = random_games_as_long([short], 0)
+    assert (never, len(lengths(games)), games.repeated.any()) == (NEVER_REPEATS, 200, False)
+    assert [lengths(games)[:2] for _, games in random_games([long], 0)] == [[30, 30]] * 2

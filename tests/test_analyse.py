@@ -1,0 +1,88 @@
+"""What `athanor analyse` refuses, and what it prints beside its tables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from athanor.environments.alchemy.worlds import table
+from tests.test_cli import athanor
+
+
+def log(path: Path, *players: tuple[str, str, int]) -> str:
+    """A file of logs: group, temperature and number of turns of each player, who combine one pair after the other."""
+    base, lines = table("atelier").base, ["player,trial,first,second,group,temperature"]
+    for number, (group, temperature, turns) in enumerate(players):
+        pairs = [(a, b) for a in base for b in base[number % 2 :]] * 3
+        lines += [f"{number},{t},{a},{b},{group},{temperature}" for t, (a, b) in enumerate(pairs[:turns])]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+ATELIER = ("--table", "atelier", "--rules", "strict")
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--nulls", "5"], "--nulls says nothing without --regression; leave it out, or pass --regression stopping"),
+        (["--seed", "3"], "--seed says nothing without --regression"),
+        (["--baseline", "m"], "--baseline says nothing without --regression; leave it out, or"),
+        (["--regression", "usage", "--nulls", "5"], "--nulls says nothing with --regression usage"),
+        (["--regression", "survival", "--nagq", "0"], "--nagq says nothing with --regression survival"),
+        (["--regression", "main", "--baseline", "m"], "--baseline says nothing with --regression main"),
+        (["--regression", "stopping", "--pair-values", "x"], "--pair-values says nothing with --regression stopping"),
+        (["--category", "success-new"], "--category"),
+        (["--regresion", "main"], "--regresion"),
+        ([], "no/such/path does not exist, a run folder was expected"),
+        (["--regression", "main"], "no/such/path does not exist, a run folder or a file of logs was expected"),
+    ],
+)  # fmt: skip
+def test_options_that_say_nothing_and_paths_that_are_not_there_are_misuse(capsys, more, says):
+    code, out, err = athanor(capsys, "analyse", "no/such/path", *more)
+    assert (code, out) == (2, "")
+    assert says in " ".join(err.split())
+
+
+def test_logs_without_a_regression_are_told_what_they_need(capsys, tmp_path):
+    code, _, err = athanor(capsys, "analyse", log(tmp_path / "log.csv", ("m", "", 3)))
+    assert (code, "is a file, a run folder was expected; logs need --regression main, say" in err) == (2, True)
+
+
+def test_a_file_that_is_no_text_is_a_clear_error(capsys, tmp_path):
+    (tmp_path / "noise.csv").write_bytes(bytes(range(256)) * 40)
+    code, _, err = athanor(capsys, "analyse", str(tmp_path / "noise.csv"), *ATELIER, "--regression", "main")
+    assert code == 1
+    assert f"{tmp_path / 'noise.csv'} " in err
+    assert "Traceback" not in err
+
+
+def test_who_has_no_temperature_and_what_is_unknown_is_printed(capsys, tmp_path):
+    players = [(f"m at {t}", t, 8 + k) for t in ("0", "1") for k in range(4)] + [("o1", "", 8)] * 3
+    path = log(tmp_path / "log.csv", *players)
+    code, out, _ = athanor(capsys, "analyse", path, *ATELIER, "--regression", "temperature", "--nagq", "0")
+    assert code == 0
+    assert out.startswith("all groups\n")
+    assert "left out, having no temperature: o1 (3 players)" in out
+    assert "weight of uncertainty (at temperature 1)" in out
+    code, out, _ = athanor(capsys, "analyse", path, *ATELIER, "--regression", "stopping", "--nagq", "0")
+    assert code == 0
+    assert "no episode has ended whole" not in out
+    assert "unknown: everything (none of 3 players stopped by themselves" in out
+
+
+def test_ctrl_c_is_told_what_can_be_done(capsys, tmp_path, monkeypatch):
+    def interrupted(config):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("athanor.commands.train_empowerment.train", interrupted)
+    code, _, err = athanor(
+        capsys, "train", "empowerment", "--table", "atelier", "--seed", "1", "--out", str(tmp_path / "o")
+    )
+    assert (code, err.strip()) == (130, "interrupted; run it again")
+    monkeypatch.setattr("athanor.commands.play_alchemy.play", interrupted)
+    asked = ["--agent", "random", "--episodes", "1", "--turns", "1", "--seed", "1", "--out", str(tmp_path / "p")]
+    code, _, err = athanor(capsys, "play", "alchemy", *ATELIER, *asked)
+    assert (code, "go on with --resume" in err, os.listdir(tmp_path)) == (130, True, [])
