@@ -202,13 +202,17 @@ def test_training_stops_where_no_answer_is_better_than_another(model: Path, tmp_
         train(config(model, tmp_path / "b", method="grpo", steps=9, rl=cut, optim=replace(SMALL, patience=2)))
 
 
-def test_bad_input_is_refused_before_anything_is_written(model: Path, tmp_path: Path):
+def test_bad_input_is_refused_before_anything_is_written(model: Path, tmp_path: Path, monkeypatch):
     out = tmp_path / "run"
     with pytest.raises(UsageError, match="is not there; pass --model"):
         train(config(tmp_path / "nowhere", out))
     bare = tiny_model.write(tmp_path / "bare", template="")
     with pytest.raises(UsageError, match="has no chat template"):
         train(config(bare, out))
+    with monkeypatch.context() as launcher:
+        launcher.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+        with pytest.raises(UsageError, match="the launcher says mixed precision 'bf16'"):
+            train(config(model, out))
     assert not out.exists()
     out.mkdir()
     (out / "x").write_text("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +94,12 @@ def _processes(config: Config) -> Any:
         import trl
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed; run `pip install 'athanor-lab[torch,posttrain]'`") from error
+    launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if launched not in ("no", "bf16" if config.load.mixed else "no"):
+        raise UsageError(
+            f"the launcher says mixed precision {launched!r} and --load.mixed is {config.load.mixed}, the same was "
+            "expected; pass --load.mixed for bf16, or change mixed_precision in the launcher's configuration"
+        )
     datasets.disable_progress_bars()
     del peft, trl
     return accelerate.PartialState(cpu=config.load.device == "cpu")
