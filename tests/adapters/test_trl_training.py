@@ -30,7 +30,7 @@ from tests import tiny_model
 
 pytestmark = pytest.mark.skipif(not find_spec("trl"), reason="trl is not installed")
 SMALL = Optimisation(batch=4, micro=2, every=2, learning_rate=1e-2)
-SAMPLED = Reinforcement(samples=4, max_tokens=16, reward="classes", learn_cut=True)
+SAMPLED = Reinforcement(samples=8, max_tokens=24, reward="classes", learn_cut=True)
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +116,15 @@ def test_adapters_are_added_into_the_model_that_is_written(model: Path, tmp_path
 )
 def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path, method, rl):
     out = tmp_path / "run"
-    final = train(config(told(model, tmp_path), out, method=method, steps=2, rl=rl))
+    begun = told(model, tmp_path)
+    optim = replace(SMALL, batch=16, micro=16, learning_rate=1e-3)
+    final = train(config(begun, out, method=method, steps=4, rl=rl, optim=optim))
     logged = [line for line in lines(out) if "reward" in line]
-    assert len(logged) == 2
+    assert len(logged) == 4
     assert all(-3.0 * (rl.rounds or 1) <= line["reward"] <= 5.0 and line["passed"] <= 1 for line in logged)
     assert all(line["turns"] >= 1 for line in logged if rl.rounds)
-    assert not same(final, model)
+    assert any(line["grad_norm"] > 0 for line in logged)
+    assert not same(final, begun)
     assert answer(final) in ("stop", "length")
 
 
@@ -196,10 +199,10 @@ def test_a_loss_that_is_no_number_stops_training_and_the_last_checkpoint_is_good
 def test_training_stops_where_no_answer_is_better_than_another(model: Path, tmp_path: Path):
     none = replace(SAMPLED, reward="binary", max_tokens=4)
     with pytest.raises(Stopped, match="in 2 steps up to step 2 no answer was rewarded otherwise"):
-        train(config(model, tmp_path / "a", method="grpo", steps=9, rl=none, optim=replace(SMALL, patience=2)))
+        train(config(model, tmp_path / "a", method="grpo", steps=9, rl=none, optim=replace(SMALL, batch=8, patience=2)))
     cut = replace(none, learn_cut=False, max_tokens=1)
     with pytest.raises(Stopped, match="every answer was cut"):
-        train(config(model, tmp_path / "b", method="grpo", steps=9, rl=cut, optim=replace(SMALL, patience=2)))
+        train(config(model, tmp_path / "b", method="grpo", steps=9, rl=cut, optim=replace(SMALL, batch=8, patience=2)))
 
 
 def test_bad_input_is_refused_before_anything_is_written(model: Path, tmp_path: Path, monkeypatch):
