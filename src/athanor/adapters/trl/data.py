@@ -1,0 +1,159 @@
+"""Hands of GeneralPoints as datasets: conversations to be answered, with right answers or with the task to judge by."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from athanor.adapters.trl.worked import worked
+from athanor.core.errors import DataError, UsageError
+from athanor.core.records import Task
+from athanor.core.seeds import below, stream
+from athanor.environments.points import Answer, Deal, Points, rule
+from athanor.environments.points.cards import SUITS
+from athanor.environments.points.drawing import LOOKS
+from athanor.environments.points.judge import Judge, gold
+from athanor.environments.points.solver import solutions
+from athanor.environments.points.state import Seen
+from athanor.environments.points.text import PointsDialogue
+
+LEADS = ("", "Here is a new hand.", "Please solve the puzzle below.", "Work on this hand of cards.")
+"""What a varied prompt may begin with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Which hands are dealt, and what of them is told and taught."""
+
+    hands: int | None = None
+    """Hands dealt, shown again when they are used up; left out, as many as the steps need."""
+    solutions: Literal["canonical", "random", "all"] | None = None
+    """sft: a hand's first solution, one at random, or every one as its own example; left out, the preset's."""
+    thoughts: bool = False
+    """sft: answers begin with the solver's steps."""
+    rules: tuple[str, ...] = ()
+    """Further rules beside --rule, each as often: prompts that differ in what J, Q and K count as."""
+    varied: bool = False
+    """Prompts that differ in their first sentence and in the order of their parts."""
+    faces: Literal["any", "some", "none"] = "any"
+    """Whether a hand may, must or must not have a J, Q or K."""
+    suits: str = SUITS
+    """Suits in the deck; SC is the published training set of pictures."""
+    replacement: bool | None = None
+    """Whether one card may be dealt twice, as in the published code; left out, the preset's."""
+    look: str = ""
+    """How the cards are drawn, for vision-language models; empty names them in words."""
+
+
+class Row(NamedTuple):
+    """A hand that is asked."""
+
+    task: Task
+    seen: Seen
+    prompt: list[dict[str, Any]]
+
+
+def environments(data: Data, first: str, judge: Judge) -> list[Points]:
+    """One environment for each rule, alike but for that."""
+    deal = Deal(faces=data.faces, suits=data.suits, replacement=bool(data.replacement))
+    return [Points(rule=rule(name), deal=deal, judge=judge) for name in dict.fromkeys((first, *data.rules))]
+
+
+def dialogue_of(data: Data) -> PointsDialogue:
+    """The words in which hands are told. UsageError for a look that there is none of."""
+    if data.look and data.look not in LOOKS:
+        raise UsageError(f"look {data.look!r} is not one of {', '.join(LOOKS)}; pass --data.look with one of them")
+    return PointsDialogue(look=LOOKS[data.look] if data.look else None)
+
+
+def rows(data: Data, first: str, judge: Judge, split: str, seed: int, count: int) -> Iterator[Row]:
+    """Hands in the order in which they are dealt; the rule of each is drawn by its number."""
+    dealt = [(one, one.tasks(split, seed)) for one in environments(data, first, judge)]
+    dialogue = dialogue_of(data)
+    for number in range(count):
+        environment, tasks = dealt[below(stream(seed, "rule", number), len(dealt))]
+        task = next(tasks)
+        seen = environment.observe(environment.start(task))
+        said = dialogue.say(seen, None)
+        said = _varied(said, seed, number) if data.varied else said
+        prompt = [{"role": "system", "content": dialogue.rules()}, {"role": "user", "content": said}]
+        yield Row(task, seen, prompt)
+
+
+def _varied(said: str, seed: int, number: int) -> str:
+    """The parts of a prompt in either order, after one of LEADS."""
+    rng = stream(seed, "wording", number)
+    parts = said.split("\n")
+    parts = parts[::-1] if rng.random() < 0.5 else parts
+    lead = LEADS[below(rng, len(LEADS))]
+    return "\n".join([lead, *parts] if lead else parts)
+
+
+def asked(data: Data, found: Iterator[Row]) -> list[dict[str, Any]]:
+    """Rows to be answered: `prompt`, `task` as JSON, and `images` where the cards are drawn."""
+    return [
+        {"prompt": one.prompt, "task": msgspec.json.encode(one.task).decode(), **_pictures(data, one.seen)}
+        for one in found
+    ]
+
+
+def answered(data: Data, first: str, judge: Judge, found: Iterator[Row], seed: int) -> list[dict[str, Any]]:
+    """Rows with right answers: `prompt` and `completion`. Every answer is judged before it is taught.
+
+    Answers that the judge fails (the published one: those that floating-point arithmetic misses) are left out, and
+    counted on standard error. DataError if none is left.
+    """
+    by_rule = {one.rule.name: one for one in environments(data, first, judge)}
+    taught, left_out = [], 0
+    for number, one in enumerate(found):
+        for formula in _chosen(data, one, seed, number):
+            text = answer(one.seen, formula, thoughts=data.thoughts)
+            environment = by_rule[one.seen.rule.name]
+            action = dialogue_of(data).hear(text, one.seen)
+            if not environment.step(environment.start(one.task), action).terminated:
+                left_out += 1
+                continue
+            completion = [{"role": "assistant", "content": text}]
+            taught.append({"prompt": one.prompt, "completion": completion, **_pictures(data, one.seen)})
+    if left_out:
+        print(f"{left_out} answers are right and not so to the judge {judge.name}; left out", file=sys.stderr)
+    if not taught:
+        raise DataError(f"the judge {judge.name} passes no answer to these hands; pass another --verifier")
+    return taught
+
+
+def answer(seen: Seen, formula: str, *, thoughts: bool = False) -> str:
+    """A right answer in the form that the prompt asks for, on a line of its own after the steps if there are any."""
+    environment = Points(rule=seen.rule, target=seen.target)
+    state = environment.start(
+        Task(environment="points", split="all", key="", content={
+            "cards": list(seen.cards), "rule": seen.rule.name, "target": seen.target,
+        })
+    )  # fmt: skip
+    told: Answer = gold(state, formula)
+    said = json.dumps({"cards": told.cards, "number": told.numbers, "formula": told.formula})
+    return "\n".join([*worked(formula), said]) if thoughts else said
+
+
+def _chosen(data: Data, one: Row, seed: int, number: int) -> tuple[str, ...]:
+    found = solutions([one.seen.rule.value(card) for card in one.seen.cards], one.seen.target)
+    match data.solutions:
+        case "canonical":
+            return found[:1]
+        case "random":
+            return (found[below(stream(seed, "solution", number), len(found))],)
+        case _:
+            return found
+
+
+def _pictures(data: Data, seen: Seen) -> dict[str, Any]:
+    from PIL import Image
+
+    shown = dialogue_of(data).show(seen, None)
+    return {"images": [Image.open(io.BytesIO(png)) for png in shown]} if shown else {}

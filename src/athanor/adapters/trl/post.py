@@ -1,0 +1,229 @@
+"""Post-training from a configuration to a model's folder: what is done, in order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from warnings import catch_warnings, filterwarnings
+
+import msgspec
+
+from athanor.adapters.trl.data import answered, asked, dialogue_of, rows
+from athanor.adapters.trl.revision import Revision
+from athanor.adapters.trl.rewards import Kind, episode_reward, verdict_reward
+from athanor.adapters.trl.settings import (
+    Config,
+    adapter_of,
+    arguments,
+    given,
+    judge_of,
+    resolved,
+    science_of,
+    shown,
+)
+from athanor.core.build import build_name, versions
+from athanor.core.disk import cannot, write_atomically
+from athanor.core.errors import StoreError, UsageError
+from athanor.core.records import Task
+from athanor.core.store import Manifest, RunFolder, refuse_difference
+from athanor.models.backends.pretrained import digest_of, locate, tokenizer_of, weights_of
+
+KIND = "train points"
+FINAL, ADAPTER = "final", "adapter"
+"""Folders of what came out: a whole model, and with adapters these alone."""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings that the pinned libraries give of each other, and of what is experimental in them."""
+    with catch_warnings():
+        for message in (r"You are using 'rollout_func'", r"`is_gradient_checkpointing` is deprecated"):
+            filterwarnings("ignore", message=message)
+        yield
+
+
+@_quiet()
+def train(asked_for: Config) -> Path:
+    """Train, or go on; gives the folder of the model that came out. Stopped, with the reason, where training fails."""
+    from athanor.training.rl import Stopped
+
+    config = resolved(asked_for)
+    state = _processes(config)
+    path = locate(config.model, download=config.load.download)
+    if path.is_file() and config.rl.kl and not config.lora.rank:
+        raise UsageError(
+            "--rl.kl needs the model a second time as it was, which is not read from a GGUF file; pass --lora.rank, or "
+            "a model's folder"
+        )
+    tokenizer = _tokenizer(path, config)
+    whole = arguments(config, state.num_processes)
+    if state.is_main_process:
+        _begin(config, path)
+    state.wait_for_everyone()
+    final = config.out / FINAL
+    if (final / "config.json").exists():
+        print(f"{final} is there, nothing is left to be trained", file=sys.stderr)
+        return final
+    begun = newest(config.out)
+    try:
+        trainer = _trainer(config, whole, path, tokenizer)
+        trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    except Stopped as stopped:
+        last = newest(config.out)
+        where = f"the last checkpoint is {last}" if last else "no checkpoint was written before"
+        raise Stopped(f"{stopped}; {where}") from stopped
+    except OSError as error:
+        raise StoreError(cannot("write", config.out, error, again="go on with --resume")) from error
+    _finish(config, trainer, path)
+    return final
+
+
+def _processes(config: Config) -> Any:
+    """The processes that train together (one, without a launcher). UsageError if the libraries are missing."""
+    try:
+        import accelerate
+        import datasets
+        import peft
+        import trl
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed; run `pip install 'athanor-lab[torch,posttrain]'`") from error
+    launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if launched not in ("no", "bf16" if config.load.mixed else "no"):
+        raise UsageError(
+            f"the launcher says mixed precision {launched!r} and --load.mixed is {config.load.mixed}, the same was "
+            "expected; pass --load.mixed for bf16, or change mixed_precision in the launcher's configuration"
+        )
+    datasets.disable_progress_bars()
+    del peft, trl
+    return accelerate.PartialState(cpu=config.load.device == "cpu")
+
+
+def _tokenizer(path: Path, config: Config) -> Any:
+    """The tokenizer; for hands as pictures the whole processor."""
+    tokenizer = tokenizer_of(path)
+    if not config.data.look:
+        return tokenizer
+    from transformers import AutoProcessor
+
+    try:
+        return AutoProcessor.from_pretrained(path, local_files_only=True, padding_side="left")
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise UsageError(
+            f"{path} has no processor of pictures that can be loaded ({error}); pass a vision-language model, or leave "
+            "--data.look out"
+        ) from error
+
+
+def _begin(config: Config, path: Path) -> None:
+    """Write the manifest, or see that the one there is of the same run."""
+    manifest, out = manifest_of(config, path), config.out
+    if config.resume and (out / "manifest.json").exists():
+        stored = RunFolder[Any].read(out).manifest
+        for what in ("kind", "config", "hashes"):
+            refuse_difference(out, what, getattr(stored, what), getattr(manifest, what))
+        again = {"created": manifest.created, "build": manifest.build, "execution": manifest.execution}
+        manifest = msgspec.structs.replace(stored, resumptions=(*stored.resumptions, again))
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there already; pass --resume to go on with a run, or another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / "manifest.json", msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    except OSError as error:
+        raise StoreError(cannot("write", out, error)) from error
+
+
+def manifest_of(config: Config, path: Path) -> Manifest:
+    """What the run is: enough to make it again."""
+    execution = {
+        "vllm": asdict(config.vllm),
+        "load": asdict(config.load),
+        "command": " ".join(["athanor", *sys.argv[1:]]),
+    }
+    return Manifest(
+        kind=KIND,
+        config=msgspec.json.decode(msgspec.json.encode(science_of(config))),
+        execution=execution,
+        build=build_name(),
+        versions=versions(),
+        hashes={"model": digest_of(path)},
+        label=f"{path.stem if path.is_file() else path.name}, {config.method}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _trainer(config: Config, whole: Any, path: Path, tokenizer: Any) -> Any:
+    """The trainer of `trl`, with its data, its rewards and what watches it."""
+    from transformers import PrinterCallback
+
+    from athanor.adapters.trl.watch import Guard, Log
+
+    trl: Any = import_module("trl")
+    judge, dialogue = judge_of(config), dialogue_of(config.data)
+    count = config.data.hands or shown(config)
+    dealt = list(rows(config.data, config.rule, judge, config.split, config.seed, count))
+    guard = Guard(config.optim.patience, rewarded=config.method != "sft", learn_cut=config.rl.learn_cut)
+    callbacks = [Log(config.out, config.method), guard, *_board(config)]
+    model = weights_of(path, dtype=config.load.dtype, attention=config.load.attention, vision=bool(config.data.look))
+    shared = {"model": model, "args": whole, "processing_class": tokenizer, "peft_config": adapter_of(config.lora),
+              "callbacks": callbacks}  # fmt: skip
+    if config.method == "sft":
+        taught = answered(config.data, config.rule, judge, iter(dealt), config.seed)
+        trainer = trl.SFTTrainer(train_dataset=_dataset(taught), **shared)
+    else:
+        data = _dataset(asked(config.data, iter(dealt)))
+        kind: Kind = given(config.rl.reward)
+        if config.method == "rloo":
+            trainer = trl.RLOOTrainer(reward_funcs=verdict_reward(dialogue, judge, kind), train_dataset=data, **shared)
+        elif given(config.rl.rounds) == 1:
+            trainer = trl.GRPOTrainer(reward_funcs=verdict_reward(dialogue, judge, kind), train_dataset=data, **shared)
+        else:
+            tasks: dict[str, Task] = {one.prompt[-1]["content"]: one.task for one in dealt}
+            played = Revision(dialogue=dialogue, judge=judge, tasks=tasks, rounds=given(config.rl.rounds), kind=kind)
+            trainer = trl.GRPOTrainer(reward_funcs=episode_reward, train_dataset=data, rollout_func=played, **shared)
+    trainer.remove_callback(PrinterCallback)  # standard output is for data
+    return trainer
+
+
+def _dataset(found: list[dict[str, Any]]) -> Any:
+    from datasets import Dataset
+
+    return Dataset.from_list(found)
+
+
+def _board(config: Config) -> list[Any]:
+    """TensorBoard, where it is installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+        from transformers.integrations.integration_utils import TensorBoardCallback
+    except ImportError:
+        return []
+    return [TensorBoardCallback(SummaryWriter(log_dir=str(config.out / "tensorboard")))]
+
+
+def newest(out: Path) -> Path | None:
+    """The last whole checkpoint: `trainer_state.json` is what is written last of one."""
+    found = [path for path in out.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+
+def _finish(config: Config, trainer: Any, path: Path) -> None:
+    """Write the whole model, with adapters added into the weights of the model that was begun from."""
+    if not config.lora.rank:
+        trainer.save_model(str(config.out / FINAL))
+        return
+    trainer.save_model(str(config.out / ADAPTER))
+    if not trainer.args.should_save:
+        return
+    from peft import PeftModel
+
+    base = weights_of(path, dtype=config.load.dtype, vision=bool(config.data.look))
+    merged: Any = PeftModel.from_pretrained(base, str(config.out / ADAPTER)).merge_and_unload()
+    trainer.processing_class.save_pretrained(config.out / FINAL)
+    merged.save_pretrained(config.out / FINAL)

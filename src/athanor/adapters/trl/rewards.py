@@ -1,0 +1,72 @@
+"""The judge of GeneralPoints as a reward function of `trl`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from athanor.core.records import Completion, Task, Unreadable
+from athanor.environments.points import Answer, Points, rule
+from athanor.environments.points.judge import Judge
+from athanor.environments.points.state import Judgement
+from athanor.environments.points.text import PointsDialogue
+from athanor.models.backends.thoughts import part_thoughts
+
+Kind = Literal["binary", "classes"]
+
+
+def heard(dialogue: PointsDialogue, environment: Points, task: Task, text: str) -> Answer | Unreadable:
+    """What an answer says, read as in play: what a model thinks aloud is not part of it."""
+    said = part_thoughts(Completion(text=text, model="")).text
+    return dialogue.hear(said, environment.observe(environment.start(task)))
+
+
+def environment_of(task: Task, judge: Judge) -> Points:
+    return Points(rule=rule(task.content["rule"]), target=task.content["target"], judge=judge)
+
+
+def judged(dialogue: PointsDialogue, judge: Judge, task: Task, text: str) -> Judgement:
+    """The judgement of a single answer."""
+    environment = environment_of(task, judge)
+    found = environment.step(environment.start(task), heard(dialogue, environment, task, text)).state.judged
+    assert found is not None
+    return found
+
+
+def worth(judgement: Judgement, kind: Kind) -> float:
+    """1 for a solved hand and 0 else, or the reward of the judge."""
+    return float(judgement.passed) if kind == "binary" else judgement.reward
+
+
+def text_of(completion: Any) -> str:
+    """The text of a completion as `trl` gives it: messages, whose content is text or parts, or plain text."""
+    if isinstance(completion, str):
+        return completion
+    content = completion[-1]["content"] or ""
+    return content if isinstance(content, str) else "".join(part.get("text") or "" for part in content)
+
+
+def verdict_reward(dialogue: PointsDialogue, judge: Judge, kind: Kind) -> Callable[..., list[float]]:
+    """A reward function over completions and the column `task`; it logs the share that passed as `passed`."""
+
+    def verdict(completions: Sequence[Any], task: Sequence[str], log_metric: Any = None, **columns: Any) -> list[float]:
+        found = [
+            judged(dialogue, judge, msgspec.json.decode(one, type=Task), text_of(completion))
+            for one, completion in zip(task, completions, strict=True)
+        ]
+        if log_metric is not None:
+            log_metric("passed", sum(one.passed for one in found) / len(found))
+        return [worth(one, kind) for one in found]
+
+    return verdict
+
+
+def episode_reward(completions: Sequence[Any], returned: Sequence[float], passed: Sequence[bool], turns: Sequence[int],
+                   log_metric: Any = None, **columns: Any) -> list[float]:  # fmt: skip
+    """A reward function over episodes of several answers, which were judged as they were played."""
+    if log_metric is not None:
+        log_metric("passed", sum(passed) / len(passed))
+        log_metric("turns", sum(turns) / len(turns))
+    return list(returned)

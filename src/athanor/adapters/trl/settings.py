@@ -1,0 +1,328 @@
+"""What post-training is asked to do, filled up from a preset, and said in the words of `trl`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
+from math import ceil, inf
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from athanor.adapters.trl.data import Data, dialogue_of
+from athanor.adapters.trl.rewards import Kind
+from athanor.core.errors import UsageError
+from athanor.core.options import changed, refuse_idle, refuse_outside
+from athanor.core.seeds import digest
+from athanor.environments.points import SHARES, Chu2025, Exact, rule
+from athanor.environments.points.judge import Judge
+from athanor.models.backends.pretrained import Attention, Dtype
+
+T = TypeVar("T")
+
+Method = Literal["sft", "grpo", "dr-grpo", "dapo", "rloo"]
+GRPO: dict[str, dict[str, Any]] = {
+    "grpo": {"loss_type": "grpo", "scale_rewards": "group"},
+    "dr-grpo": {"loss_type": "dr_grpo", "scale_rewards": "none"},
+    "dapo": {"loss_type": "dapo", "scale_rewards": "group", "epsilon_high": 0.28},
+}
+"""What tells the kinds of GRPO apart. Sources: arXiv 2402.03300, 2503.20783, 2503.14476."""
+LORA = 10.0
+"""By how much the learning rate of a preset grows where adapters are trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """How the model is loaded."""
+
+    device: Literal["auto", "cpu"] = "auto"
+    """auto: the GPU of each process where there is one."""
+    dtype: Dtype = "float32"
+    """Of the weights that are trained; in bfloat16 steps of 1e-6 are rounded away."""
+    mixed: bool = False
+    """Multiply in bfloat16 whatever the weights are."""
+    attention: Attention = "sdpa"
+    download: bool = False
+    """Fetch a model that is named OWNER/NAME and not in the local cache."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Low-rank adapters in place of all weights."""
+
+    rank: int = 0
+    """0 trains all weights."""
+    alpha: float | None = None
+    """Scale of what is added; left out, twice the rank."""
+    dropout: float = 0.0
+    targets: str = "all-linear"
+    """Names of the layers that get adapters, joined by commas; or all-linear."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimisation:
+    """How weights are changed. What is left out comes from --preset."""
+
+    learning_rate: float | None = None
+    schedule: Literal["constant_with_warmup", "linear", "cosine"] | None = None
+    warmup: float | None = None
+    """Share of the steps in which the rate rises."""
+    batch: int | None = None
+    """Sequences of a step, over all devices."""
+    micro: int = 8
+    """Sequences that a device works on at once."""
+    betas: tuple[float, float] | None = None
+    epsilon: float | None = None
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    """The largest norm of a gradient."""
+    loss: Literal["nll", "dft"] = "nll"
+    """sft: negative log-likelihood, or that weighted by the token's own probability (arXiv 2508.05629)."""
+    checkpointing: bool = False
+    """Compute activations twice in place of keeping them."""
+    every: int = 100
+    """Steps between checkpoints."""
+    kept: int = 2
+    """Newest checkpoints that are kept."""
+    patience: int = 100
+    """rl: steps after which training stops if no answer was rewarded otherwise than those beside it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reinforcement:
+    """How answers are sampled and weighed. What is left out comes from --preset."""
+
+    samples: int = 8
+    """Episodes of each hand."""
+    rounds: int | None = None
+    """Answers that an episode may have; more than one with the kinds of GRPO only."""
+    temperature: float | None = None
+    top_p: float = 1.0
+    max_tokens: int | None = None
+    """Of an answer."""
+    reward: Kind | None = None
+    """1 for a solved hand and 0 else, or what the judge gives."""
+    kl: float = 0.0
+    """Weight of the divergence from the model as it was."""
+    clip: float | None = None
+    """How far a probability ratio may be from 1."""
+    level: Literal["token", "sequence"] | None = None
+    """Whether ratios are of tokens or of whole episodes (the kinds of GRPO)."""
+    epochs: int | None = None
+    """Passes over each set of sampled episodes."""
+    ahead: int | None = None
+    """Steps for which episodes are sampled at once."""
+    learn_cut: bool = False
+    """Learn from answers that were cut at `max_tokens` too; they say nothing of what the answer would have been."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vllm:
+    """Sampling through vLLM, for GPUs."""
+
+    mode: Literal["off", "colocate", "server"] = "off"
+    """colocate: on the training devices; server: `trl vllm-serve` on others."""
+    url: str = "http://localhost:8000"
+    """Of the server."""
+    memory: float = 0.3
+    """colocate: share of a device's memory."""
+    parallel: int = 1
+    """colocate: devices over which a model is spread."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Post-train a Hugging Face model on GeneralPoints."""
+
+    model: str
+    """A folder in Hugging Face's format, a GGUF file, smollm2-135m-instruct, or OWNER/NAME on the hub."""
+    method: Method
+    """sft: on right answers. The others: on the model's own answers, rewarded by the verifier."""
+    seed: int
+    """All randomness follows from it."""
+    out: Path
+    """The folder to make; refused if it exists, unless --resume is given."""
+    steps: int | None = None
+    """Changes of the weights; left out, the preset's."""
+    rule: str = "10"
+    """What J, Q and K count as: 10, or 11-12-13."""
+    split: str = "train"
+    """Part of the hands that is trained on; the test part has other numbers."""
+    verifier: Literal["exact", "chu2025"] = "exact"
+    """exact: fractions, one reward by the most severe class; chu2025: as published, defects included."""
+    preset: Literal["plain", "chu2025"] = "plain"
+    """Where options left out come from: the project's, or Chu et al. 2025."""
+    resume: bool = False
+    """Go on from the newest whole checkpoint in --out, if there is one."""
+    load: Loading = field(default_factory=Loading)
+    data: Data = field(default_factory=Data)
+    lora: Lora = field(default_factory=Lora)
+    optim: Annotated[Optimisation, tyro.conf.arg(name="optim")] = field(default_factory=Optimisation)
+    rl: Reinforcement = field(default_factory=Reinforcement)
+    vllm: Vllm = field(default_factory=Vllm)
+
+
+_ADAM = {"betas": (0.9, 0.999), "epsilon": 1e-8}
+_PLAIN_DATA = {"solutions": "canonical", "replacement": False}
+_PLAIN_RL = {"rounds": 1, "temperature": 1.0, "max_tokens": 256, "reward": "binary", "clip": 0.2, "level": "token",
+             "epochs": 1, "ahead": 1}  # fmt: skip
+_CHU_RL = {"rounds": 5, "temperature": 0.2, "max_tokens": 512, "reward": "classes", "clip": 0.1, "level": "sequence",
+           "epochs": 4, "ahead": 2}  # fmt: skip
+PRESETS: dict[str, dict[str, Any]] = {
+    "plain sft": {"steps": 200, "rl": _PLAIN_RL, "data": _PLAIN_DATA, "optim": _ADAM | {
+        "learning_rate": 1e-5, "schedule": "cosine", "warmup": 0.03, "batch": 64}},
+    "plain rl": {"steps": 200, "rl": _PLAIN_RL, "data": _PLAIN_DATA, "optim": _ADAM | {
+        "learning_rate": 1e-6, "schedule": "constant_with_warmup", "warmup": 0.03, "batch": 128}},
+    "chu2025 sft": {"steps": 400, "rl": _CHU_RL, "data": {"solutions": "random", "replacement": True}, "optim": {
+        "betas": (0.9, 0.98), "epsilon": 1e-7,
+        "learning_rate": 1e-6, "schedule": "cosine", "warmup": 0.03, "batch": 128}},
+    "chu2025 rl": {"steps": 160, "rl": _CHU_RL, "data": {"solutions": "random", "replacement": True}, "optim": {
+        "betas": (0.9, 0.999), "epsilon": 1e-7,
+        "learning_rate": 1e-6, "schedule": "cosine", "warmup": 0.0, "batch": 1_024}},
+}  # fmt: skip
+"""Values by group. chu2025: GP-L of arXiv 2501.17161; docs/posttrain.md says what of it is not followed, and why."""
+
+
+def resolved(config: Config) -> Config:
+    """The configuration with nothing left out. UsageError for what cannot be meant."""
+    preset = PRESETS[f"{config.preset} {'sft' if config.method == 'sft' else 'rl'}"]
+    whole = replace(
+        config,
+        steps=preset["steps"] if config.steps is None else config.steps,
+        optim=_filled(config.optim, preset["optim"]),
+        rl=_filled(config.rl, preset["rl"]),
+        data=_filled(config.data, preset["data"]),
+    )
+    if config.lora.rank and config.optim.learning_rate is None:
+        whole = replace(whole, optim=replace(whole.optim, learning_rate=LORA * preset["optim"]["learning_rate"]))
+    refuse(config, whole)
+    return whole
+
+
+def _filled(group: Any, values: Mapping[str, Any]) -> Any:
+    """A group of options with a preset's values where options were left out."""
+    return replace(group, **{name: value for name, value in values.items() if getattr(group, name) is None})
+
+
+def given(value: T | None) -> T:
+    """An option of a resolved configuration, in which none is left out."""
+    if value is None:
+        raise TypeError("an option was left out of a configuration that is not resolved")
+    return value
+
+
+def refuse(asked: Config, whole: Config) -> None:
+    """UsageError naming the first option that is out of range or does nothing beside another."""
+    rule(whole.rule)
+    dialogue_of(whole.data)
+    if whole.split not in (*SHARES, "all"):
+        raise UsageError(f"split {whole.split!r} is not one of {', '.join(SHARES)}, all; pass --split with one of them")
+    refuse_outside(whole, {"steps": (1, inf)})
+    refuse_outside(whole.data, {"hands": (1, inf)}, "data")
+    refuse_outside(whole.lora, {"rank": (0, inf), "alpha": (0, inf), "dropout": (0, 1)}, "lora")
+    refuse_outside(whole.optim, {"learning_rate": (0, inf), "warmup": (0, 1), "batch": (1, inf), "micro": (1, inf),
+                                 "clip_norm": (0, inf), "every": (1, inf), "kept": (1, inf),
+                                 "patience": (1, inf)}, "optim")  # fmt: skip
+    refuse_outside(whole.rl, {"samples": (2, inf), "rounds": (1, inf), "temperature": (1e-3, inf), "top_p": (0, 1),
+                              "max_tokens": (1, inf), "kl": (0, inf), "clip": (0, inf), "epochs": (1, inf),
+                              "ahead": (1, inf)}, "rl")  # fmt: skip
+    if asked.method == "sft":
+        refuse_idle([*changed(asked.rl, "rl"), *changed(asked.vllm, "vllm")], "--method sft")
+        return
+    only = [name for name in changed(asked.data, "data") if name in ("--data.solutions", "--data.thoughts")]
+    refuse_idle(only + (["--optim.loss"] if asked.optim.loss != "nll" else []), f"--method {asked.method}")
+    rounds = given(whole.rl.rounds)
+    if rounds > 1 and (whole.method not in GRPO or whole.data.look):
+        raise UsageError(
+            f"episodes of {rounds} answers are played with --method {', '.join(GRPO)} and hands in words only; pass "
+            "--rl.rounds 1, or such a method and no --data.look"
+        )
+    if whole.method not in GRPO and asked.rl.level is not None:
+        refuse_idle(["--rl.level"], f"--method {asked.method}")
+
+
+def judge_of(config: Config) -> Judge:
+    vision = bool(config.data.look)
+    if config.verifier == "exact":
+        return Exact(vision=vision)
+    return Chu2025(vision=vision, rounds=given(config.rl.rounds))
+
+
+def shown(config: Config) -> int:
+    """Hands that the steps need."""
+    shares = 1 if config.method == "sft" else config.rl.samples * given(config.rl.epochs)
+    return max(1, ceil(given(config.steps) * given(config.optim.batch) / shares))
+
+
+def arguments(config: Config, processes: int) -> Any:
+    """The configuration of a trainer of `trl`. UsageError if the batch cannot be parted over the devices."""
+    trl: Any = import_module("trl")
+    optim, rl, batch = config.optim, config.rl, given(config.optim.batch)
+    at_once = min(optim.micro, max(1, batch // processes))
+    at_a_time = batch * given(rl.ahead)
+    if batch % (at_once * processes) or (config.method != "sft" and at_a_time % rl.samples):
+        raise UsageError(
+            f"a batch of {batch} was asked for, a multiple of {at_once} sequences x {processes} processes was expected "
+            f"(and with rl of {rl.samples} samples); pass such an --optim.batch, --optim.micro or --rl.samples"
+        )
+    shared = _shared(config, at_once, batch // (at_once * processes))
+    if config.method == "sft":
+        return trl.SFTConfig(**shared, max_length=None, completion_only_loss=True, loss_type=optim.loss)
+    sampled = {
+        "num_generations": rl.samples, "temperature": rl.temperature, "top_p": rl.top_p, "top_k": 0, "beta": rl.kl,
+        "max_completion_length": rl.max_tokens, "epsilon": rl.clip, "num_iterations": rl.epochs,
+        "generation_batch_size": at_a_time, "mask_truncated_completions": not rl.learn_cut, **_vllm(config.vllm),
+    }  # fmt: skip
+    if config.method == "rloo":
+        return trl.RLOOConfig(**shared, **sampled)
+    kind = {"importance_sampling_level": rl.level, **GRPO[config.method]}
+    return trl.GRPOConfig(**{**shared, **sampled, **kind})
+
+
+def _shared(config: Config, at_once: int, accumulated: int) -> dict[str, Any]:
+    """What all trainers take."""
+    optim = config.optim
+    first, second = given(optim.betas)
+    return {
+        "output_dir": str(config.out), "max_steps": config.steps, "seed": digest(config.seed, "trl") % 2**31,
+        "data_seed": digest(config.seed, "order") % 2**31, "learning_rate": optim.learning_rate,
+        "lr_scheduler_type": optim.schedule, "warmup_steps": round(given(config.steps) * given(optim.warmup)),
+        "per_device_train_batch_size": at_once, "gradient_accumulation_steps": accumulated, "adam_beta1": first,
+        "adam_beta2": second, "adam_epsilon": optim.epsilon, "weight_decay": optim.weight_decay,
+        "max_grad_norm": optim.clip_norm, "activation_checkpointing": optim.checkpointing, "bf16": config.load.mixed,
+        "use_cpu": config.load.device == "cpu", "save_strategy": "steps", "save_steps": optim.every,
+        "save_total_limit": optim.kept, "logging_steps": 1, "logging_nan_inf_filter": False, "report_to": "none",
+        "disable_tqdm": True, "ddp_find_unused_parameters": None if config.data.look else False,
+    }  # fmt: skip
+
+
+def _vllm(vllm: Vllm) -> dict[str, Any]:
+    if vllm.mode == "off":
+        return {}
+    return {
+        "use_vllm": True, "vllm_mode": vllm.mode, "vllm_server_base_url": vllm.url if vllm.mode == "server" else None,
+        "vllm_gpu_memory_utilization": vllm.memory, "vllm_tensor_parallel_size": vllm.parallel,
+    }  # fmt: skip
+
+
+def adapter_of(lora: Lora) -> Any:
+    """The configuration of `peft`; None where all weights are trained."""
+    if not lora.rank:
+        return None
+    from peft import LoraConfig
+
+    targets: Any = lora.targets if lora.targets == "all-linear" else lora.targets.split(",")
+    alpha = 2 * lora.rank if lora.alpha is None else lora.alpha
+    return LoraConfig(r=lora.rank, lora_alpha=alpha, lora_dropout=lora.dropout, target_modules=targets,  # type: ignore[arg-type]
+                      task_type="CAUSAL_LM")  # fmt: skip
+
+
+def science_of(config: Config) -> dict[str, Any]:
+    """What can change the result, as JSON values: a run that is gone on with must have the same."""
+    left = {"out", "resume", "vllm"}
+    found = {name: value for name, value in asdict(config).items() if name not in left}
+    found["load"] = {name: found["load"][name] for name in ("dtype", "mixed")}
+    found["optim"] = {name: value for name, value in found["optim"].items() if name not in ("kept", "checkpointing")}
+    return found

