@@ -19,6 +19,7 @@ COMMANDS = {
     "study think-too-fast": "study_think_too_fast",
     "label": "label",
     "train empowerment": "train_empowerment",
+    "train base-points": "train_base_points",
     "train points": "train_points",
     "check alchemy": "check_alchemy",
     "check points": "check_points",

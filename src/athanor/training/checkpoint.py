@@ -18,7 +18,6 @@ from torch import Tensor
 
 from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import DataError, StoreError
-from athanor.models.policy.embedded import path_of
 from athanor.models.policy.transformer import Policy, PolicyConfig
 
 SCHEMA = 1
@@ -96,8 +95,3 @@ def read_policy(path: Path, device: str = "cpu", dtype: torch.dtype = torch.floa
             "checkpoint of another architecture to the program that wrote it"
         ) from error
     return policy, about
-
-
-def base_policy(name: str, device: str = "cpu") -> Policy:
-    """A base policy that comes with the package, or one in a file."""
-    return read_policy(path_of(name), device)[0]
