@@ -35,7 +35,7 @@ def run(config: Config) -> int:
 
     if config.steps < 1 or config.threads < 1:
         raise UsageError(
-            f"--steps {config.steps} and --threads {config.threads} were given, 1 or more were expected; pass such numbers"
+            f"--steps {config.steps} and --threads {config.threads} were given, 1 or more were expected; pass such"
         )
     if config.out.exists() and any(config.out.iterdir()) and not config.resume:
         raise UsageError(f"{config.out} already holds something; pass --resume to go on with it, or another --out")
