@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from athanor.core.store import Manifest
 from athanor.environments.alchemy import RULES, Alchemy, Gift, Table
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = Path(os.environ.get("ATHANOR_SAMPLES") or Path(__file__).resolve().parents[2] / "shared" / "data")
+"""Where the sample tables lie that are not part of the project."""
 
 
 @pytest.fixture
@@ -48,5 +50,5 @@ def shared(name: str) -> Path:
     """A sample file beside the project; the test is skipped where it is absent."""
     path = SHARED / name
     if not path.is_file():
-        pytest.skip(f"the sample file {name} is not here ({SHARED})")
+        pytest.skip(f"the sample file {name} is not in {SHARED}; ATHANOR_SAMPLES names another folder")
     return path

@@ -151,3 +151,32 @@ def test_free_cores_leave_busy_ones_alone(monkeypatch):
         assert free_cores() == free
     monkeypatch.undo()
     assert 1 <= free_cores() <= os.cpu_count()
+
+
+@needs_model
+@pytest.mark.slow
+def test_a_run_with_one_slot_that_was_cut_goes_on_to_the_same_answers(tmp_path: Path):
+    """Two episodes of eight turns; what was written is cut in the middle of a line of the second one."""
+    import subprocess
+    import sys
+
+    def run(out: Path, *more: str) -> None:
+        asked = ["--agent", "language", "--model", SMOLLM2, "--temperature", "1", "--max-tokens", "8", "--constrained"]
+        game = ["--table", "generated:opaque:1", "--rules", "strict", "--episodes", "2", "--turns", "8", "--seed", "1"]
+        one = ["--llama.slots", "1", "--llama.threads", "1", "--out", str(out)]
+        command = [sys.executable, "-m", "athanor", "play", "alchemy", *game, *asked, *one, *more]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def answers(out: Path) -> list[tuple[str, int, str]]:
+        lines = [json.loads(line) for line in (out / "turns.jsonl").read_text().splitlines()]
+        return sorted((line["episode"], line["index"], line["completion"]["text"]) for line in lines)
+
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run(whole)
+    run(cut)
+    turns = (cut / "turns.jsonl").read_bytes().splitlines(keepends=True)
+    (cut / "turns.jsonl").write_bytes(b"".join(turns[:11]) + turns[11][:20])
+    (cut / "episodes.jsonl").write_bytes((cut / "episodes.jsonl").read_bytes().splitlines(keepends=True)[0])
+    run(cut, "--resume")
+    assert answers(cut) == answers(whole)
+    assert len(answers(whole)) == 16

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from athanor.core.errors import UsageError
+from athanor.core.errors import BackendError, UsageError
 from athanor.core.records import Completion, Message, Sampling, TokenLogprob
 from athanor.models.backends import openai_http
 from athanor.models.backends.openai_http import OpenAIHttp
@@ -79,7 +79,7 @@ def test_reasoning_is_kept_apart_under_either_name(message: dict[str, Any], reas
     ],
 )  # fmt: skip
 def test_a_message_in_parts_is_joined(parts: list[Any], text: str, reasoning: str, finish: str) -> None:
-    completion, _ = ask(good(parts))  # type: ignore[arg-type]
+    completion, _ = ask(good(parts, usage={"completion_tokens": 1}))  # type: ignore[arg-type]
     assert (completion.text, completion.reasoning, completion.finish) == (text, reasoning, finish)
 
 
@@ -169,7 +169,7 @@ def test_an_image_of_another_kind_is_refused() -> None:
         (good("", finish="content_filter"), "", "content_filter"),
         (good(None, finish="length", reasoning_content="so long"), "", "length"),
         (good(None, finish=None, reasoning="so long"), "", "unknown"),
-        (good("", finish="stop"), "", "stop"),
+        (good("", finish="stop", usage={"completion_tokens": 1}), "", "stop"),
         (good(None, finish="stop", refusal="I will not"), "I will not", "refusal"),
         (good(None, finish="content_filter", refusal="I cannot"), "I cannot", "content_filter"),
         (good("fire + water", finish="stop", refusal=""), "fire + water", "stop"),
@@ -180,6 +180,14 @@ def test_an_answer_without_words_is_none_and_its_finish_says_whose_doing_that_is
 ) -> None:
     completion, _ = ask(behaviour)
     assert (completion.text, completion.finish, completion.attempts) == (text, finish, 1)
+
+
+@pytest.mark.parametrize("usage", [None, {"completion_tokens": 0}])
+def test_an_empty_answer_for_which_no_token_was_counted_is_the_servers_fault(usage: dict[str, Any] | None) -> None:
+    with pytest.raises(BackendError, match="is empty, and no token was counted"):
+        ask(good("", finish="stop", usage=usage))
+    completion, _ = ask(good("", finish="stop", usage=usage), good("fire + water"))
+    assert (completion.text, completion.attempts) == ("fire + water", 2)
 
 
 def test_a_huge_answer_is_cut_and_marked() -> None:

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from athanor.agents.registry import AgentName, LanguageOptions
 from athanor.analysis.arms import BASELINES
+from athanor.core.errors import UsageError
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
 from athanor.reports.page import report
@@ -39,26 +40,32 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Play every arm, write the report, and print its path."""
+    """Play every arm, write the report, and print its path; 1 if any episode ended in an error."""
+    if config.episodes < 1 or config.baseline_episodes < 1 or config.turns < 1:
+        raise UsageError(
+            f"--episodes {config.episodes}, --baseline-episodes {config.baseline_episodes} and --turns {config.turns} "
+            "were given, 1 or more of each were expected; pass such numbers"
+        )
     started = perf_counter()
-    runs: list[Path] = []
+    plays: list[tuple[str, str, AgentName, int, LanguageOptions]] = []
     for world, table in WORLDS.items():
         for agent in BASELINES:
             episodes = max(2, config.baseline_episodes // 10) if agent == "oracle" else config.baseline_episodes
-            runs.append(_play(config, f"{world}-{agent}", table, agent, episodes, LanguageOptions()))
+            plays.append((f"{world}-{agent}", table, agent, episodes, LanguageOptions()))
         for constrained in (False, True):
             bound = CONSTRAINED_TOKENS if constrained else FREE_TOKENS
             options = LanguageOptions(model=SMOLLM2, temperature=0.7, max_tokens=bound, constrained=constrained)
             name = f"{world}-{SMOLLM2}{'-constrained' if constrained else ''}"
-            runs.append(_play(config, name, table, "language", config.episodes, options))
-    page = report(runs, config.out)
+            plays.append((name, table, "language", config.episodes, options))
+    failed = [_play(config, *one) for one in plays]
+    page = report([config.out / "runs" / name for name, *_ in plays], config.out)
     print(f"the tour took {perf_counter() - started:.0f} seconds; open the report in a browser:", file=sys.stderr)
     print(page.resolve())
-    return 0
+    return max(failed)
 
 
-def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> Path:
-    """One arm, in a folder of its own."""
+def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> int:
+    """One arm, in a folder of its own; 1 if any of its episodes ended in an error."""
     print(f"{name}: {episodes} episodes of {config.turns} turns", file=sys.stderr)
     play = playing.Config(
         table=table,
@@ -72,5 +79,4 @@ def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int
         language=options,
         backend=BackendConfig(llama=LlamaConfig(slots=config.episodes, context=4096)),
     )
-    playing.told(play, playing.play(play))
-    return play.out
+    return playing.told(play, playing.play(play))

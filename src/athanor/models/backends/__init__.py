@@ -72,12 +72,17 @@ def answering(config: BackendConfig) -> dict[str, Any]:
     """What of a backend's configuration can change its answers: a resumed run must have the same."""
     if config.backend == "torch":
         return {"backend": config.backend, "dtype": config.torch.dtype}
+    if config.backend == "llamacpp":
+        return {"backend": config.backend, **{name: getattr(config.llama, name) for name in _DECODING}}
     if config.backend != "openai":
         return {"backend": config.backend}
     http = {"base_url": address(config.http), **{name: getattr(config.http, name) for name in _ANSWERS}}
     return {"backend": config.backend, **http}
 
 
+_DECODING = ("slots", "context")
+"""Requests that llama.cpp works on at once share its matrix products, whose rounding depends on how many they are: the
+same seed can then give another token. With one slot it does not."""
 _ANSWERS = ("without_seed", "max_answer_bytes")
 """Without a seed a server answers otherwise each time; a shorter answer may read otherwise."""
 
@@ -86,7 +91,8 @@ def execution_of(config: BackendConfig) -> dict[str, Any]:
     """The rest of it, which may change when a run is gone on with."""
     http = {name: value for name, value in asdict(config.http).items() if name not in _ANSWERS}
     torch = {name: value for name, value in asdict(config.torch).items() if name != "dtype"}
-    return {"llama": asdict(config.llama), "http": http, "torch": torch}
+    llama = {name: value for name, value in asdict(config.llama).items() if name not in _DECODING}
+    return {"llama": llama, "http": http, "torch": torch}
 
 
 def model_hash(model: str, config: BackendConfig) -> dict[str, str]:

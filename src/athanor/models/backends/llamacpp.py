@@ -26,7 +26,7 @@ class LlamaConfig:
     """How a GGUF model is run."""
 
     slots: int = 2
-    """Episodes worked on at once, each with a context and a prompt cache of its own."""
+    """Episodes worked on at once, each with its prompt cache; only with 1 does a seed give the same answers again."""
     context: int = 8192
     """Tokens of context of each slot."""
     threads: int = 0

@@ -130,8 +130,8 @@ def read_answer(data: bytes, model: str, most: int) -> tuple[Completion, Usage]:
 
     Text and reasoning are cut to `most` bytes of UTF-8 each; `finish` of a cut text is `cut`, and its logprobs are
     those of the kept tokens. Without content the text is empty: a model that thought until its last token has not
-    answered. A message with nothing but a refusal has that as its text, and `refusal` as its finish. Fault if the body
-    is no answer: that is the server's.
+    answered; without any token it is the server that has not. A message with nothing but a refusal has that as its
+    text, and `refusal` as its finish. Fault if the body is no answer: that is the server's.
     """
     try:
         answer = _decode(data)
@@ -147,6 +147,8 @@ def read_answer(data: bytes, model: str, most: int) -> tuple[Completion, Usage]:
         text, finish = refusal, "content_filter" if finish == "content_filter" else "refusal"
     if choice.finish_reason == "error" or not (text or reasoning or choice.finish_reason):
         raise Fault("the server's answer has neither text nor a reason why it ended")
+    if not (text or reasoning or usage.completion_tokens or usage.reasoned or finish in ("length", "content_filter")):
+        raise Fault("the server's answer is empty, and no token was counted for it")
     kept = _cut(text, most)
     tokens = choice.logprobs.content if choice.logprobs else None
     completion = Completion(
