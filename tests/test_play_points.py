@@ -27,7 +27,7 @@ def test_runs_are_played_checked_analysed_and_reported(capsys, tmp_path):
         code, told, _ = athanor(capsys, "check", "run", str(tmp_path / agent))
         assert code == 0
         assert "12 episodes" in told
-        assert "0 differences" in told
+        assert "differences: 0" in told
     runs = [str(tmp_path / agent) for agent in ("gold", "random")]
     code, told, _ = athanor(capsys, "analyse", *runs, "--json")
     found = {(one["group"], one["name"]): one for one in json.loads(told)}

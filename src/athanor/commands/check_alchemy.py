@@ -39,7 +39,7 @@ def run(config: Config) -> int:
         print(msgspec.json.format(msgspec.json.encode(whole), indent=2).decode())
     else:
         print(_text(world.name, count))
-        print(f"verifier under {config.rules}: {tried} tasks tried, {len(failed)} complaints")
+        print(f"verifier under {config.rules}: {tried} tasks tried, complaints: {len(failed)}")
     for complaint in failed[:10]:
         print(f"{complaint.answer} on {complaint.task}: {complaint.verdict.reason}", file=sys.stderr)
     return 1 if failed else 0

@@ -49,7 +49,7 @@ def run(config: Config) -> int:
         for one in found:
             print(_text(one))
         for name, one in tried.items():
-            print(f"verifier {name}: {one['hands']} hands tried, {len(one['complaints'])} complaints")
+            print(f"verifier {name}: {one['hands']} hands tried, complaints: {len(one['complaints'])}")
     return 1 if failed else 0
 
 

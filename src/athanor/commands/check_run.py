@@ -37,7 +37,7 @@ def run(config: Config) -> int:
     left = sum(key not in ended or ended[key].end == "error" for key in tasks)
     unfinished = f" ({left} of {len(plan)} not finished)" if left else ""
     count = sum(map(len, turns.values()))
-    print(f"{len({*ended, *turns})} episodes{unfinished}, {count} turns replayed, {len(found)} differences")
+    print(f"{len({*ended, *turns})} episodes{unfinished}, {count} turns replayed, differences: {len(found)}")
     for difference in found[:20]:
         where = "" if difference.turn is None else f", turn {difference.turn}"
         print(f"episode {difference.episode}{where}: {difference.what}", file=sys.stderr)

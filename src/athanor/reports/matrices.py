@@ -41,7 +41,8 @@ NOTES = {
     "that is the same in all takes over the other's spread); they are not adjusted for their number. A dash: not "
     "compared.",
     "categories": "Shares of turns, over episodes. Their intervals hold at least as often as the level says, for any "
-    "number of episodes (Gaffke's bound): episodes that agree do not make them vanish, more make them narrower.",
+    "number of episodes (Gaffke's bound): episodes that agree do not make them vanish, more make them narrower. Of a "
+    "few episodes it is this bound, and not their spread, that makes them wide.",
     "repeats": "Repeated: among the answers in which a pair was read. Successes: among pairs not combined before. The "
     "rest are shares of all turns; an element not owned counts whether the rules refuse it or look it up. Invalid "
     "because nothing could be read, there is no such element, it is not owned, or it is final and cannot be combined; "

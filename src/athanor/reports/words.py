@@ -105,7 +105,7 @@ def _against(arm: Arm, kept: Sequence[Arm], found: Found) -> str:
         )
         for other, name in random
     ]
-    said = "; it ".join(_verdict(difference, who) for difference, who in beside)
+    said = "; it ".join(_verdict(difference, who, few=arm.n < FEW) for difference, who in beside)
     if any(difference.low is None for difference, _ in beside):
         said += "; whether that is more than chance is unknown"
     missing = [CALLED[agent] for agent in RANDOM if agent not in [other.baseline for other, _ in random]]
@@ -135,7 +135,8 @@ def _answers(count: Estimate) -> str:
     return f"{count.value:.0f} of its answers {'was' if count.value == 1 else 'were'}"
 
 
-def _verdict(difference: Estimate, who: str) -> str:
+def _verdict(difference: Estimate, who: str, *, few: bool) -> str:
+    """How an arm compares; with `few` episodes only what those did."""
     value, low, high = difference.value, difference.low, difference.high
     if value is None:
         return f"cannot be compared with {who}"
@@ -143,9 +144,9 @@ def _verdict(difference: Estimate, who: str) -> str:
         return f"has {abs(value):.1f} {'more' if value >= 0 else 'fewer'} than {who} (interval unknown)"
     said = f"({_signed(value)}, {_signed(low)} to {_signed(high)})"
     if low > 0:
-        return f"beats {who} {said}"
+        return f"{'did better in these episodes than' if few else 'beats'} {who} {said}"
     if high < 0:
-        return f"falls short of {who} {said}"
+        return f"{'did worse in these episodes than' if few else 'falls short of'} {who} {said}"
     return f"cannot be told apart from {who} {said}"
 
 
