@@ -49,7 +49,7 @@ _UNDECIDED = "the answer was cut before a pair was settled on"
 _BLANKS = re.compile(r"[^\S\n]+")
 _ANSWER_TAG = re.compile(r"<(?:final[ _]?)?answer>|\\boxed\b")
 _NEXT_TAG = re.compile(r"</\w{1,20}>\s*<\w{1,20}>|</(?:final[ _]?)?answer>")
-_OPEN_END = re.compile(r"[\w'’‐‑–-][^\S\n]?\Z")
+_OPEN_END = re.compile(r"[\w'’‐‑–+➕-][^\S\n]?\Z")
 _TAG = re.compile(r"\[/?inst\]|<\|?([^<>\n]{0,40})\|?>|\\(?:text\w*|math\w*)\b|\\(?=[\[\](){}$])")
 
 

@@ -27,7 +27,7 @@ NAME_WORDS, NAME_CHARACTERS = 4, 60
 """An unknown name has at most so many words, and is kept to so many characters."""
 
 CUT = "␄"
-"""Stands at the end of a text that was cut within a word or after one. No answer has it: it is a picture."""
+"""Stands at the end of a text that was cut within a word, or after one or a plus. No answer has it: it is a picture."""
 
 BULLET = re.compile(r"^\s*(?:[-*•>]+|\(?\d{1,3}[.)])\s+(?=\S)")
 _WIDE = str.maketrans("：，；（）！？。、＋﹢「」『』", ':,;()!?.,++""""')
@@ -41,7 +41,7 @@ _LEAD = re.compile(
     r"|\b(?:i|we|ll|d|to|will|would|should|could|can|may|might|let['’]?s|me|us|then|now|next|just|and) (?:test|go)\s"
     r"|\b(?:combin(?:e|ed|es|ing)|choos(?:e|ing)|chosen?|pick(?:ing)?|select(?:ing)?|try(?:ing)?|tried"
     r"|testing|mix(?:ing)?|merg(?:e|ing)|us(?:e|ing)|attempt(?:ing)?|add(?:ing)?|consider(?:ed|ing)?|do|answer"
-    r"|choice|(?:pair|combination)(?: of)?|is|are|be|with|by|say|suggest|propose|about|like|therefore|thus|hence|so"
+    r"|choice|(?:pair|combination)(?: of)?|is|are|be|with|by|say|think|suggest|propose|about|like|therefore|thus|hence|so"
     r"|then|now|next|but|maybe|perhaps|possibly|probably|earlier|previously|already"
     r"|(?:it|that)['’]s|why (?:not|do(?: not|n['’]t) (?:i|we)))\s"
 )
