@@ -41,8 +41,8 @@ _LEAD = re.compile(
     r"|\b(?:i|we|ll|d|to|will|would|should|could|can|may|might|let['’]?s|me|us|then|now|next|just|and) (?:test|go)\s"
     r"|\b(?:combin(?:e|ed|es|ing)|choos(?:e|ing)|chosen?|pick(?:ing)?|select(?:ing)?|try(?:ing)?|tried"
     r"|testing|mix(?:ing)?|merg(?:e|ing)|us(?:e|ing)|attempt(?:ing)?|add(?:ing)?|consider(?:ed|ing)?|do|answer"
-    r"|choice|(?:pair|combination)(?: of)?|is|are|be|with|by|say|think|suggest|propose|about|like|therefore|thus|hence|so"
-    r"|then|now|next|but|maybe|perhaps|possibly|probably|earlier|previously|already"
+    r"|choice|(?:pair|combination)(?: of)?|is|are|be|with|by|say|think|suggest|propose|about|like|therefore|thus|hence"
+    r"|so|then|now|next|but|maybe|perhaps|possibly|probably|earlier|previously|already"
     r"|(?:it|that)['’]s|why (?:not|do(?: not|n['’]t) (?:i|we)))\s"
 )
 _TAIL = re.compile(
