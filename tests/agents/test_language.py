@@ -90,6 +90,13 @@ def test_an_answer_cut_at_the_token_bound_says_so(strict):
     assert "cut at 8 tokens" in action.unreadable
 
 
+@pytest.mark.parametrize(("finish", "heard"), [("stop", "ink + pe"), ("length", None)])
+def test_a_name_cut_at_the_token_bound_is_unreadable_and_not_unknown(strict, finish, heard):
+    (turn,) = played(strict, Remembers("ink + pe", finish=finish), turns=1).turns
+    assert turn.verdict.parts["cause"] == ("unknown" if heard else "unreadable")
+    assert str(turn.action) == heard if heard else "was cut before its pair" in turn.action.unreadable
+
+
 @pytest.mark.parametrize(
     ("finish", "cause", "whose"),
     [

@@ -75,7 +75,7 @@ class Language(Generic[O, A]):
         if completion.finish in WITHHELD:
             what = f"it ended as {completion.finish!r}" + (f" with {completion.text[:80]!r}" if completion.text else "")
             return Unreadable(unreadable=what, cause=WITHHELD[completion.finish])
-        action = self.dialogue.hear(completion.text, observation)
+        action = self.dialogue.hear(completion.text, observation, completion.finish == "length")
         if isinstance(action, Unreadable):
             return Unreadable(unreadable=action.unreadable + self._why(completion))
         return action

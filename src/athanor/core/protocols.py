@@ -102,8 +102,9 @@ class Dialogue(Protocol[O_contra, A]):
         """The assistant message by which a past turn is remembered: its answer, without the reasoning."""
         ...
 
-    def hear(self, reply: str, observation: O_contra) -> A | Unreadable:
-        """Read an action from a reply; never evaluates it and never raises."""
+    def hear(self, reply: str, observation: O_contra, cut: bool = False) -> A | Unreadable:
+        """Read an action from a reply; never evaluates it and never raises. `cut`: whether the bound on tokens ended
+        the reply, so that its end may be half a name or half a thought."""
         ...
 
     def grammar(self, observation: O_contra) -> str:

@@ -28,10 +28,10 @@ GAME = Alchemy(table=WORLD, rules=RULES["pan2025"])
 SIGHT = GAME.observe(GAME.start(next(GAME.tasks("open", 0))))
 
 
-def heard(reply: str, condition="base", answer="name") -> str | None:
+def heard(reply: str, condition="base", answer="name", cut=False) -> str | None:
     """What is heard, as a model's agent hears it; None if no pair is."""
     said = AlchemyDialogue(environment=GAME, condition=condition, answer=answer)
-    pair = said.hear(part_thoughts(Completion(text=reply, model="m")).text, SIGHT)
+    pair = said.hear(part_thoughts(Completion(text=reply, model="m")).text, SIGHT, cut)
     assert isinstance(pair, Unreadable) or {type(pair.first), type(pair.second)} == {str}
     return str(pair) if isinstance(pair, Pair) else None
 
@@ -297,7 +297,6 @@ NO_CHOICE = [
     "Combine two of your elements with a plus sign only.",
     "Two names joined by a plus sign.",
     "earth + oil can",
-    "earth + fire works",
 ]
 
 
@@ -361,6 +360,8 @@ WORDS = (
 )
 MORE = (
     "water + fire\n;i would go to ;no to be a ;**;\t;:;-> ;water\n;first: water, ;+ water\n;water (;] [;</a> <b>;plus  "
+    ";water or water + ;(water) + ;water + fire = ;water + fire gives ;if that ;next turn ; // ; # "
+    ";water with itself ;i'll go "
 )
 HOSTILE = [piece for piece in f"{WORDS};{MORE}".split(";") if piece]
 
@@ -369,5 +370,5 @@ HOSTILE = [piece for piece in f"{WORDS};{MORE}".split(";") if piece]
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_answer_takes_no_longer_than_another(piece, answer):
     started = process_time()
-    heard(piece * (2_000_000 // len(piece)), answer=answer)
+    heard(piece * (2_000_000 // len(piece)), answer=answer, cut=answer == "number")
     assert process_time() - started < 2

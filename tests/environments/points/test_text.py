@@ -67,6 +67,24 @@ def test_the_prompt_tells_the_rule_the_cards_and_the_form():
     assert "4, 3, 2, K" not in shown
 
 
+@pytest.mark.parametrize(
+    ("reply", "formula"),
+    [
+        ("So (10 - 4) * (3", ""),
+        ('{"cards": ["4"], "formula": "(10-4)*3+2', ""),
+        ("So 4 * 3 + 2 + 1", ""),
+        ("So 4 * 3 + 2 + 10 = 24", "4 * 3 + 2 + 10 = 24"),
+        ("So 4 * 3 + 2 + 10\nThis is", "4 * 3 + 2 + 10"),
+        ('{"formula": "4*3+2+10=24"}', "4*3+2+10=24"),
+    ],
+)
+def test_a_formula_that_was_cut_is_not_read_as_a_finished_one(reply, formula):
+    seen = Points().observe(hand(cards_of("4,3,2,K"), rule("10"), 24))
+    found = PointsDialogue().hear(reply, seen, cut=True)
+    assert isinstance(found, Answer)
+    assert (found.formula, found.text) == (formula, reply)
+
+
 def test_a_second_turn_tells_what_was_wrong():
     seen = Points().observe(hand(cards_of("4,3,2,K"), rule("10"), 24))
     verdict = Verdict(reward=-1, passed=False, reason="the formula makes 19, not 24")

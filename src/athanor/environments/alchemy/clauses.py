@@ -15,13 +15,17 @@ class Standing(IntEnum):
     """Turned down ("cannot combine ..", "... makes nothing"), or listed under a heading such as "Pairs tried:"."""
     PAST = 1
     """Reported as tried, or as what it made."""
-    PROSE = 2
+    ASIDE = 2
+    """In an explanation ("Reason: ..."), or kept for a later turn ("If that fails, I will try ...")."""
+    TOLD = 3
+    """Within a sentence, with what it makes ("... = steam")."""
+    PROSE = 4
     """Within a sentence."""
-    ALONE = 3
+    ALONE = 5
     """On a line, or as the value of a field, of its own."""
-    CHOSEN = 4
+    CHOSEN = 6
     """After words such as "I combine", "next:"."""
-    ANSWER = 5
+    ANSWER = 7
     """After "answer", or in a box."""
 
 
@@ -35,7 +39,7 @@ _BREAK = re.compile(
 )
 _SENTENCE = re.compile(r"[.!?](?=\s|$)")
 _FOLLOWING = re.compile(
-    r"[.;!?,)\s]*(?:(?:no(?=[.,!]|$)|nope|wait|hmm)[.,!\s]*)*(?:(?:and|but|though|although|as|because|since)\s+)?"
+    r"[.;!?,)\s]*(?:(?:no(?=\s?[.,!:;–—]|$)|nope|wait|hmm)[.,!\s]*)*(?:(?:and|but|though|although|as|because|since)\s+)?"
     r"(?:(?:it|that|this|which|they|both|already|tried|failed)\b[^.;!?,\n+]{0,80}+(?!\+))?"
 )
 """A clause after the pair's own that goes on about it."""
@@ -53,16 +57,29 @@ _UNTRIED = re.compile(
     r"|\bdid(?: not|n['’]t) (?:yet )?(?:try|combine|attempt|test)(?:\s+yet)?\b|\bun(?:tried|tested|explored)\b"
     r"|\bto be (?:tried|tested|combined)\b"
     r"|\bwhy (?:not|do(?: not|n['’]t) (?:i|we))\b|\bnothing (?:else|more)\b|\bno(?:t| longer) (?:sure|certain)\b"
+    r"|\bno (?:repeats?|repetitions?|duplicates?)\b"
 )
 """Words that sound like the past or a no, and say that a pair is new."""
 
 _PAST = re.compile(
     r"\b(?:tried|already|worked|earlier|previous(?:ly)?|before|past|was|were|made|gave|got|produced|created|yielded"
     r"|resulted|formed|discovered|found|combined|tested|attempted|considered|repeat(?:ed|ing)?|last (?:time|turn)"
-    r"|so far|success(?:es|ful|fully)?)\b"
+    r"|so far|success(?:es|ful|fully)?|what fail(?:s|ed))\b"
 )
 _RESULT = re.compile(r"\+[^.;!?+]*(?:=|->|→|⇒)\s*$")
 """What leads up to a pair that another makes."""
+_MAKES = re.compile(
+    r"[\s)*_`\"']*(?:(?:=>?|->|→|⇒)[\s*_`\"']*\w|works\b"
+    r"|(?:makes?|gives?|yields?|produces?|creates?|forms?|becomes?|results? in)\s+\w)[^.;!?,\n]*(?!\?)(?:[.;!,\n]|$)"
+)
+"""What follows a pair that is told with its result, and is no question."""
+_LATER = re.compile(
+    r"(?<!for )(?<!my )(?<!the )\bnext (?:turn|time)\b"
+    r"|\b(?:on|in) (?:the|a) (?:next|later|following) (?:turn|step|move)\b"
+    r"|\b(?:later|afterwards|after (?:that|this))\b"
+    r"|\bif (?:that|this|it)\b[^+]{0,40}?\b(?:fails?|not|nothing|\w{2,6}n['’]t)\b"
+)
+"""What keeps a pair for a later turn. "For my next turn" is this one."""
 _NO_BEFORE = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bcannot|\bavoid(?:ing)?|\bno|\bwithout|\binstead of|\brather than|\bexcept|\bskip)"
     r"(?:\s+(?:to|be|able|want|again|even|just|simply|the|a|my|possible|allowed|going|use|using|try|trying|combine"
@@ -72,7 +89,7 @@ _NO_AFTER = re.compile(
     r"^\W*(?:(?:is|was|are|were|be|been|has|have|had|did|does|do|would|will|could|can|it|that|this|which|they|both|but"
     r"|and|though|although|as|because|since|no|nope|wait|hmm|also|already|just|tried|combined|together|before|earlier"
     r"|makes?|made|gives?|gave|yields?|yielded|produces?|produced|results?|resulted|in|to|a|the|known|again)\W+)*"
-    r"(?:no(?=[.,!]|$)|nope|fail(?:s|ed|ure)?|nothing|impossible|invalid|useless|not|cannot|\w{2,6}n['’]t"
+    r"(?:no(?=\s?(?:[.,!]|$))|nope|fail(?:s|ed|ure)?|nothing|impossible|invalid|useless|not|cannot|\w{2,6}n['’]t"
     r"|no (?:new |known |valid )?(?:results?|effect|success|reaction|combination|recipe|luck|elements?))\b"
 )
 """What says right after a pair, with small words between, that it makes nothing."""
@@ -80,7 +97,7 @@ _PAST_HEADING = re.compile(
     r"\b(?:tried|past|previous(?:ly)?|earlier|before$|so far|last (?:time|turn)|already|worked|what works|failed"
     r"|fail(?:ure)?s|(?:pairs?|combinations?|that|which|what|have|i|we)(?: \w+)? made|makes? nothing|nothing|attempts"
     r"|history|success(?:es|ful)?|valid turn|did(?: not|n['’]t)|do(?: not|n['’]t|es not|esn['’]t)|cannot|can['’]t"
-    r"|results|discovered|look(?:ing|ed)? back|recap|review|avoid|repeats?|bad|kn(?:ow|own))\b"
+    r"|results|discovered|look(?:ing|ed)? back|recap|recall\w*|review|avoid|repeats?|bad|kn(?:ow|own))\b"
 )
 _BASIS = re.compile(
     r"(?:\w+ )?(?:based on|considering|given|after|looking|having|reviewing|according to|building on|following"
@@ -100,18 +117,18 @@ _OWNED = re.compile(
 _ANSWER = re.compile(r"\b(?:answer|boxed|final (?:choice|decision|pair|combination|move|pick))\b")
 _CHOICE = re.compile(
     r"\b(?:choice|choose|combination|combo|combin(?:e|ing)|next|move|pair|pick|selection|decision|action|try(?:ing)?"
-    r"|conclusion|guess|go with|suggestion|proposal|solution|(?:now|so|then|therefore|thus|hence|turn)$)\b"
+    r"|conclusion|guess|go with|suggestion|propos(?:al|ed?)|solution|(?:now|so|then|therefore|thus|hence|turn)$)\b"
 )
 _DECIDES = re.compile(
     r"(?<!if )(?<!when )(?<!should )\bi(?:['’](?:ll|d|m)| will| would| shall| should| am| want| now| then| next)*"
     r"(?: (?:to|like|going|now|then|next|first|therefore|go(?:ing)?|with|instead|thus|just))*"
     r" (?:choos(?:e|ing)|combin(?:e|ing)|pick(?:ing)?|select(?:ing)?|try(?:ing)?|us(?:e|ing)|mix(?:ing)?|merg(?:e|ing)"
-    r"|test(?:ing)?|propose|suggest|with)\b"
-    r"|\blet(?:['’]?s| us| me)(?: \w+)? (?:try|combine|go|do|use|mix|test|pick|choose)\b|\bgo(?:ing)? with\b"
+    r"|test(?:ing)?|attempt(?:ing)?|do(?:ing)?|propose|suggest|with)\b"
+    r"|\blet(?:['’]?s| us| me)(?: \w+)? (?:try|attempt|combine|go|do|use|mix|test|pick|choose)\b|\bgo(?:ing)? with\b"
     r"|\bdecid(?:e|ed) (?:on|to (?:combine|try|go|use|mix))\b"
     r"|\b(?:choice|combination|pair|pick|move|selection|decision) (?:is|will be|would be)\b"
     r"|^(?:(?:so|then|now|thus|next|first|therefore|please|well|sure|yes|ok(?:ay)?)\s)*"
-    r"(?:combine|choose|try|pick|use|select|mix|merge)\s"
+    r"(?:combine|choose|try|attempt|pick|use|select|mix|merge)\s"
 )
 
 
@@ -128,11 +145,24 @@ def standing(before: str, after: str, heading: str, *, alone: bool, listing: boo
     if listing and _OWNED.search(f"{told} {own}"):
         return Standing.REJECTED
     if _PAST_HEADING.search(told):
-        return Standing.PAST if _BASIS.match(told) else Standing.REJECTED
+        if not _BASIS.match(told):
+            return Standing.REJECTED
+        if "+" not in told:  # else the past is told within the heading
+            return Standing.PAST
     lead, tail = _UNTRIED.sub(" ", own), _UNTRIED.sub(" ", _about(after))
     if _RESULT.search(before) or _NO_BEFORE.search(lead.rstrip(EDGES)):
         return Standing.REJECTED
-    return _weighed(lead, tail, label, alone=alone)
+    meant = _weighed(lead, tail, label, alone=alone)
+    if meant == Standing.PROSE and _MAKES.match(after):
+        return Standing.TOLD
+    said = _UNTRIED.sub(" ", _SENTENCE.split(before)[-1].rpartition("+")[2])
+    later = Standing.TOLD <= meant < Standing.ANSWER and (_LATER.search(said) or _LATER.search(tail))
+    return Standing.ASIDE if later else meant
+
+
+def marked(before: str, heading: str) -> bool:
+    """Whether what stands before a pair on its line, or the heading above it, calls it the answer: "Answer: ..."."""
+    return bool(_ANSWER.search(_parted(before[-WINDOW:].rstrip(_DRESS))[0] or heading))
 
 
 def _weighed(lead: str, tail: str, label: str, *, alone: bool) -> Standing:
@@ -140,7 +170,7 @@ def _weighed(lead: str, tail: str, label: str, *, alone: bool) -> Standing:
     if _PAST.search(lead):
         return Standing.REJECTED if _NO_AFTER.search(tail) else Standing.PAST
     if _EXPLAINS.search(label):
-        return Standing.REJECTED if _NO_AFTER.search(tail) else Standing.PROSE
+        return Standing.REJECTED if _NO_AFTER.search(tail) else Standing.ASIDE
     if _ANSWER.search(lead) or _ANSWER.search(label):
         return Standing.ANSWER
     if _NO_AFTER.search(tail):
@@ -165,7 +195,7 @@ def _parted(before: str) -> tuple[str, str]:
     """What the sentence says before its last colon, and the pair's own clause."""
     sentence = _SENTENCE.split(before)[-1]
     told, colon, rest = sentence.rpartition(":")
-    label = _BREAK.split(told)[-1] if colon else ""
+    label = (told if _BASIS.match(told.strip()) else _BREAK.split(told)[-1]) if colon else ""
     *earlier, own = (clause.strip() for clause in _BREAK.split(rest))
     if earlier and _ADVERB.fullmatch(earlier[-1]):
         own = f"{earlier[-1]} {own}"

@@ -26,17 +26,23 @@ hostile answer takes."""
 NAME_WORDS, NAME_CHARACTERS = 4, 60
 """An unknown name has at most so many words, and is kept to so many characters."""
 
+CUT = "␄"
+"""Stands at the end of a text that was cut within a word, or after one or a plus. No answer has it: it is a picture."""
+
 BULLET = re.compile(r"^\s*(?:[-*•>]+|\(?\d{1,3}[.)])\s+(?=\S)")
 _WIDE = str.maketrans("：，；（）！？。、＋﹢「」『』", ':,;()!?.,++""""')
 """The signs of East Asian text, by what they are."""
 
 _ASIDE = re.compile(r"\([^()]{0,80}\)")
-_BOUND = re.compile(r"[.;!?,](?=[\s\"']|$)|:|=|->|→|⇒|[()]|\s[-–—]\s")
+_BOUND = re.compile(r"[.;!?,](?=[\s\"']|$)|:|=|->|→|⇒|[()]|\s(?:[-–—]{1,3}|//|#)\s")
+_REMARK = re.compile(r"\s(?://|#)\s.*")
 _LEAD = re.compile(
-    r"^\s*(?:and|but)\s|\b(?:combin(?:e|ed|es|ing)|choos(?:e|ing)|chosen?|pick(?:ing)?|select(?:ing)?|try(?:ing)?|tried"
-    r"|test(?:ing)?|mix(?:ing)?|merg(?:e|ing)|us(?:e|ing)|attempt(?:ing)?|add(?:ing)?|consider(?:ed|ing)?|do|answer"
-    r"|choice|(?:pair|combination)(?: of)?|is|are|be|with|by|say|go|suggest|propose|about|like|therefore|thus|hence|so"
-    r"|then|now|next|but|maybe|perhaps|possibly|probably|earlier|previously|already"
+    r"^\s*(?:and|but)\s"
+    r"|\b(?:i|we|ll|d|to|will|would|should|could|can|may|might|let['’]?s|me|us|then|now|next|just|and) (?:test|go)\s"
+    r"|\b(?:combin(?:e|ed|es|ing)|choos(?:e|ing)|chosen?|pick(?:ing)?|select(?:ing)?|try(?:ing)?|tried"
+    r"|testing|mix(?:ing)?|merg(?:e|ing)|us(?:e|ing)|attempt(?:ing)?|add(?:ing)?|consider(?:ed|ing)?|do|answer"
+    r"|choice|(?:pair|combination)(?: of)?|is|are|be|with|by|say|think|suggest|propose|about|like|therefore|thus|hence"
+    r"|so|then|now|next|but|maybe|perhaps|possibly|probably|earlier|previously|already"
     r"|(?:it|that)['’]s|why (?:not|do(?: not|n['’]t) (?:i|we)))\s"
 )
 _TAIL = re.compile(
@@ -46,7 +52,7 @@ _TAIL = re.compile(
     r"|i|we|is|are|was|were|cannot|\w{2,6}n['’]t"
     r"|(?:would|will|should|might|may|could|can|did|does) (?:not|be|make|give|produce|create|form|yield|become|work"
     r"|result|lead|have|also|probably|likely)|looks?|seems?|makes?|gives?|yields?|creates?|produces?|results?|becomes?"
-    r"|made|gave|worked|failed|earlier|before|already|yet"
+    r"|made|gave|work(?:s|ed)|failed|earlier|before|already|yet"
     r"|again|next|now|please|together|first|instead|too|elements?)\b"
 )
 _ARTICLE = re.compile(r"^(?:(?:the|an?|some|my|your|our)\s+|(?:two |both )?elements?\s+)+")
@@ -86,7 +92,11 @@ def plain(text: str) -> str:
 def left_of(part: str, known: Known) -> Name | None:
     """The name at the end of a part."""
     part = BULLET.sub(_blanks, part)
-    ended = _ASIDE.sub(_blanks, part).rstrip(EDGES)
+    name = _left_of(part, _ASIDE.sub(_blanks, part).rstrip(EDGES), known)
+    return name or (_left_of(part, part.rstrip(EDGES), known) if ")" in part else None)  # "(ink) + (pen)"
+
+
+def _left_of(part: str, ended: str, known: Known) -> Name | None:
     if part[len(ended) :].lstrip("\"'`*_ ").startswith(":"):
         return None  # "Combination: +1": a heading is no name
     piece = _BOUND.split(ended)[-1]
@@ -100,7 +110,7 @@ def right_of(part: str, known: Known) -> Name | None:
     piece = _BOUND.split(begun)[0]
     tails = reversed(list(islice(_TAIL.finditer(piece), MOST)))
     pieces = [begun, piece, *(piece[: tail.start()] for tail in tails)]
-    return _name(pieces, known, side=_ASIDE.sub(" ", begun), gap=len(part) - len(begun))
+    return _name(pieces, known, side=_REMARK.sub("", _ASIDE.sub(" ", begun)), gap=len(part) - len(begun))
 
 
 def element(piece: str, known: Known) -> str:
@@ -135,7 +145,10 @@ def _unknown(piece: str) -> str:
     words = _ARTICLE.sub("", clean(piece)).split()
     if not 1 <= len(words) <= NAME_WORDS or any(_PROSE.fullmatch(word.strip(EDGES)) for word in words):
         return ""
-    name = " ".join(words)[:NAME_CHARACTERS].strip(EDGES)
+    said = " ".join(words)
+    name = said[:NAME_CHARACTERS].strip(EDGES)
+    if said.endswith(CUT):
+        return f"{name.rstrip(CUT)}{CUT}"
     return "" if name in ("a", "an", "the") else name
 
 

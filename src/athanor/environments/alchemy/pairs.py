@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
 
-from athanor.environments.alchemy.clauses import Standing, label_of, standing
+from athanor.environments.alchemy.clauses import Standing, label_of, marked, standing
 from athanor.environments.alchemy.names import (
     BULLET,
     MOST,
@@ -32,10 +32,14 @@ from athanor.environments.alchemy.table import EDGES
 PLUS = re.compile(r"[+➕]|(?<=\s)plus(?=\s)")
 
 _CHAIN = "more than two names are joined by +"
+_SEVERAL = "there are several pairs and no choice among them"
 _SIGNS = ("+", "➕")
-_JOINER = re.compile(r"\s(?:and|with|&)\s|\s*[,;&/|]\s*")
-_SIGN = re.compile(r"\s(?:and|with|x|\*|[-–—])\s|\s*[,;&/|×]\s*")
-_WORD = re.compile(r"\s(?:and|with|&)\s")
+_WITH = r"(?:(?:combined|mixed|merged|paired|together) )?with"
+_JOINER = re.compile(rf"\s(?:and|{_WITH}|&)\s|\s*[,;&/|]\s*")
+_SIGN = re.compile(rf"\s(?:and|{_WITH}|x|\*|[-–—])\s|\s*[,;&/|×]\s*")
+_WORD = re.compile(rf"\s(?:and|{_WITH}|&)\s")
+_OR = re.compile(r"\s(?:or|and|nor|vs\.?|versus)\s")
+_ITSELF = re.compile(r"\s*itself\b")
 _END = re.compile(r"=|->|→|⇒|\.\s|\bmakes\b|\bto (?:make|get|create)\b")
 _ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])\s*")
 _OBJECT, _LIST = re.compile(r"\{[^{}]{1,400}\}"), re.compile(r"\[[^\[\]]{1,400}\]")
@@ -69,6 +73,8 @@ class Found:
     standing: Standing
     fault: str = ""
     """Why it is no pair."""
+    settled: bool = True
+    """Whether it is called the answer or has a line to itself, so that what comes after would not undo it."""
 
 
 def lines_of(text: str, known: Known) -> list[Line]:
@@ -105,6 +111,8 @@ def joined_by_plus(lines: list[Line], known: Known) -> Iterator[Found]:
         for plus, (left, right) in zip(pluses, pairwise(parts), strict=False):
             first, second = left_of(left, known), right_of(right, known)
             if not first or not second:
+                if _one_of_several(left, right, known):
+                    yield Found(pair=None, line=line.number, standing=Standing.REJECTED, fault=_SEVERAL)
                 continue
             alone = first.whole and second.whole and len([p for p in parts if p.strip(EDGES)]) == 2
             found = _found(line, first, second, plus.span(), alone=alone)
@@ -193,6 +201,8 @@ def _by_word(line: Line, known: Known) -> Iterator[Found]:
     for word in joined:
         left, right = line.text[: word.start()], line.text[word.end() :]
         first, second = left_of(left, known), right_of(right, known)
+        if first and (same := _ITSELF.match(right)):
+            second = Name(text=first.text, width=same.end(), whole=same.end() == len(right.rstrip(EDGES)))
         if not first or not second or not element(first.text, known) or not element(second.text, known):
             continue
         before = left[: len(left) - first.width]
@@ -215,8 +225,14 @@ def _found(
     line: Line, first: Name, second: Name, span: tuple[int, int], *, alone: bool, listing: bool = False
 ) -> Found:
     start, end = span[0] - first.width, span[1] + second.width
-    meant = _stands(line, start, end, alone, listing)
-    return Found(pair=Pair(first=first.text, second=second.text), line=line.number, standing=meant)
+    own = alone and not BULLET.match(line.text)
+    settled = own or marked(line.text[:start], line.heading if line.first else "")
+    return Found(
+        pair=Pair(first=first.text, second=second.text),
+        line=line.number,
+        standing=_stands(line, start, end, alone, listing),
+        settled=settled,
+    )
 
 
 def _stands(line: Line, start: int, end: int, alone: bool, listing: bool = False) -> Standing:
@@ -226,6 +242,12 @@ def _stands(line: Line, start: int, end: int, alone: bool, listing: bool = False
     if meant > Standing.ALONE and line.heading and not line.first:
         return min(meant, standing(before, after, "", alone=alone, listing=listing))
     return meant
+
+
+def _one_of_several(left: str, right: str, known: Known) -> bool:
+    """Whether a plus would join two elements but for another pair beside: ink + pen or pen + pen."""
+    first, second = left_of(_OR.split(left)[-1], known), right_of(_OR.split(right)[0], known)
+    return bool(first and second and element(first.text, known) and element(second.text, known))
 
 
 def _fault(parts: list[str], known: Known) -> str:

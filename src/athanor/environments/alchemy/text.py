@@ -132,11 +132,17 @@ class AlchemyDialogue:
         kept = said[-ECHOED:] if self.condition == "reasoning" else said[:ECHOED]
         return kept.strip() or "(no answer)"
 
-    def hear(self, reply: str, observation: Sight) -> Pair | Unreadable:
+    def hear(self, reply: str, observation: Sight, cut: bool = False) -> Pair | Unreadable:
+        numbered = self.answer == "number" and reply.rstrip()[-1:].isdecimal()
         if self.answer == "number":
             reply = _ASIDE.sub(self._opened, reply)
-        last = self.condition == "reasoning"
-        return read(reply, lambda name: self._known(name, observation), self.environment.table.index, last=last)
+        return read(
+            reply,
+            lambda name: self._known(name, observation),
+            self.environment.table.index,
+            last=self.condition == "reasoning",
+            longer=(lambda name: self._longer(name, observation, numbered=numbered)) if cut else None,
+        )
 
     def grammar(self, observation: Sight) -> str:
         names = observation.combinable
@@ -233,6 +239,16 @@ class AlchemyDialogue:
 
     def _named(self, name: str) -> str:
         return self._names.get(name) or self._parted.get(_WORDS.sub(" ", name), "")
+
+    def _longer(self, name: str, observation: Sight, *, numbered: bool) -> str:
+        """An element whose spelling, or number, goes on where that of another ends; empty if there is none."""
+        if not numbered:
+            spelt = _WORDS.sub(" ", spelling(name))
+            told = ((_WORDS.sub(" ", other), element) for other, element in self._names.items())
+        else:
+            spelt = str(observation.owned.index(name) + 1) if name in observation.owned else ""
+            told = ((str(number), element) for number, element in enumerate(observation.owned, 1))
+        return next((element for other, element in told if other.startswith(spelt) and other != spelt), "")
 
     def _numbered(self, name: str, owned: tuple[str, ...]) -> str:
         """The element of a number, with or without its name; the words as they are if number and name disagree."""

@@ -47,6 +47,17 @@ def read(reply: str) -> Answer | Unreadable:
     return _answer(formula, _items(_CARDS, text), _items(_NUMBERS, text), reply)
 
 
+def unfinished(formula: str, reply: str, target: int) -> bool:
+    """Whether a formula that was read in a reply that was cut may have gone on: it stands at the very end, and does not
+    yet say that it makes the target.
+
+    >>> unfinished("(10 - 4) * (3", "So (10 - 4) * (3", 24), unfinished("4 * 6 = 24", "So 4 * 6 = 24", 24)
+    (True, False)
+    """
+    said = "".join(formula.split())
+    return "".join(f"{reply[-READ:]}".rstrip(" ").split(" ")).endswith(said) and not said.endswith(f"={target}")
+
+
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """The JSON objects of a text, the whole of it first, then flat ones from the last on."""
     for part in (text.strip(), *(found.group() for found in reversed(list(_FLAT.finditer(text))[-MOST:]))):

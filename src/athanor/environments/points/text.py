@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from athanor.core.history import History
 from athanor.core.records import Turn, Unreadable
-from athanor.environments.points.answers import read
+from athanor.environments.points.answers import read, unfinished
 from athanor.environments.points.cards import Rule, rank_of
 from athanor.environments.points.drawing import Look, draw
 from athanor.environments.points.state import Answer, Seen
@@ -56,8 +56,10 @@ class PointsDialogue:
         said = turn.completion.text if turn.completion else turn.action.text if isinstance(turn.action, Answer) else ""
         return said[-_ECHOED:].strip() or "(no answer)"
 
-    def hear(self, reply: str, observation: Seen) -> Answer | Unreadable:
+    def hear(self, reply: str, observation: Seen, cut: bool = False) -> Answer | Unreadable:
         found = read(reply)
+        if cut and isinstance(found, Answer) and unfinished(found.formula, reply, observation.target):
+            return Answer(formula="", text=reply)
         return Answer(formula="", text=reply) if isinstance(found, Unreadable) and reply.strip() else found
 
     def grammar(self, observation: Seen) -> str:
