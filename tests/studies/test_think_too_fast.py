@@ -138,11 +138,17 @@ def test_a_model_is_the_published_one_by_its_whole_name(model: str, of: str | No
 
 @pytest.mark.parametrize("name", list(SETTINGS))
 def test_every_arm_of_a_setting_has_a_folder_and_a_name_of_its_own(name: str, tmp_path: Path):
-    planned = list(arms(SETTINGS[name], tmp_path, "m", BackendConfig(), 1))
+    planned = list(arms(SETTINGS[name], tmp_path, "m", BackendConfig(), 1, lambda table: "true"))
     assert len({play.out for play in planned}) == len(planned)
     labels = [(play.table, play.label or play.agent) for play in planned]
     assert len(set(labels)) == len(labels)
     assert all(play.turns == SETTINGS[name].turns and play.resume for play in planned)
+
+
+def test_the_cognitive_agents_choose_by_the_values_that_their_choices_are_read_by(tmp_path: Path):
+    planned = arms(SETTINGS["laptop"], tmp_path, "m", BackendConfig(), 1, lambda table: f"values of {table}")
+    given = {(play.table, play.cognitive.pair_values) for play in planned if play.agent == "cognitive"}
+    assert given == {(table, f"values of {table}") for table, _ in SETTINGS["laptop"].worlds}
 
 
 @pytest.fixture
@@ -151,7 +157,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     free = (LanguageOptions(max_tokens=12, temperature=0.3), LanguageOptions(max_tokens=12, temperature=1.0))
     tiny = replace(SETTINGS["smoke"], arms=(*free, replace(free[1], condition="reasoning")))
     monkeypatch.setitem(SETTINGS, "tiny", tiny)
-    first = next(arms(tiny, tmp_path, "m", BackendConfig(), 1))
+    first = next(arms(tiny, tmp_path, "m", BackendConfig(), 1, lambda table: "true"))
     a, b, c, _ = table(first.table).base
     script = tmp_path / "script.json"
     replies = [f"{a} + {b}", f"{b} + {c}", f"{a} + {a}", f"{c} + {c}", "I do not know"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,8 +75,14 @@ SETTINGS: dict[str, Setting] = {
 }  # fmt: skip
 
 
-def arms(setting: Setting, folder: Path, model: str, backend: BackendConfig, seed: int) -> Iterator[Play]:
-    """Every arm as a run to be played in folder/runs; existing ones are gone on with."""
+def arms(
+    setting: Setting, folder: Path, model: str, backend: BackendConfig, seed: int, values: Callable[[str], str]
+) -> Iterator[Play]:
+    """Every arm as a run to be played in folder/runs; existing ones are gone on with.
+
+    `values`: by the name of a table, the pair values that the analysis reads choices by. The cognitive agents choose
+    by the same, or what they were given could not be recovered.
+    """
     for table, rules in setting.worlds:
         begins = folder / "runs" / f"{table.replace(':', '-')}-{rules}"
         one = Play(
@@ -89,7 +95,8 @@ def arms(setting: Setting, folder: Path, model: str, backend: BackendConfig, see
         for name, weights, temperature in COGNITIVE:
             yield replace(
                 one, agent="cognitive", label=name, out=Path(f"{begins}-{_slug(name)}"),
-                language=LanguageOptions(temperature=temperature), cognitive=CognitiveOptions(weights=weights),
+                language=LanguageOptions(temperature=temperature),
+                cognitive=CognitiveOptions(weights=weights, pair_values=values(table)),
             )  # fmt: skip
         for options in setting.arms:
             asked = replace(options, model=model)

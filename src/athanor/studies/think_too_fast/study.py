@@ -95,7 +95,11 @@ def run(asked: Asked, folder: Path) -> int:
     begin(asked, folder)
     _learn(asked, folder)
     failed = 0
-    for play in arms(SETTINGS[asked.setting], folder, asked.model, asked.backend, asked.seed):
+
+    def values(name: str) -> str:
+        return _values_for(asked, folder, table(name).name)
+
+    for play in arms(SETTINGS[asked.setting], folder, asked.model, asked.backend, asked.seed, values):
         print(f"{play.out.name}: {play.episodes} episodes of {play.turns} turns", file=sys.stderr)
         failed |= playing.told(play, playing.play(play))
     return failed
