@@ -79,7 +79,8 @@ def test_no_key_is_written_into_the_source():
 def test_importing_every_module_does_nothing_to_the_folder_the_environment_or_the_generators(tmp_path: Path):
     modules = [".".join(("athanor", *Path(name).with_suffix("").parts)).removesuffix(".__init__") for name in NAMES]
     program = (
-        "import os, sys, random, importlib, numpy\n"
+        "import os, sys, random, importlib, numpy, torch.distributed.tensor\n"
+        "from transformers import TrainerCallback  # which names a folder of torch's own in the environment\n"
         "before = os.getcwd(), dict(os.environ), random.getstate(), numpy.random.get_state()[1].tolist()\n"
         f"[importlib.import_module(name) for name in {[m for m in modules if not m.endswith('__main__')]!r}]\n"
         "after = os.getcwd(), dict(os.environ), random.getstate(), numpy.random.get_state()[1].tolist()\n"

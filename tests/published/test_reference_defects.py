@@ -232,7 +232,7 @@ NOT_YET: dict[str, tuple[str, str]] = {
     "19 the intervention's options are read as characters, and its failures are not caught": (
         "interpretability", "sparse autoencoders",
     ),
-    "26g the interface is that of an old gym": ("adapters", "adapters to other libraries"),
+    "26g the interface is that of an old gym": ("adapters/gymnasium", "adapters to gymnasium"),
     "irreproducible: autoencoders begin and are split without a seed": ("interpretability", "sparse autoencoders"),
 }  # fmt: skip
 """Defects of a part that this project does not have: the folder where it will be, and what it is."""

@@ -60,8 +60,8 @@ class Exact:
         values = hand.values
         if sorted(found.numbers) != sorted(values):
             return _judged("numbers", _off(found.numbers, values), said)
-        if self.vision and said.get("cards") is not True:
-            told = "are not those of the picture" if said.get("cards") is False else "of the picture were not told"
+        if self.vision and not said.get("cards"):
+            told = "are not those of the picture" if "cards" in said else "of the picture were not told"
             return _judged("cards", f"the cards {told}", said)
         if _is(found.value, hand.target):
             return _judged("solved", f"the formula makes {hand.target}", said)
