@@ -161,3 +161,14 @@ def test_terms_that_say_nothing_or_are_unknown_are_told(never_repeats: Games):
             TRUE,
             ["value"],
         )
+
+
+def test_no_more_players_than_terms_leave_the_intervals_unknown():
+    """The sandwich of three gradients has no direction left for four terms: an error of nothing would come out."""
+    three = simulate(WORLD, STRICT, np.full(3, 80), 1, never_repeats=False)
+    terms = ["uncertainty", "recency", "true_empowerment", "similarity"][:3]
+    fit = full_choice(three, TRUE, terms, threads=2)
+    assert len(fit.terms) >= 3
+    assert all(one.low is None and one.value is not None for one in fit.estimates())
+    seven = simulate(WORLD, STRICT, np.full(12, 80), 1, never_repeats=False)
+    assert all(one.low is not None for one in full_choice(seven, TRUE, terms, threads=2).estimates())

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace as with_fields
@@ -17,7 +19,7 @@ from athanor.models.backends import BackendConfig
 from athanor.reports.think_too_fast import page
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.claims import compare, interval
-from athanor.studies.think_too_fast.comparisons import is_model
+from athanor.studies.think_too_fast.comparisons import _subject, is_model
 from athanor.studies.think_too_fast.published import (
     CATEGORIES,
     NAMES,
@@ -134,6 +136,19 @@ def test_the_five_categories_of_every_player_are_all_their_trials():
 )  # fmt: skip
 def test_a_model_is_the_published_one_by_its_whole_name(model: str, of: str | None):
     assert [name for name in NAMES if is_model(name, model)] == ([of] if of else [])
+
+
+def test_of_several_models_in_a_folder_a_published_number_is_set_beside_its_own():
+    def arm(model: str, temperature: float) -> SimpleNamespace:
+        config = {"condition": "base", "model": model, "temperature": temperature, "constrained": False}
+        manifest = SimpleNamespace(config=config)
+        return SimpleNamespace(name=f"{model}, {temperature}", short=model, run=SimpleNamespace(manifest=manifest))
+
+    ours: Any = [arm("gpt-4o-2024-08-06", 1.0), arm("zeta", 1.5), arm("llama-3.1-8b", 0.7)]
+    one = next(each for each in PUBLISHED if each.of == "gpt-4o" and each.quantity == "final inventory")
+    assert _subject(one, "zeta", ours, {}) == (("gpt-4o-2024-08-06, 1.0", "gpt-4o-2024-08-06"), True)
+    assert _subject(one, "zeta", ours[1:], {}) == (("zeta, 1.5", "zeta"), False)  # the model asked for stands in
+    assert _subject(one, "eta", ours[1:], {}) == ((), False)
 
 
 @pytest.mark.parametrize("name", list(SETTINGS))

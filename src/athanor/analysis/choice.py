@@ -279,8 +279,12 @@ def _dependent(information: Floats, terms: tuple[str, ...]) -> list[str]:
 
 
 def _sandwich(inverse: Floats, gradient: Floats, players: int) -> Floats | None:
-    """Cluster-robust standard errors with the correction G / (G - 1) (Cameron and Miller 2015)."""
-    if players < 2:
+    """Cluster-robust standard errors with the correction G / (G - 1) (Cameron and Miller 2015).
+
+    None where there are no more players than terms: the spread of their gradients then has no direction left for some
+    combination of the terms, whose error would come out as nothing.
+    """
+    if players <= gradient.shape[1]:
         return None
     meat = gradient.T @ gradient * players / (players - 1)
     return np.sqrt(np.diag(inverse @ meat @ inverse))

@@ -82,9 +82,12 @@ def _subject(one: Published, model: str, arms: Sequence[Arm], players: dict[str,
         return _names([arm for arm in arms if arm.short.startswith(one.of)]), False
     if one.of.startswith("people") or _beyond(one):
         return (), False
-    mine = [arm for arm in arms if arm.run.manifest.config.get("condition") == _condition(one)]
+    asked = [arm for arm in arms if arm.run.manifest.config.get("condition") == _condition(one)]
+    name = one.of.partition(",")[0]
+    same = [arm for arm in asked if is_model(name, arm.run.manifest.config["model"])]
+    mine = same or [arm for arm in asked if arm.run.manifest.config["model"] == model]
     mine.sort(key=lambda arm: (_heat(arm), not arm.run.manifest.config["constrained"], _budget(arm)))
-    return _names(mine), is_model(one.of.partition(",")[0], model)
+    return _names(mine), bool(same)
 
 
 def is_model(name: str, model: str) -> bool:
