@@ -12,7 +12,7 @@ for rules in strict pan2025; do
     athanor play alchemy $common --agent $agent --episodes 100 --out "$out/$rules-$agent" >&2
   done
   model="--agent language --model smollm2-135m-instruct --temperature 0.7 --episodes 3 --llama.slots 3"
-  athanor play alchemy $common $model --max-tokens 40 --llama.context 16384 "$@" --out "$out/$rules-smollm2" >&2
+  athanor play alchemy $common $model --max-tokens 40 --history window "$@" --out "$out/$rules-smollm2" >&2
   athanor play alchemy $common $model --max-tokens 16 "$@" --constrained --out "$out/$rules-smollm2-constrained" >&2
 done
 athanor report "$out"/*-* --out "$out/report" >&2
