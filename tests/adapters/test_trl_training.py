@@ -17,7 +17,7 @@ from athanor.adapters.trl.data import Data, rows
 from athanor.adapters.trl.post import newest, train
 from athanor.adapters.trl.revision import Revision, between
 from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement
-from athanor.core.errors import UsageError
+from athanor.core.errors import Stopped, UsageError
 from athanor.core.records import Message, Sampling
 from athanor.environments.points import Answer, Exact, Points
 from athanor.environments.points.solver import solutions
@@ -25,7 +25,6 @@ from athanor.environments.points.text import PointsDialogue
 from athanor.models.backends.llamacpp import SMOLLM2
 from athanor.models.backends.pretrained import tokenizer_of
 from athanor.models.backends.torch_local import TorchBackend, TorchConfig
-from athanor.training.rl import Stopped
 from tests import tiny_model
 
 pytestmark = pytest.mark.skipif(not find_spec("trl"), reason="trl is not installed")

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from athanor.core.errors import Stopped
 from athanor.core.seeds import stream
 from athanor.environments.points import mixture, tokens
 from athanor.models.policy.transformer import Policy, PolicyConfig
 from athanor.training import losses, rl, sft
 from athanor.training.ledger import Ledger, training_flop
 from athanor.training.optimizers import Rates
-from athanor.training.rl import RL, Stopped, learner
+from athanor.training.rl import RL, learner
 from athanor.training.rollouts import roll, turns_of
-from athanor.training.sft import SFT, fine_tuned
+from athanor.training.sft import SFT
 
 TINY = PolicyConfig(vocabulary=tokens.VOCABULARY, width=32, layers=1, heads=2, numbers=200)
 
@@ -25,7 +26,7 @@ TINY = PolicyConfig(vocabulary=tokens.VOCABULARY, width=32, layers=1, heads=2, n
 def able() -> Policy:
     """A tiny policy that has seen enough answers to write the form of one, and now and then a right one."""
     policy = Policy(TINY).begin(torch.Generator().manual_seed(0))
-    run = fine_tuned(policy, SFT(hands=40, rates=Rates(adamw=5e-3), steps=120, rows=64))
+    run = learner(policy, SFT(hands=40, rates=Rates(adamw=5e-3), steps=120, rows=64).rates)
     for _ in sft.train(run, SFT(hands=40, rates=Rates(adamw=5e-3), steps=120, rows=64), 0):
         pass
     return policy
@@ -80,7 +81,7 @@ def test_rewards_by_class_are_the_exact_judges(able):
 @pytest.mark.parametrize("algorithm", ["grpo", "dr-grpo", "rloo", "reinforce", "ppo", "negative", "w-reinforce"])
 def test_one_step_makes_likelier_what_did_better(able, algorithm):
     config = RL(algorithm=algorithm, prompts=64, samples=8, rounds=2, rates=Rates(adamw=1e-4), reward="classes")
-    run = learner(deepcopy(able), config)
+    run = learner(deepcopy(able), config.rates)
     made = roll(run.policy, hands(64), samples=8, rounds=2, temperature=1.0, generator=torch.Generator().manual_seed(2))
     gains, _, _ = rl._judged(run, config, made)
     weights = gains.gather(1, made.turns[1:].clamp(min=0).expand(len(made.tokens), -1)) * made.written[:, 1:]
@@ -102,7 +103,7 @@ def test_one_step_makes_likelier_what_did_better(able, algorithm):
 @pytest.mark.parametrize("algorithm", ["grpo", "rloo", "ppo"])
 def test_reinforcement_raises_success_on_the_hands_it_is_given(able, algorithm):
     config = RL(algorithm=algorithm, steps=60, prompts=64, samples=8, rates=Rates(adamw=5e-4))
-    lines = list(rl.train(learner(deepcopy(able), config), config, 0))
+    lines = list(rl.train(learner(deepcopy(able), config.rates), config, 0))
     first, last = (np.mean([line["passed"] for line in part]) for part in (lines[:10], lines[-10:]))
     assert last > 1.2 * first
     assert lines[-1]["episodes"] == 60 * 512
@@ -114,7 +115,7 @@ def test_reinforcement_raises_success_on_the_hands_it_is_given(able, algorithm):
     SFT(steps=20, rows=64, hands=100, solutions="own"),
 ])  # fmt: skip
 def test_fine_tuning_lowers_the_loss_however_it_is_done(able, config):
-    lines = list(sft.train(fine_tuned(deepcopy(able), config), config, 0))
+    lines = list(sft.train(learner(deepcopy(able), config.rates), config, 0))
     first, last = (np.mean([line["loss"] for line in part]) for part in (lines[:4], lines[-4:]))
     assert last < first
 
@@ -123,7 +124,7 @@ def test_the_base_is_not_changed_and_the_kl_holds_the_policy_near_it(able):
     apart = {}
     for weight in (0.0, 5.0):
         config = SFT(steps=15, rows=64, hands=50, kl=weight or 1e-12)
-        run = fine_tuned(deepcopy(able), config)
+        run = learner(deepcopy(able), config.rates)
         before = [w.clone() for w in run.base.parameters()]
         apart[weight] = list(sft.train(run, config, 0))[-1]["kl"]
         assert all(torch.equal(a, b) for a, b in zip(before, run.base.parameters(), strict=True))
@@ -131,7 +132,7 @@ def test_the_base_is_not_changed_and_the_kl_holds_the_policy_near_it(able):
 
 
 def test_own_answers_are_right_and_told_once(able):
-    run = fine_tuned(deepcopy(able), SFT(solutions="own", hands=100))
+    run = learner(deepcopy(able), SFT(solutions="own", hands=100).rates)
     found = sft.examples(run, SFT(solutions="own", hands=100), 0)
     assert found is not None
     owned, answers = found
@@ -145,9 +146,9 @@ def test_a_policy_that_solves_nothing_is_stopped_with_the_reason():
     blank = Policy(TINY).begin(torch.Generator().manual_seed(0))
     config = RL(steps=40, prompts=4, samples=2)
     with pytest.raises(Stopped, match="begin from a policy that solves some"):
-        list(rl.train(learner(blank, config), config, 0))
+        list(rl.train(learner(blank, config.rates), config, 0))
     with pytest.raises(Exception, match="solved none"):
-        list(sft.train(fine_tuned(blank, SFT(solutions="own", hands=10)), SFT(solutions="own", hands=10), 0))
+        list(sft.train(learner(blank, SFT(solutions="own", hands=10).rates), SFT(solutions="own", hands=10), 0))
 
 
 def test_a_loss_that_is_no_number_stops_training(able):
@@ -155,13 +156,13 @@ def test_a_loss_that_is_no_number_stops_training(able):
     with torch.no_grad():
         broken.head.weight[0, 0] = float("nan")
     with pytest.raises(Stopped, match="loss is nan"):
-        list(sft.train(fine_tuned(broken, SFT(hands=10)), SFT(hands=10), 0))
+        list(sft.train(learner(broken, SFT(hands=10).rates), SFT(hands=10), 0))
 
 
 def test_a_policy_that_runs_away_from_its_base_is_stopped(able):
     config = RL(steps=60, prompts=16, samples=4, rates=Rates(adamw=1.0), algorithm="reinforce", reward="classes")
     with pytest.raises(Stopped, match="nats a token|loss is nan"):
-        list(rl.train(learner(deepcopy(able), config), config, 0))
+        list(rl.train(learner(deepcopy(able), config.rates), config, 0))
 
 
 def test_operations_are_counted_as_they_are_done():

@@ -25,7 +25,7 @@ from athanor.analysis.exploration import (
     total_cost,
 )  # fmt: skip
 from athanor.analysis.intervals import ANY, SHARE, Interval, Range, clustered
-from athanor.analysis.tables import Run, asked_of, opening_of, refuse_none, refuse_other, spent_on
+from athanor.analysis.tables import SPENT, Run, opening_of, refuse_none, refuse_other, spent_on
 from athanor.core.records import Estimate, Turn, Unreadable
 from athanor.core.store import EpisodeLine, RunFolder
 from athanor.environments.points import REWARDS, Answer, Deal, Hand, Points
@@ -49,14 +49,7 @@ TURNS = pa.schema([
     ("passed", pa.bool_()),
     ("cards", pa.bool_()),
     ("numbers", pa.bool_()),
-    ("prompt_tokens", pa.int64()),
-    ("cached_tokens", pa.int64()),
-    ("completion_tokens", pa.int64()),
-    ("reasoning_tokens", pa.int64()),
-    ("seconds", pa.float64()),
-    ("cost", pa.float64()),
-    ("attempts", pa.int32()),
-    ("finish", pa.string()),
+    *SPENT,
 ])  # fmt: skip
 """Columns of the turn table. `class`: as the run's verifier says (the first violation, under chu2025). `formula` is
 null where none was read, `cause` where the answer was not withheld or empty. `cards`, `numbers`: whether what the
@@ -118,8 +111,7 @@ def _turn_rows(key: str, turns: Sequence[Turn[Answer]], hand: Hand | None) -> It
             formula, said = action.formula or None, {} if hand is None else recognised(hand, action)
         yield (
             key, turn.index, verdict.parts.get("class"), formula, cause, verdict.reward, verdict.passed,
-            *(said.get(name) for name in RECOGNISED), *spent_on(turn.completion), turn.seconds,
-            *asked_of(turn.completion),
+            *(said.get(name) for name in RECOGNISED), *spent_on(turn),
         )  # fmt: skip
 
 

@@ -12,10 +12,22 @@ import pyarrow.parquet as pq
 
 from athanor.core.disk import all_or_nothing
 from athanor.core.errors import UsageError
-from athanor.core.records import Completion, Task, Turn, Unreadable
+from athanor.core.records import Task, Turn, Unreadable
 from athanor.core.store import EpisodeLine, Manifest, RunFolder
 from athanor.environments.alchemy import Pair
 from athanor.environments.alchemy.table import ordered
+
+SPENT = (
+    ("prompt_tokens", pa.int64()),
+    ("cached_tokens", pa.int64()),
+    ("completion_tokens", pa.int64()),
+    ("reasoning_tokens", pa.int64()),
+    ("seconds", pa.float64()),
+    ("cost", pa.float64()),
+    ("attempts", pa.int32()),
+    ("finish", pa.string()),
+)
+"""Columns of what a turn cost, the last of every turn table; `spent_on` gives their values."""
 
 TURNS = pa.schema([
     ("episode", pa.string()),
@@ -31,14 +43,7 @@ TURNS = pa.schema([
     ("gifts", pa.int32()),
     ("inventory", pa.int32()),
     ("repeated", pa.bool_()),
-    ("prompt_tokens", pa.int64()),
-    ("cached_tokens", pa.int64()),
-    ("completion_tokens", pa.int64()),
-    ("reasoning_tokens", pa.int64()),
-    ("seconds", pa.float64()),
-    ("cost", pa.float64()),
-    ("attempts", pa.int32()),
-    ("finish", pa.string()),
+    *SPENT,
 ])  # fmt: skip
 """Columns of the turn table. `first` and `second` are null when no pair could be read, `inventory` (elements owned
 after the turn) when the episode has not ended and its start is not stored, and what a completion says when no model
@@ -202,24 +207,21 @@ def _turn_rows(key: str, turns: Sequence[Turn[Pair]], line: EpisodeLine | None) 
             key, turn.index, *named,
             parts.get("category"), parts.get("cause"), parts.get("foreign"), verdict.reward, verdict.passed,
             new, gifts, owned, None if pair is None else pair in seen,
-            *spent_on(turn.completion), turn.seconds, *asked_of(turn.completion),
+            *spent_on(turn),
         )  # fmt: skip
         if pair is not None:
             seen.add(pair)
 
 
-def spent_on(completion: Completion | None) -> tuple[int | None, ...]:
-    """Prompt, cached, completion and reasoning tokens."""
-    if completion is None:
-        return (None, None, None, None)
+def spent_on(turn: Turn[Any]) -> tuple[float | int | str | None, ...]:
+    """The values of SPENT: seconds are the whole turn's, the rest is unknown where no model was asked."""
+    one = turn.completion
+    if one is None:
+        return (None, None, None, None, turn.seconds, None, None, None)
     return (
-        completion.prompt_tokens, completion.cached_tokens, completion.completion_tokens, completion.reasoning_tokens
+        one.prompt_tokens, one.cached_tokens, one.completion_tokens, one.reasoning_tokens, turn.seconds, one.cost,
+        one.attempts, one.finish,
     )  # fmt: skip
-
-
-def asked_of(completion: Completion | None) -> tuple[float | int | str | None, ...]:
-    """Cost, attempts and finish."""
-    return (None, None, None) if completion is None else (completion.cost, completion.attempts, completion.finish)
 
 
 def _start_of(line: EpisodeLine | None) -> int | None:

@@ -15,6 +15,10 @@ class UsageError(AthanorError):
     exit_code = 2
 
 
+class Stopped(UsageError):
+    """Training was stopped before it did harm; the last good checkpoint is kept."""
+
+
 class DataError(AthanorError):
     """A file is missing, torn, or does not say what its format requires."""
 

@@ -154,16 +154,23 @@ def categories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
         Style(name=c, label=c.replace("-", ", "), colour=colour, dash=(1, 0), muted=False)
         for c, colour in zip(CATEGORIES, CATEGORY_COLOURS, strict=True)
     ]
-    charts = [legend(keys, boxes=True, width=WIDTH - 300)]
-    for _, name, here in by_world(arms):
-        rows = [row for arm in here for row in _category_rows(arm, styles[arm.name].label)]
-        charts.append(stacked(rows, keys, title=name, x_title="share of turns"))
+    charts = stacked_by_world(arms, keys, lambda arm: _category_rows(arm, styles[arm.name].label), "share of turns")
     caption = (
         "Share of turns in each behaviour category, mean over episodes; the table gives the intervals. Success: the "
         "pair makes something. New: it was not combined before in the episode. Invalid: no attempt could be made of "
         f"the answer. Shares from 5% are written out. {named_in(arms, alone=False)}"
     )
     return figure_of("categories", "What became of the turns", charts, caption)
+
+
+def stacked_by_world(
+    arms: Sequence[Arm], keys: Sequence[Style], rows_of: Callable[[Arm], list[Spec]], x_title: str
+) -> list[Spec]:
+    """A legend, and for every world the stacked shares of its arms."""
+    charts = [legend(keys, boxes=True, width=WIDTH - 300)]
+    for _, name, here in by_world(arms):
+        charts.append(stacked([row for arm in here for row in rows_of(arm)], keys, title=name, x_title=x_title))
+    return charts
 
 
 def stacked(rows: Sequence[Spec], keys: Sequence[Style], *, title: str, x_title: str) -> Spec:

@@ -32,7 +32,7 @@ from athanor.core.records import Estimate, Turn, Unreadable
 from athanor.environments.points import Points
 from athanor.environments.points.drawing import Look, draw
 from athanor.reports.drawing import WIDTH, Line, Spec, Style, legend, panel, styles_of
-from athanor.reports.figures import Figure, by_world, figure_of, named_in, parts, pieces, stacked
+from athanor.reports.figures import Figure, by_world, figure_of, named_in, parts, pieces, stacked_by_world
 from athanor.reports.matrices import Columns, differences_of, tables_of
 from athanor.reports.page import rendered, section_of, written
 from athanor.reports.text import one_line
@@ -197,13 +197,12 @@ def _by_class(arms: Sequence[Arm], styles: Mapping[str, Style], found: Found) ->
         Style(name=kind, label=kind, colour=colour, dash=(1, 0), muted=False) for kind, colour in COLOURS.items()
         if any(kind in classes_of(arm) for arm in arms)
     ]  # fmt: skip
-    charts = [legend(keys, boxes=True, width=WIDTH - 300)]
-    for _, name, here in by_world(arms):
-        rows = []
-        for arm in here:
-            shares = [(kind, found[arm.name, class_share(kind)].value or 0.0) for kind in classes_of(arm)]
-            rows += pieces(styles[arm.name].label, shares, pale=PALE)
-        charts.append(stacked(rows, keys, title=name, x_title="share of answers"))
+
+    def rows_of(arm: Arm) -> list[Spec]:
+        shares = [(kind, found[arm.name, class_share(kind)].value or 0.0) for kind in classes_of(arm)]
+        return pieces(styles[arm.name].label, shares, pale=PALE)
+
+    charts = stacked_by_world(arms, keys, rows_of, "share of answers")
     caption = (
         "Solved; the right numbers, another value; cards told wrong (of pictures only); other numbers than the hand's, "
         "or not each once; no formula that can be read. Ungraded: the answer after the last graded one, which the "

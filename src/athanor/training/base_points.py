@@ -24,11 +24,11 @@ from athanor.core.progress import progress
 from athanor.core.seeds import digest, stream
 from athanor.environments.points import mixture, tokens
 from athanor.environments.points.mixture import Mixture
-from athanor.models.policy.generate import sample
 from athanor.models.policy.transformer import Policy, PolicyConfig
 from athanor.training import checkpoint
 from athanor.training.ledger import training_flop
 from athanor.training.optimizers import Optimizers, Rates, clip, warm_hold_decay
+from athanor.training.rollouts import generator_of, roll
 
 KIND = "base policy"
 
@@ -76,7 +76,7 @@ def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
             bar.update()
             if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:
                 counted["step"] = step + 1
-                scores = dict(score(policy, recipe.seed, device))
+                scores = dict(score(policy, recipe.seed))
                 line = {**counted, "loss": float(loss.detach()), **scores}
                 with open(log, "a") as file:
                     file.write(json.dumps(line) + "\n")
@@ -93,7 +93,7 @@ def _loss(policy: Policy, rows: Tensor, learned: Tensor) -> Tensor:
     return F.cross_entropy(policy.head(hidden[wanted]), rows[:, 1:][wanted])
 
 
-def score(policy: Policy, seed: int, device: str, hands: int = 1_024) -> Iterator[tuple[str, float]]:
+def score(policy: Policy, seed: int, hands: int = 1_024) -> Iterator[tuple[str, float]]:
     """Success at 24 on hands of each part under both published rules, at temperature 1 and greedy."""
     for part in ("base", "test"):
         for faces in mixture.PUBLISHED:
@@ -101,12 +101,10 @@ def score(policy: Policy, seed: int, device: str, hands: int = 1_024) -> Iterato
             dealt = mixture.deal(
                 rng, hands, np.tile(faces, (hands, 1)), np.full(hands, 24), part, need_face=faces[0] > 10
             )
-            asked = torch.from_numpy(tokens.prompts(dealt)).to(device)
             for temperature in (1.0, 0.0):
-                generator = torch.Generator(device).manual_seed(digest(seed, "score") % 2**63)
-                made = sample(policy, asked, 1, tokens.ANSWER, temperature=temperature, generator=generator)
-                grades = tokens.grade(made.tokens[:, 0].cpu().numpy(), dealt)
-                yield f"{part} {'-'.join(map(str, faces))} T={temperature:g}", float((grades == 0).mean())
+                generator = generator_of(policy, seed, "score")
+                made = roll(policy, dealt, samples=1, rounds=1, temperature=temperature, generator=generator)
+                yield f"{part} {'-'.join(map(str, faces))} T={temperature:g}", float(made.passed.float().mean())
 
 
 def _begun(recipe: Recipe, out: Path, policy: Policy, optimizers: Optimizers) -> dict[str, Any]:

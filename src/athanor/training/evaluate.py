@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from athanor.core.seeds import digest, stream
+from athanor.core.seeds import stream
 from athanor.environments.points import mixture
+from athanor.environments.points.cards import NAMED_VALUES, OTHER_VALUES, TENS, Rule
 from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
 from athanor.models.policy.generate import sample
 from athanor.models.policy.transformer import Policy
-from athanor.training.rollouts import roll
+from athanor.training.rollouts import generator_of, roll
 
 CHUNK = 2_048
 """Hands that are played at once."""
@@ -25,19 +26,18 @@ CHUNK = 2_048
 class Condition:
     """Hands on which policies are compared."""
 
-    faces: tuple[int, int, int]
-    """What J, Q and K count as."""
+    rule: Rule
     part: str
     need_face: bool = False
     about: str
 
 
 CONDITIONS: dict[str, Condition] = {
-    "seen": Condition(faces=(10, 10, 10), part="train", about="hands of the part that post-training deals from"),
-    "unseen": Condition(faces=(10, 10, 10), part="test", about="the training rule, numbers that were never dealt"),
-    "mapping": Condition(faces=(7, 8, 9), part="test", need_face=True, about="J, Q, K mean 7, 8, 9; unseen numbers"),
-    "rule": Condition(faces=(11, 12, 13), part="test", need_face=True, about="J, Q, K mean 11, 12, 13; unseen numbers"),
-    "old": Condition(faces=(10, 10, 10), part="base", about="hands that the base had learned from"),
+    "seen": Condition(rule=TENS, part="train", about="hands of the part that post-training deals from"),
+    "unseen": Condition(rule=TENS, part="test", about="the training rule, numbers that were never dealt"),
+    "mapping": Condition(rule=OTHER_VALUES, part="test", need_face=True, about="J, Q, K mean 7, 8, 9; unseen numbers"),
+    "rule": Condition(rule=NAMED_VALUES, part="test", need_face=True, about="J, Q, K mean 11, 12, 13; unseen numbers"),
+    "old": Condition(rule=TENS, part="base", about="hands that the base had learned from"),
 }
 EACH = 6
 """Hands of each multiset, at most."""
@@ -74,8 +74,8 @@ def hands_of(condition: Condition, each: int = EACH) -> Hands:
     """Up to `each` hands of every multiset that steps can solve: the same in every process. Those that a deck hardly
     ever deals (less than once in 60,000 hands) are left out."""
     many = 60_000
-    rng = stream(0, "evaluation", condition.part, str(condition.faces))
-    faces = np.tile(condition.faces, (many, 1))
+    rng = stream(0, "evaluation", condition.part, str(condition.rule.faces))
+    faces = np.tile(condition.rule.faces, (many, 1))
     dealt = mixture.deal(rng, many, faces, np.full(many, 24), condition.part, need_face=condition.need_face)
     owner = step_table().hands(dealt.values)
     order = np.argsort(owner, kind="stable")
@@ -87,10 +87,9 @@ def hands_of(condition: Condition, each: int = EACH) -> Hands:
 def evaluate(policy: Policy, condition: Condition, play: Play, seed: int, each: int = EACH) -> Solved:
     """Play every hand of a condition once."""
     hands = hands_of(condition, each)
-    device = policy.head.weight.device
     passed = []
     for begin in range(0, len(hands.ranks), CHUNK):
-        generator = torch.Generator(device).manual_seed(digest(seed, "evaluate", begin) % 2**63)
+        generator = generator_of(policy, seed, "evaluate", begin)
         part = hands.take(np.arange(begin, min(begin + CHUNK, len(hands.ranks))))
         made = roll(policy, part, samples=1, rounds=play.rounds, temperature=play.temperature, generator=generator)
         passed.append(made.passed.cpu().numpy())
@@ -113,7 +112,7 @@ def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 64, 
     """Share of hands solved by at least one of k samples, k = 1, 2, 4, ... `samples`; unbiased (Chen et al. 2021)."""
     every = hands_of(condition)
     rows = stream(seed, "pass").permutation(len(every.ranks))[:hands]
-    generator = torch.Generator(policy.head.weight.device).manual_seed(digest(seed, "pass") % 2**63)
+    generator = generator_of(policy, seed, "pass")
     with torch.no_grad():
         made = roll(policy, every.take(rows), samples=samples, rounds=1, temperature=1.0, generator=generator)
     right = made.passed.view(-1, samples).sum(1).cpu().numpy()

@@ -30,7 +30,7 @@ Scorer = Callable[[Learner, int], list[dict[str, Any]]]
 def post_train(config: RL | SFT, base: Path, out: Path, seed: int, *, points: tuple[int, ...], score: Scorer) -> None:
     """Train from the policy in `base`, or go on; after each number of steps in `points` a checkpoint and its scores.
 
-    Writes manifest.json, log.jsonl, scores.jsonl and checkpoint-STEP.safetensors. rl.Stopped where training fails:
+    Writes manifest.json, log.jsonl, scores.jsonl and checkpoint-STEP.safetensors. Stopped where training fails:
     the newest checkpoint is the last good one.
     """
     run = _begin(config, base, out, seed)
@@ -64,7 +64,7 @@ def _begin(config: RL | SFT, base: Path, out: Path, seed: int) -> Learner:
     else:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-    return rl.learner(policy, config) if isinstance(config, RL) else sft.fine_tuned(policy, config)
+    return rl.learner(policy, config.rates)
 
 
 def _restore(run: Learner, out: Path, seed: int) -> int:

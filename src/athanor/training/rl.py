@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from athanor.core.errors import UsageError
-from athanor.core.seeds import digest, stream
+from athanor.core.errors import Stopped
+from athanor.core.seeds import stream
 from athanor.environments.points import mixture
 from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
@@ -24,7 +24,7 @@ from athanor.models.policy.transformer import Policy
 from athanor.training import advantages, losses
 from athanor.training.ledger import Ledger, training_flop
 from athanor.training.optimizers import Optimizers, Rates, clip
-from athanor.training.rollouts import Rollout, generation_flop, roll
+from athanor.training.rollouts import Rollout, generation_flop, generator_of, roll
 
 Algorithm = Literal["grpo", "dr-grpo", "rloo", "reinforce", "ppo", "positive", "negative", "w-reinforce"]
 
@@ -55,10 +55,6 @@ class RL:
     """Weight of the entropy bonus."""
     curriculum: bool = False
     """Whether hands with many solutions come first."""
-
-
-class Stopped(UsageError):
-    """Training was stopped before it did harm; the last good checkpoint is kept."""
 
 
 def group_advantages(config: RL, rollout: Rollout) -> Tensor:
@@ -94,13 +90,13 @@ class Learner(NamedTuple):
     ledger: Ledger
 
 
-def learner(policy: Policy, config: RL, ledger: Ledger | None = None) -> Learner:
+def learner(policy: Policy, rates: Rates) -> Learner:
     """A run at its start: the policy is changed in place, a copy of it is kept as the base."""
     critic = nn.Linear(policy.config.width, 1, device=policy.head.weight.device)
     nn.init.zeros_(critic.weight)
     nn.init.zeros_(critic.bias)
     base = deepcopy(policy).requires_grad_(False)
-    return Learner(policy, base, critic, Optimizers(nn.ModuleList([policy, critic]), config.rates), ledger or Ledger())
+    return Learner(policy, base, critic, Optimizers(nn.ModuleList([policy, critic]), rates), Ledger())
 
 
 def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
@@ -108,10 +104,9 @@ def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[di
     barren = 0
     for step in range(begun, config.steps):
         hands = deal(config, seed, step)
-        generator = torch.Generator(run.policy.head.weight.device).manual_seed(digest(seed, "sample", step) % 2**63)
         rollout = roll(
             run.policy, hands, samples=config.samples, rounds=config.rounds, temperature=config.temperature,
-            generator=generator,
+            generator=generator_of(run.policy, seed, "sample", step),
         )  # fmt: skip
         run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.policy, rollout))
         line = {"step": step, **told(rollout), **update(run, config, rollout)}
@@ -146,7 +141,7 @@ def deal(config: RL, seed: int, step: int) -> Hands:
     """The hands of a step, of the part `train` under J = Q = K = 10; with the curriculum the easy ones first."""
     rng, count = stream(seed, "deal", step), config.prompts
     drawn = count * 4 if config.curriculum else count
-    hands = mixture.deal(rng, drawn, np.full((drawn, 3), 10), np.full(drawn, 24), "train")
+    hands = mixture.training_hands(rng, drawn)
     if not config.curriculum:
         return hands
     ways = step_table().count(step_table().hands(hands.values), hands.targets)
@@ -158,9 +153,10 @@ def deal(config: RL, seed: int, step: int) -> Hands:
 def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
     """Learn from a batch of episodes; what was measured on the way."""
     gains, returns, values = _judged(run, config, rollout)
+    reference = _of_base(run, config, rollout)
     measured: dict[str, Any] = {}
     for _ in range(config.epochs):
-        loss, measured = _losses(run, config, rollout, gains, returns, values)
+        loss, measured = _losses(run, config, rollout, gains, reference, returns, values)
         loss.backward()
         measured["norm"] = clip([*run.policy.parameters(), *run.critic.parameters()], 1.0)
         run.optimizers.step()
@@ -185,9 +181,19 @@ def _values(run: Learner, hidden: Tensor, rollout: Rollout) -> Tensor:
     return run.critic(hidden[:, before])[..., 0]
 
 
+@torch.no_grad()
+def _of_base(run: Learner, config: RL, rollout: Rollout) -> Tensor:
+    """Float["written"]: the base's log-probabilities of the written tokens, which no pass changes."""
+    mask = rollout.written[:, 1:]
+    logits = run.base.head(run.base.hidden(rollout.tokens)[:, :-1][mask]) / (config.temperature or 1.0)
+    return losses.token_logprobs(logits, rollout.tokens[:, 1:][mask])
+
+
 def _losses(
-    run: Learner, config: RL, rollout: Rollout, gains: Tensor, returns: Tensor | None, old_values: Tensor | None
-) -> tuple[Tensor, dict[str, Any]]:
+    run: Learner, config: RL, rollout: Rollout, gains: Tensor, reference: Tensor, returns: Tensor | None,
+    old_values: Tensor | None,
+) -> tuple[Tensor, dict[str, Any]]:  # fmt: skip
+    """The loss of one pass and what was measured. `reference`: as `_of_base` gives it."""
     hidden = run.policy.hidden(rollout.tokens)
     mask = rollout.written[:, 1:]
     logits = run.policy.head(hidden[:, :-1][mask]) / (config.temperature or 1.0)
@@ -202,10 +208,7 @@ def _losses(
         spread = losses.entropy(logits).mean()
     if config.entropy:
         loss = loss - config.entropy * spread
-    with torch.no_grad():
-        reference = run.base.head(run.base.hidden(rollout.tokens)[:, :-1][mask]) / (config.temperature or 1.0)
-        theirs = losses.token_logprobs(reference, chosen)
-    apart = losses.kl(logprobs[mask], theirs, "k3").mean()
+    apart = losses.kl(logprobs[mask], reference, "k3").mean()
     loss = loss + config.kl * apart if config.kl else loss
     if returns is not None:
         values = _values(run, hidden, rollout)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from athanor.core.seeds import digest
 from athanor.environments.points import tokens
 from athanor.environments.points.judge import REWARDS
 from athanor.environments.points.tokens import CLASSES, Hands
@@ -50,6 +51,11 @@ class Rollout(NamedTuple):
         of = [float(name == "solved") if kind == "binary" else REWARDS[name] for name in CLASSES]
         worth = torch.tensor([*of, 0.0], device=self.grades.device)
         return worth[self.grades]
+
+
+def generator_of(policy: Policy, seed: int, *names: str | int) -> torch.Generator:
+    """A fresh generator where the policy lives, for this seed and these names."""
+    return torch.Generator(policy.head.weight.device).manual_seed(digest(seed, *names) % 2**63)
 
 
 def roll(

@@ -10,18 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from athanor.core.errors import UsageError
-from athanor.core.seeds import digest, stream
+from athanor.core.errors import Stopped, UsageError
+from athanor.core.seeds import stream
 from athanor.environments.points import mixture, tokens
 from athanor.environments.points.mixture import Lesson
 from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
-from athanor.models.policy.transformer import Policy
 from athanor.training import losses
-from athanor.training.ledger import Ledger, training_flop
+from athanor.training.ledger import training_flop
 from athanor.training.optimizers import Rates, clip
-from athanor.training.rl import Learner, Stopped, learner
-from athanor.training.rollouts import generation_flop, roll
+from athanor.training.rl import Learner
+from athanor.training.rollouts import generation_flop, generator_of, roll
 
 Solutions = Literal["canonical", "random", "all", "own"]
 
@@ -61,19 +60,12 @@ def train(run: Learner, config: SFT, seed: int, *, begun: int = 0) -> Iterator[d
         yield {**line, **asdict(run.ledger)}
 
 
-def fine_tuned(policy: Policy, config: SFT, ledger: Ledger | None = None) -> Learner:
-    """A run at its start; the policy is changed in place."""
-    from athanor.training.rl import RL
-
-    return learner(policy, RL(rates=config.rates), ledger)
-
-
 def examples(run: Learner, config: SFT, seed: int) -> tuple[Hands, np.ndarray] | None:
     """Hands of the part `train` with right answers, Int["examples 16"]; None where every step deals fresh ones."""
     if config.hands == 0 and config.solutions != "own":
         return None
     count = config.hands or 1_000
-    hands = deal(stream(seed, "hands"), count)
+    hands = mixture.training_hands(stream(seed, "hands"), count)
     match config.solutions:
         case "own":
             return _own(run, config, hands, seed)
@@ -87,14 +79,9 @@ def examples(run: Learner, config: SFT, seed: int) -> tuple[Hands, np.ndarray] |
             return hands, mixture.solutions(stream(seed, "solutions"), hands, chosen)
 
 
-def deal(rng: np.random.Generator, count: int) -> Hands:
-    """Hands of the part `train` under J = Q = K = 10 with the target 24."""
-    return mixture.deal(rng, count, np.full((count, 3), 10), np.full(count, 24), "train")
-
-
 def _own(run: Learner, config: SFT, hands: Hands, seed: int) -> tuple[Hands, np.ndarray]:
     """The base's own right answers, each once a hand. UsageError if it has none."""
-    generator = torch.Generator(run.policy.head.weight.device).manual_seed(digest(seed, "own") % 2**63)
+    generator = generator_of(run.base, seed, "own")
     rollout = roll(run.base, hands, samples=config.tries, rounds=1, temperature=1.0, generator=generator)
     run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.base, rollout))
     answers = rollout.tokens[:, tokens.PROMPT :].cpu().numpy()
@@ -112,7 +99,7 @@ def _own(run: Learner, config: SFT, hands: Hands, seed: int) -> tuple[Hands, np.
 def _batch(data: tuple[Hands, np.ndarray] | None, config: SFT, seed: int, step: int) -> Lesson:
     rng = stream(seed, "batch", step)
     if data is None:
-        hands = deal(rng, config.rows)
+        hands = mixture.training_hands(rng, config.rows)
         answered = mixture.solutions(rng, hands, "first" if config.solutions == "canonical" else "random")
     else:
         rows = rng.integers(0, len(data[1]), config.rows)

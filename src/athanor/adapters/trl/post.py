@@ -30,7 +30,7 @@ from athanor.adapters.trl.settings import (
 )
 from athanor.core.build import build_name, versions
 from athanor.core.disk import cannot, write_atomically
-from athanor.core.errors import StoreError, UsageError
+from athanor.core.errors import Stopped, StoreError, UsageError
 from athanor.core.records import Task
 from athanor.core.store import Manifest, RunFolder, refuse_difference
 from athanor.models.backends.pretrained import digest_of, locate, tokenizer_of, weights_of
@@ -52,8 +52,6 @@ def _quiet() -> Iterator[None]:
 @_quiet()
 def train(asked_for: Config) -> Path:
     """Train, or go on; gives the folder of the model that came out. Stopped, with the reason, where training fails."""
-    from athanor.training.rl import Stopped
-
     config = resolved(asked_for)
     state = _processes(config)
     path = locate(config.model, download=config.load.download)

@@ -11,8 +11,8 @@ from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback
 
 from athanor.core.disk import write_atomically
+from athanor.core.errors import Stopped
 from athanor.core.progress import progress
-from athanor.training.rl import Stopped
 
 LOG = "log.jsonl"
 

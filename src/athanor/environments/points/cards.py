@@ -61,6 +61,8 @@ TENS = Rule(jack=10, queen=10, king=10)
 """The published training rule."""
 NAMED_VALUES = Rule(jack=11, queen=12, king=13)
 """The published rule of the shift."""
+OTHER_VALUES = Rule(jack=7, queen=8, king=9)
+"""Another mapping onto numbers that are computed with under TENS."""
 
 
 @lru_cache(maxsize=1_000)

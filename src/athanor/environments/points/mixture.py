@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from athanor.environments.points import tokens
+from athanor.environments.points.cards import NAMED_VALUES, TENS
 from athanor.environments.points.deal import part_of
 from athanor.environments.points.steps import HIGHEST, LARGEST, OPERATORS, StepTable, step_table
 from athanor.environments.points.tokens import Hands
@@ -43,7 +44,7 @@ class Mixture:
     """Share of batches in which a wrong answer is put right at a second attempt."""
 
 
-PUBLISHED = ((10, 10, 10), (11, 12, 13))
+PUBLISHED = (TENS.faces, NAMED_VALUES.faces)
 
 
 @cache
@@ -87,6 +88,11 @@ def deal(
         chosen[left[kept]] = hands.ranks[kept]
         left = left[~kept]
     return Hands(chosen, faces, targets)
+
+
+def training_hands(rng: np.random.Generator, count: int) -> Hands:
+    """What post-training deals: hands of the part `train` under J = Q = K = 10 with the target 24."""
+    return deal(rng, count, np.tile(TENS.faces, (count, 1)), np.full(count, 24), "train")
 
 
 def solutions(rng: np.random.Generator, hands: Hands, which: str = "random") -> np.ndarray:

@@ -7,7 +7,7 @@ The published shift of rules changes two things at once: what the letters J, Q a
 from __future__ import annotations
 
 from athanor.core.records import Record
-from athanor.environments.points.cards import NAMED_VALUES, TENS, Rule
+from athanor.environments.points.cards import NAMED_VALUES, OTHER_VALUES, TENS, Rule
 from athanor.environments.points.deal import Deal
 from athanor.environments.points.drawing import LOOKS, Look
 
@@ -29,7 +29,7 @@ class Shift(Record, kw_only=True):
 SHIFTS: dict[str, Shift] = {
     "none": Shift(about="the rule of training, on hands of the part asked for"),
     "mapping": Shift(
-        rule=Rule(jack=7, queen=8, king=9), deal=Deal(faces="some"),
+        rule=OTHER_VALUES, deal=Deal(faces="some"),
         about="J, Q and K mean other numbers, all of which were computed with in training",
     ),
     "range": Shift(
