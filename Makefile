@@ -14,7 +14,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest
 
 slow: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 0
 
 check: .venv/linted
 	$(BIN)/ruff check .

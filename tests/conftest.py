@@ -10,6 +10,8 @@ import pytest
 from athanor.core.store import Manifest
 from athanor.environments.alchemy import RULES, Alchemy, Gift, Table
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers share the cores; before anything starts its threads
+
 SHARED = Path(os.environ.get("ATHANOR_SAMPLES") or Path(__file__).resolve().parents[2] / "shared" / "data")
 """Where the sample tables lie that are not part of the project."""
 
