@@ -13,6 +13,7 @@ import numpy as np
 
 from athanor.analysis.arms import BASELINES, Arm, arms_of
 from athanor.analysis.intervals import AMOUNT, BOUNDED, LEVEL, SHARE, Interval, Range, difference, mean
+from athanor.analysis.multiplicity import ALL_HOLD, bonferroni
 from athanor.analysis.tables import Run
 from athanor.core.disk import write_atomically
 from athanor.core.records import Estimate
@@ -47,8 +48,15 @@ def estimates(runs: Sequence[Run]) -> tuple[Estimate, ...]:
 
 
 def estimates_of(arms: Sequence[Arm]) -> tuple[Estimate, ...]:
-    """`estimates`, for arms already named."""
-    return tuple(estimate for arm in arms for estimate in (*_measures(arm), *_differences(arm, arms)))
+    """`estimates`, for arms already named.
+
+    Behind each difference from a player who does not know the table stands the same with the interval that holds for
+    all such differences here at once (Bonferroni), if there are several.
+    """
+    comparisons = sum(
+        e.low is not None for arm in arms for other, _, e in _differences(arm, arms) if not other.knows_table
+    )
+    return tuple(e for arm in arms for e in (*_measures(arm), *_compared(arm, arms, comparisons)))
 
 
 def write_estimates(path: Path, found: Sequence[Estimate]) -> None:
@@ -180,16 +188,30 @@ def _unpriced(arm: Arm) -> str:
     return "the server did not tell its tokens"
 
 
-def _differences(arm: Arm, arms: Sequence[Arm]) -> Iterator[Estimate]:
-    """Final inventory against every baseline of the same world; baselines are not compared with each other."""
+def _compared(arm: Arm, arms: Sequence[Arm], comparisons: int) -> Iterator[Estimate]:
+    """The differences, each with its simultaneous interval behind it where that is another."""
+    together = [] if comparisons < 2 else list(_differences(arm, arms, bonferroni(LEVEL, comparisons)))
+    for k, (other, _, one) in enumerate(_differences(arm, arms)):
+        yield one
+        if together and one.low is not None and not other.knows_table:
+            method = f"{one.method}, simultaneous over {comparisons} comparisons (Bonferroni)"
+            wide = together[k][2]
+            yield msgspec.structs.replace(wide, name=f"{one.name}, {ALL_HOLD}", level=LEVEL, method=method)
+
+
+def _differences(arm: Arm, arms: Sequence[Arm], level: float = LEVEL) -> Iterator[tuple[Arm, str, Estimate]]:
+    """Final inventory against every baseline of the same world, with what the baseline is called.
+
+    Baselines are not compared with each other.
+    """
     if arm.baseline or not arm.n:
         return
     ours = arm.by_unit(arm.episodes("inventory"))
     for other, name in baselines_of(arm, arms):
         theirs = other.by_unit(other.episodes("inventory"))
         unit = arm.units if arm.units == other.units else "episodes or tasks"
-        interval = difference(ours.tolist(), theirs.tolist(), unit=unit)
-        yield _estimate(arm, f"{FINAL} minus {name}", interval, arm.errors + other.errors, unit)
+        interval = difference(ours.tolist(), theirs.tolist(), level=level, unit=unit)
+        yield other, name, _estimate(arm, f"{FINAL} minus {name}", interval, arm.errors + other.errors, unit)
 
 
 def baselines_of(arm: Arm, arms: Sequence[Arm]) -> list[tuple[Arm, str]]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
-from scipy import special
+from msgspec.structs import replace
 
-from athanor.analysis.intervals import LEVEL, difference
+from athanor.analysis.nulls import is_p
 from athanor.core.errors import UsageError
 from athanor.core.records import Estimate
-from athanor.values.arrays import Floats
+
+ALL_HOLD = "all together"
+"""Behind a difference's name: the same with an interval that holds together with those of all other differences."""
+HOLM = "p by Holm"
+"""What begins the name of an adjusted p-value, in the place of `p`."""
+SURE = 0.05
+"""The p-value below which something is called found."""
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -22,21 +25,14 @@ def holm(p: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    values, order = _sorted(p)
-    factors = np.arange(len(values), 0, -1)
-    return _unsorted(np.maximum.accumulate(values * factors), order)
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Adjusted p-values that control the share of false findings among findings, for independent or positively
-    dependent tests (Benjamini and Hochberg 1995).
-
-    >>> benjamini_hochberg([0.01, 0.04, 0.03])
-    [0.03, 0.04, 0.04]
-    """
-    values, order = _sorted(p)
-    factors = len(values) / np.arange(1, len(values) + 1)
-    return _unsorted(np.minimum.accumulate((values * factors)[::-1])[::-1], order)
+    values = np.asarray(p, dtype=np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise UsageError(f"p-values lie between 0 and 1, found {values.tolist()}; leave out what is unknown")
+    order = np.argsort(values, kind="stable")
+    adjusted = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    found = np.empty(len(values))
+    found[order] = np.minimum(adjusted, 1.0)
+    return found.tolist()
 
 
 def bonferroni(level: float, comparisons: int) -> float:
@@ -50,83 +46,92 @@ def bonferroni(level: float, comparisons: int) -> float:
     return 1.0 - (1.0 - level) / comparisons
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contrasts:
-    """Several groups against one."""
+def holm_of(p_name: str) -> str:
+    """What the adjusted p-value of a null test is called.
 
-    estimates: tuple[Estimate, ...]
-    """Each difference with its simultaneous interval (Bonferroni): `level` holds for all of them together."""
-    table: pa.Table
-    """One row a group: group, minus, value, p (Welch's t, two-sided), holm, benjamini_hochberg; null where unknown,
-    which then is no comparison."""
-
-
-def contrasts(
-    measure: str, arms: Mapping[str, Sequence[float]], baseline: str, *, unit: str = "episodes", level: float = LEVEL
-) -> Contrasts:
-    """Every group's mean minus the baseline's, over independent units; p-values and intervals for all at once.
-
-    `arms`: for each group its units' values, the baseline's too. A side with fewer than two units gives a difference
-    without interval and is not counted among the comparisons. UsageError for a baseline that is no group.
+    >>> holm_of("p of weight of uncertainty (null)")
+    'p by Holm of weight of uncertainty (null)'
     """
-    if baseline not in arms or len(arms) < 2:
-        raise UsageError(
-            f"the baseline {baseline!r} and at least one other group were expected among {', '.join(arms) or 'none'}"
-        )
-    theirs = arms[baseline]
-    others = {name: ours for name, ours in arms.items() if name != baseline}
-    p = {name: welch_p(ours, theirs) for name, ours in others.items()}
-    known = {name: value for name, value in p.items() if value is not None}
-    by_holm, by_bh = (
-        dict(zip(known, adjust(list(known.values())), strict=True)) for adjust in (holm, benjamini_hochberg)
+    return HOLM + p_name.removeprefix("p")
+
+
+def with_adjusted(*parts: Sequence[Estimate]) -> list[tuple[Estimate, ...]]:
+    """The estimates, of each world for example; behind each p-value of a null test the one that Holm makes of it for
+    all tests of all parts together.
+
+    A single p-value stays alone. So does one that is unknown, which is no comparison.
+    """
+    tests = [one.value for part in parts for one in part if _is_test(one)]
+    if len(tests) < 2:
+        return [tuple(part) for part in parts]
+    adjusted = iter(holm([p or 0.0 for p in tests]))
+
+    def both(one: Estimate) -> tuple[Estimate, ...]:
+        if not _is_test(one):
+            return (one,)
+        method = f"Holm's over {len(tests)} null tests; {one.method}"
+        return one, replace(one, name=holm_of(one.name), value=next(adjusted), method=method)
+
+    return [tuple(each for one in part for each in both(one)) for part in parts]
+
+
+def differences_held(found: Sequence[Estimate]) -> str:
+    """How many differences leave zero out one by one, and how many by their simultaneous intervals, as a sentence;
+    empty where no difference has one."""
+    alone = {(one.group, one.name): one for one in found}
+    together = [one for one in found if one.name.endswith(f", {ALL_HOLD}")]
+    if not together:
+        return ""
+    single = sum(excludes_zero(alone[one.group, one.name.removesuffix(f", {ALL_HOLD}")]) for one in together)
+    held = sum(excludes_zero(one) for one in together)
+    return (
+        f"Of {len(together)} comparisons with players who do not know the table, {single} {_leave(single)} zero out "
+        f"one by one, and {held} {_hold(held)} together (simultaneous intervals, Bonferroni)."
     )
-    each = bonferroni(level, max(1, len(known)))
-    together = f", simultaneous over {len(known)} comparisons (Bonferroni)" if len(known) > 1 else ""
-    estimates, rows = [], []
-    for name, ours in others.items():
-        interval = difference(ours, theirs, level=each)
-        estimates.append(Estimate(
-            name=f"{measure} minus {baseline}", value=interval.value, low=interval.low, high=interval.high,
-            level=None if interval.low is None else level, n=interval.n, unit=unit,
-            method=interval.method + ("" if interval.low is None else together), group=name,
-        ))  # fmt: skip
-        rows.append({
-            "group": name, "minus": baseline, "value": interval.value, "p": p[name], "holm": by_holm.get(name),
-            "benjamini_hochberg": by_bh.get(name),
-        })  # fmt: skip
-    return Contrasts(estimates=tuple(estimates), table=pa.Table.from_pylist(rows, schema=_TABLE))
 
 
-_TABLE = pa.schema([
-    ("group", pa.string()), ("minus", pa.string()), ("value", pa.float64()), ("p", pa.float64()),
-    ("holm", pa.float64()), ("benjamini_hochberg", pa.float64()),
-])  # fmt: skip
+def excludes_zero(one: Estimate) -> bool:
+    """Whether an interval is known and leaves zero out."""
+    return one.low is not None and one.high is not None and not one.low <= 0 <= one.high
 
 
-def welch_p(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
-    """Two-sided p-value that two means are the same, variances unequal (Welch 1947); None with one unit on a side.
+def held_together(found: Sequence[Estimate]) -> str:
+    """How many null tests find something one by one, and how many hold together, as a sentence; empty below two.
 
-    Sides without any spread give 1 where they agree and 0 where they do not, as their interval has no width.
+    p-values cannot be smaller than their draws let them: where all of these are too few, the sentence says so.
     """
-    if min(len(ours), len(theirs)) < 2:
-        return None
-    gap = float(np.mean(ours) - np.mean(theirs))
-    a, b = (float(np.var(side, ddof=1)) / len(side) for side in (ours, theirs))
-    if a + b == 0:
-        return float(gap == 0)
-    df = (a + b) ** 2 / (a * a / (len(ours) - 1) + b * b / (len(theirs) - 1))
-    return 2.0 * float(special.stdtr(df, -abs(gap) / math.sqrt(a + b)))
+    tests = [one for one in found if _is_test(one)]
+    if len(tests) < 2:
+        return ""
+    alone, together = (sum(p < SURE for p in those) for those in (
+        [one.value or 0.0 for one in tests], holm([one.value or 0.0 for one in tests])
+    ))  # fmt: skip
+    said = (
+        f"Of {len(tests)} comparisons with null choices, {alone} {_have(alone)} p below {SURE} one by one, and "
+        f"{together} {_hold(together)} together (Holm)."
+    )
+    draws = max(one.n for one in tests)
+    needed = round(len(tests) / SURE)
+    if draws < needed:
+        said += (
+            f" With {draws} draws no p is below {1 / (draws + 1):.2g}, too coarse for {len(tests)} of them: for one "
+            f"alone to hold among them it takes {needed} draws (--nulls {needed})."
+        )
+    return said
 
 
-def _sorted(p: Sequence[float]) -> tuple[Floats, np.ndarray]:
-    values = np.asarray(p, dtype=np.float64)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise UsageError(f"p-values lie between 0 and 1, found {values.tolist()}; leave out what is unknown")
-    order = np.argsort(values, kind="stable")
-    return values[order], order
+def _is_test(one: Estimate) -> bool:
+    """Whether an estimate is the known p-value of a null test."""
+    return is_p(one.name) and one.value is not None
 
 
-def _unsorted(adjusted: Floats, order: np.ndarray) -> list[float]:
-    found = np.empty(len(adjusted))
-    found[order] = np.minimum(adjusted, 1.0)
-    return found.tolist()
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _leave(number: int) -> str:
+    return "leaves" if number == 1 else "leave"
+
+
+def _hold(number: int) -> str:
+    return "holds" if number == 1 else "hold"

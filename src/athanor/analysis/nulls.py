@@ -26,6 +26,15 @@ def p_of(name: str) -> str:
     return f"p of {name} ({NULL})"
 
 
+def is_p(name: str) -> bool:
+    """Whether an estimate's name is that of the p-value of a null.
+
+    >>> is_p(p_of("weight of uncertainty")), is_p("p of the values")
+    (True, False)
+    """
+    return name.startswith("p of ") and name.endswith(f" ({NULL})")
+
+
 def null_estimates(
     name: str, observed: float, draws: Floats, method: str, *, group: str, excluded: int
 ) -> Iterator[Estimate]:

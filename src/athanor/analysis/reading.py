@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from athanor.analysis.choice import LEFT_OUT
+from athanor.analysis.multiplicity import SURE, holm_of
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS, is_random
 from athanor.analysis.weights import ALL, MARKS, OBSERVED, ONE, PUBLISHED, TOGETHER, named
@@ -12,7 +13,10 @@ from athanor.core.records import Estimate
 
 
 def readings(found: Sequence[Estimate]) -> list[str]:
-    """Sentences on the weights of one world and its rules: what not repeating gives, then one for each group."""
+    """Sentences on the weights of one world and its rules: what not repeating gives, then one for each group.
+
+    Where `multiplicity.with_adjusted` has put adjusted p-values among the estimates, they are told beside the raw.
+    """
     by = {(one.group, one.name): one for one in found}
     said = _of_the_random_players(by)
     for name in dict.fromkeys(one.group for one in found):
@@ -75,14 +79,24 @@ def _place(ours: Estimate, never: Estimate, null: str) -> str:
 
 
 def _against_null(name: str, by: Found) -> str:
-    """How the weight lies to that of null choices; nothing where none were drawn."""
-    kinds = named("uncertainty", NULL), named("uncertainty", OBSERVED), p_of("weight of uncertainty")
-    null, observed, p = (one.value if (one := by.get((name, kind))) else None for kind in kinds)
-    if null is None or observed is None or p is None:
+    """How the weight lies to that of null choices; nothing where none were drawn.
+
+    The null test has an observed weight of its own, which is shown: it may be known where the published one is not.
+    """
+    test = p_of("weight of uncertainty")
+    kinds = named("uncertainty", OBSERVED), named("uncertainty", NULL), test
+    observed, null, p = (by.get((name, kind)) for kind in kinds)
+    if observed is None or null is None or p is None or observed.value is None or null.value is None or p.value is None:
         return ""
-    if p >= 0.05:
-        return f", not to be told from random choices that repeat as it does (p = {p:.2g})"
-    return f", {'more' if observed > null else 'less'} than random choices that repeat as it does give (p = {p:.2g})"
+    all_of_them = by.get((name, holm_of(test)))
+    how_sure = f"p = {p.value:.2g}"
+    if all_of_them is not None and all_of_them.value is not None:
+        how_sure += f"; {all_of_them.value:.2g} by Holm, among all null tests"
+    beside = f"of random choices that repeat as it does {text(null)}"
+    said = f"; by the null test's own fit it is {text(observed)}, and {beside}"
+    if p.value >= SURE:
+        return f"{said}, not to be told apart ({how_sure})"
+    return f"{said}: {'more' if observed.value > null.value else 'less'} than these give ({how_sure})"
 
 
 def _left_out(mine: Sequence[Estimate]) -> list[str]:

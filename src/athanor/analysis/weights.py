@@ -157,7 +157,7 @@ def _fit(groups: Sequence[Group], regression: Regression, options: Options, kind
             means = fit.mean_coefficients([p for p in players if p in present], name=name)
             found += [e for e in means if e.name not in ("1", "Intercept")]
     doubts = "".join(f"; {note}" for note in fit.diagnostics.notes)
-    found = [_measurable(one) for one in found]
+    found = [measurable(one) for one in found]
     excluded = {one.name: one.excluded for one in groups}
     for estimate in found:
         yield with_fields(
@@ -166,7 +166,7 @@ def _fit(groups: Sequence[Group], regression: Regression, options: Options, kind
         )  # fmt: skip
 
 
-def _measurable(one: Estimate) -> Estimate:
+def measurable(one: Estimate) -> Estimate:
     """The estimate; unknown where its interval leaves open what odds of `BEYOND` or its inverse would say."""
     if (
         one.value is None

@@ -14,6 +14,7 @@ import tyro
 
 from athanor.analysis import exploration, tables
 from athanor.analysis.exploration import table_text, write_estimates
+from athanor.analysis.multiplicity import differences_held, held_together, with_adjusted
 from athanor.analysis.tables import Run, game_of, write_tables
 from athanor.core.disk import cannot
 from athanor.core.errors import UsageError
@@ -75,7 +76,7 @@ _OF_CHOICES = (*_READING, "nagq", "pair_values", "comparison", "nulls")
 def run(config: Config) -> int:
     """Print the estimates; without --regression also keep each run's tables and estimates in its folder if possible."""
     _refuse_unread(config)
-    found, told = _regression(config) if config.regression else (_kept(config), ())
+    found, told = _regression(config) if config.regression else _kept(config)
     print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
     print(*told, sep="\n", file=sys.stderr if config.json else sys.stdout, end="\n" if told else "")
     return 0
@@ -113,7 +114,7 @@ ANALYSES: dict[str, Callable[[], Analysis]] = {"alchemy": _alchemy, "points": _p
 """By environment."""
 
 
-def _kept(config: Config) -> Sequence[Estimate]:
+def _kept(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
     for path in config.runs:
         if path.is_file():
             raise UsageError(f"{path} is a file, a run folder was expected; logs need --regression main, say")
@@ -127,7 +128,9 @@ def _kept(config: Config) -> Sequence[Estimate]:
             elsewhere = f"make it writable and {_AGAIN}"
             told = cannot("store the tables and estimates in", one.path, error, elsewhere=elsewhere, again=_AGAIN)
             print(f"athanor analyse: {told}", file=sys.stderr)
-    return estimates(runs)
+    found = estimates(runs)
+    held = differences_held(found)
+    return found, [held] if held else []
 
 
 def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
@@ -147,7 +150,7 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
         first_tries=config.first_tries,
     )  # fmt: skip
     options = Options(seed=config.seed, nagq=config.nagq, nulls=config.nulls, threads=len(os.sched_getaffinity(0)))
-    found: list[Estimate] = []
+    worlds: list[Sequence[Estimate]] = []
     told: list[str] = []
     for played in read(config.runs, reading):
         fixed = pair_values(config.pair_values, played.world)
@@ -156,15 +159,17 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
         told += [f"{logs.source}: left out {said}" for logs in played.logs for said in left_out(logs)]
         if other:
             some, said = behaviour(other, groups, fixed, options, baseline=config.baseline)
-            found += some
+            worlds.append(some)
             told += said
             continue
-        some = weights(groups, fixed, wanted, options)
-        found += some
-        told += readings(some)
+        worlds.append(weights(groups, fixed, wanted, options))
         if config.pair_values == "true" and {"empowerment", "success"} & set(wanted.terms):
             told.append(
                 "empowerment and success are the table's own, not what a player could predict; "
                 "pass --pair-values with a folder of `athanor train empowerment` for predicted ones"
             )
-    return found, told
+    adjusted = with_adjusted(*worlds)
+    found = [one for some in adjusted for one in some]
+    read_out = [] if other else [said for some in adjusted for said in readings(some)]
+    held = held_together(found)
+    return found, [*read_out, *told, *([held] if held else [])]

@@ -46,6 +46,8 @@ SPENDING = (
 )
 
 
+UNBANDED = "Without a band of seconds"
+
 REPEATS = (
     ("Repeated pairs", "share of repeated pairs among read"),
     ("Invalid answers", "share invalid"),
@@ -61,6 +63,8 @@ class Figure:
     svg: str
     png: bytes
     caption: str
+    lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names of arms that the caption only counts, each list with its title."""
 
 
 def figures_of(arms: Sequence[Arm]) -> tuple[Figure, ...]:
@@ -74,10 +78,12 @@ def figures_of(arms: Sequence[Arm]) -> tuple[Figure, ...]:
     return tuple(figure for figure in found if figure is not None)
 
 
-def figure_of(name: str, title: str, charts: Sequence[Spec], caption: str) -> Figure:
+def figure_of(
+    name: str, title: str, charts: Sequence[Spec], caption: str, lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
+) -> Figure:
     """Charts below each other as a figure."""
     svg = to_svg(charts)
-    return Figure(name=name, title=title, svg=svg, png=to_png(svg), caption=caption.strip())
+    return Figure(name=name, title=title, svg=svg, png=to_png(svg), caption=caption.strip(), lists=lists)
 
 
 def by_world(arms: Sequence[Arm]) -> list[tuple[World, str, list[Arm]]]:
@@ -303,13 +309,16 @@ def spending(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure | None:
         "Tokens reach no further than their bound. Baselines ask no model. A measure that no turn tells is not drawn. "
         f"{_unbanded(arms)}{named_in([a for a in arms if a.asked])}"
     )
-    return figure_of("spending", "Tokens, seconds and cost over time", charts, caption)
+    shared = tuple(arm.name for arm in arms if arm.shared)
+    lists = ((UNBANDED, shared),) if shared else ()
+    return figure_of("spending", "Tokens, seconds and cost over time", charts, caption, lists)
 
 
 def _unbanded(arms: Sequence[Arm]) -> str:
-    """Which arms have no band of seconds, and why."""
-    shared = [one_line(arm.name, 80) for arm in arms if arm.shared]
-    return f"No band of seconds for {listed(shared)}: {SHARED}. " if shared else ""
+    """How many arms have no band of seconds, and why."""
+    shared = sum(arm.shared for arm in arms)
+    which = "the arm" if shared == 1 else f"the {shared} arms"
+    return f"No band of seconds for {which} listed below: {SHARED}. " if shared else ""
 
 
 def _spent(arm: Arm, measure: str, values: np.ndarray) -> tuple[Point, ...]:

@@ -38,8 +38,8 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 NOTES = {
     "inventory": "Student t, from the inventory at the start up; unknown where all episodes are the same, for then "
     "nothing tells the spread. Differences of the final inventory are between means, with Welch's t interval (a side "
-    "that is the same in all takes over the other's spread); they are not adjusted for their number. A dash: not "
-    "compared.",
+    "that is the same in all takes over the other's spread); those called “all together” have the interval that holds "
+    "for all comparisons on this page at once (Bonferroni). A dash: not compared.",
     "categories": "Shares of turns, over episodes. Their intervals hold at least as often as the level says, for any "
     "number of episodes (Gaffke's bound): episodes that agree do not make them vanish, more make them narrower. Of a "
     "few episodes it is this bound, and not their spread, that makes them wide.",

@@ -12,11 +12,8 @@ import msgspec
 from markupsafe import Markup
 
 from athanor.analysis.arms import Arm, arms_of, worlds_of
-from athanor.analysis.exploration import (
-    LEVEL_TEXT,
-    estimates_of,
-    lines_of,
-)  # fmt: skip
+from athanor.analysis.exploration import LEVEL_TEXT, estimates_of, lines_of
+from athanor.analysis.multiplicity import differences_held
 from athanor.analysis.tables import read_runs
 from athanor.core.build import build_name
 from athanor.core.disk import all_or_nothing, cannot
@@ -87,7 +84,7 @@ def page_of(
     found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
     return rendered(
         arms, estimates,
-        title=_title(arms), findings=findings(arms, found), note=BRACKETS,
+        title=_title(arms), findings=findings(arms, found), note=f"{BRACKETS} {differences_held(estimates)}".strip(),
         left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
         sections=[_section(figure, arms, found) for figure in figures],
         chapters=[_chapter(chapter) for chapter in chapters],
@@ -158,6 +155,7 @@ def section_of(figure: Figure, note: str, tables: Sequence[dict[str, Any]]) -> d
         "caption": figure.caption,
         "note": note,
         "tables": tables,
+        "lists": [(title, [one_line(name, 200) for name in names]) for title, names in figure.lists],
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 from athanor.agents.cognitive import weights_of
+from athanor.analysis.multiplicity import held_together
 from athanor.analysis.reading import readings, text
 from athanor.analysis.settings import PER_UNIT
 from athanor.analysis.weights import ALL, named
@@ -16,15 +17,16 @@ from athanor.reports.page import Chapter, report
 from athanor.reports.text import listed, one_line
 from athanor.reports.weights import weights_figure
 from athanor.studies.think_too_fast.arms import COGNITIVE
-from athanor.studies.think_too_fast.claims import Comparison, interval
-from athanor.studies.think_too_fast.study import THINKING, Found
+from athanor.studies.think_too_fast.claims import Agreement, Comparison, interval
+from athanor.studies.think_too_fast.headlines import THINKING, Verdict
+from athanor.studies.think_too_fast.study import Found
 
 TERMS = ("uncertainty", "empowerment")
 
 
 def page(found: Found, folder: Path) -> Path:
     """Write folder/report.html with its figures, and give its path."""
-    chapters = [_weights(found), _more(found), _comparisons(found), _lacking(found)]
+    chapters = [_weights(found), _more(found), _headlines(found), _comparisons(found), _lacking(found)]
     more = found.estimates()[len(found.exploration) :]
     return report([arm.run.path for arm in found.arms], folder, chapters, more)
 
@@ -34,6 +36,8 @@ def _weights(found: Found) -> Chapter:
     for world, estimates in found.worlds:
         lead, *points = [*readings(estimates), *_recovered(estimates)] or ["No weight could be estimated."]
         words.append((f"{world}. {lead}", tuple(points)))
+    if held := held_together([one for _, estimates in found.worlds for one in estimates]):
+        words.append((held, ()))
     return Chapter(
         name="weights", title="What drives choices", words=tuple(words), figure=weights_figure(found.worlds, TERMS),
         note="Empowerment is the table's own where no predicted values were given. Estimates with their methods are in "
@@ -58,38 +62,63 @@ def _more(found: Found) -> Chapter:
         for world, estimates in found.worlds for one in estimates
         if one.name == THINKING or one.name.startswith("usage") or PER_UNIT in one.name
     )  # fmt: skip
+    without = [arm.short for arm in found.arms if arm.asked and arm.run.manifest.config.get("temperature") is None]
+    words = [
+        f"{name}: no temperature is sent, for the model's server refuses one, and what is played so is left out of the "
+        "regression on temperature." for name in dict.fromkeys(without)
+    ]  # fmt: skip
     return Chapter(
-        name="more", title="Reasoning, temperature and immediate usage",
+        name="more", title="Reasoning, temperature and immediate usage", words=tuple((said, ()) for said in words),
         titles=("world", "group", "estimate", "value and interval", "n", "method"), rows=rows,
         note="Usage: of the times that an element joined, how often the very next turn used it, against its children; "
         "of random players who never repeat, since none of the arms is long enough.",
     )  # fmt: skip
 
 
+def _headlines(found: Found) -> Chapter:
+    counts = Counter(one.verdict for one in found.headlines)
+    told = [f"“{verdict}” of {counts[verdict]}" for verdict in get_args(Verdict) if counts[verdict]]
+    return Chapter(
+        name="headlines", title="What was said in words",
+        words=((
+            f"{len(found.headlines)} claims of the publications and of the re-analysis, each with what the arms of the "
+            f"first world say about it: {listed(told)}. Another model in another world replicates nothing; that a "
+            "claim holds here means that it is not one of that model alone.",
+            (),
+        ),),
+        titles=("claim", "said by", "here", "what tells", "how sure"),
+        rows=tuple((one.claim, one.source, one.verdict, one.said, one.sure) for one in found.headlines),
+    )  # fmt: skip
+
+
 def _comparisons(found: Found) -> Chapter:
-    mine = [one for one in found.comparisons if one.direction != "not computed"]
+    mine = [one for one in found.comparisons if _is_beside(one)]
     return Chapter(
         name="published", title="Published numbers beside ours",
         words=((
             f"{len(found.comparisons)} numbers are published or follow from what is; {len(mine)} of them have one of "
-            f"ours beside them. The direction {_counted(mine, 'direction')}; the interval "
-            f"{_counted(mine, 'interval')}. Ours are of another model, world or length wherever they are called a "
-            "stand-in; then they replicate nothing, and only show how such a number is read.",
+            f"ours beside them. The direction {_directions(mine)}; the interval {_counted(mine)}. Ours is a stand-in "
+            "wherever it is of another model, world or length: then it replicates nothing, its direction only shows "
+            "how such a number is read, and its interval is not compared.",
             (),
         ),),
         titles=(
-            "quantity", "of", "published", "ours", "direction", "interval", "how it was compared", "ours is of",
-            "source",
+            "quantity", "of", "published", "ours", "direction", "interval", "what was compared",
+            "how (what differs in the making)", "ours is of", "source",
         ),
         rows=tuple(_row(one) for one in mine),
         note="Intervals of published numbers are made from their standard errors, from their deviations over players "
         "where the number of these is known, or from the number of elements behind a correlation. Others stand "
-        "alone.",
+        "alone, and no direction of theirs is sure.",
     )  # fmt: skip
 
 
+def _is_beside(one: Comparison) -> bool:
+    return one.direction not in ("not computed", "not comparable")
+
+
 def _lacking(found: Found) -> Chapter:
-    mine = [one for one in found.comparisons if one.direction == "not computed"]
+    mine = [one for one in found.comparisons if not _is_beside(one)]
     return Chapter(
         name="lacking", title="Published numbers without ours",
         words=((f"{len(mine)} numbers have none of ours beside them, each for the reason that its row gives.", ()),),
@@ -100,15 +129,26 @@ def _lacking(found: Found) -> Chapter:
     )  # fmt: skip
 
 
-def _counted(those: Sequence[Comparison], what: Literal["direction", "interval"]) -> str:
-    counts = Counter(getattr(one, what) for one in those)
-    verbs = {
-        "agrees": "agrees",
-        "differs": "differs",
-        "cannot tell": "cannot be told",
-        "no direction": "does not exist",
-    }
-    told = [f"{verb} in {counts[kind]}" for kind, verb in verbs.items() if counts[kind]]
+VERBS: dict[Agreement, str] = {
+    "agrees": "agrees", "differs": "differs", "cannot tell": "cannot be told", "no direction": "does not exist",
+    "not comparable": "is not comparable",
+}  # fmt: skip
+
+
+def _counted(those: Sequence[Comparison]) -> str:
+    counts = Counter(one.interval for one in those)
+    told = [f"{verb} in {counts[kind]}" for kind, verb in VERBS.items() if counts[kind]]
+    return listed(told) if told else "is told of none"
+
+
+def _directions(those: Sequence[Comparison]) -> str:
+    """How often directions agree and differ; apart where the published number has no interval."""
+    told = []
+    for kind, verb in VERBS.items():
+        mine = [one for one in those if one.direction == kind]
+        unsure = sum(not one.sure for one in mine) if kind in ("agrees", "differs") else 0
+        if mine:
+            told.append(f"{verb} in {len(mine)}" + (f" ({unsure} of them not sure)" if unsure else ""))
     return listed(told) if told else "is told of none"
 
 
@@ -118,10 +158,12 @@ def _row(one: Comparison) -> tuple[str, ...]:
         raise ValueError(f"{one.published.quantity} of {one.published.of} has none of ours to be shown")
     between = None if ours.low is None or ours.high is None else (ours.low, ours.high)
     shown = _shown(one.published.quantity, ours.value, between)
-    whose = one_line(ours.group, 60) + (" (stand-in)" if one.stand_in else "")
+    whose = one_line(ours.group, 60) + (" (stand-in)" if one.another else "")
+    unsure = one.direction in ("agrees", "differs") and not one.sure
+    beside = f"not comparable: {listed(list(one.another))}" if one.another else one.interval
     return (
-        _quantity(one), one.published.of, _published(one), shown, one.direction, one.interval, one.why, whose,
-        one.published.source,
+        _quantity(one), one.published.of, _published(one), shown, one.direction + (", not sure" if unsure else ""),
+        beside, one.why, one.how or "nothing is known to", whose, one.published.source,
     )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from athanor.analysis.arms import Arm, world_names, worlds_of
 from athanor.analysis.exploration import CUT, FINAL, LEVEL_TEXT, WITHHELD, baselines_of, decimals
+from athanor.analysis.multiplicity import ALL_HOLD, excludes_zero
 from athanor.core.records import Estimate
-from athanor.reports.text import one_line
+from athanor.reports.text import listed, one_line
 
 Found = dict[tuple[str, str], Estimate]
 """Estimates by arm and name."""
@@ -73,7 +74,7 @@ def few(arms: Sequence[Arm], found: Found) -> str:
 
 
 def _leader(kept: Sequence[Arm], found: Found) -> list[str]:
-    """Who discovered most among those that do not know the table, and the oracle's figure beside it."""
+    """Who discovered most among those that do not know the table, and beside it what those reached who do."""
     if not kept:
         return ["No episode has ended without an error yet, so there is nothing to compare."]
     players = sorted(
@@ -86,6 +87,16 @@ def _leader(kept: Sequence[Arm], found: Found) -> list[str]:
         said.append(f"{_capital(_called(players[0]))}{most} ended with {_mean(first)}.")
     for oracle in (arm for arm in kept if arm.baseline == "oracle"):
         said.append(f"{_capital(_called(oracle))} reached {found[oracle.name, FINAL].value:.1f}.")
+    told = [
+        f"{_label(arm)} ({found[arm.name, FINAL].value:.1f})"
+        for arm in kept if arm.knows_table and arm.baseline != "oracle"
+    ]  # fmt: skip
+    if told:
+        one = len(told) == 1
+        said.append(
+            f"Not ranked, for {'it was' if one else 'they were'} given what the pairs make and no player could know "
+            f"that: {listed(told)}."
+        )
     return said
 
 
@@ -105,7 +116,9 @@ def _against(arm: Arm, kept: Sequence[Arm], found: Found) -> str:
         )
         for other, name in random
     ]
-    said = "; it ".join(_verdict(difference, who, few=arm.n < FEW) for difference, who in beside)
+    said = "; it ".join(
+        _verdict(difference, who, few=arm.n < FEW) + _alone(difference, found) for difference, who in beside
+    )
     if any(difference.low is None for difference, _ in beside):
         said += "; whether that is more than chance is unknown"
     missing = [CALLED[agent] for agent in RANDOM if agent not in [other.baseline for other, _ in random]]
@@ -148,6 +161,13 @@ def _verdict(difference: Estimate, who: str, *, few: bool) -> str:
     if high < 0:
         return f"{'did worse in these episodes than' if few else 'falls short of'} {who} {said}"
     return f"cannot be told apart from {who} {said}"
+
+
+def _alone(difference: Estimate, found: Found) -> str:
+    """That a difference is told from zero by itself only, if it is."""
+    together = found.get((difference.group, f"{difference.name}, {ALL_HOLD}"))
+    alone = together is not None and excludes_zero(difference) and not excludes_zero(together)
+    return " by itself, though not among all comparisons together" if alone else ""
 
 
 def _label(arm: Arm) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,12 @@ COGNITIVE: tuple[tuple[str, str, float], ...] = (
     ("both agent, T=1", "uncertainty=1,empowerment=1", 1.0),
 )
 """Name, weights and temperature. The last is warm enough for its weights to be recovered: each is 1."""
+
+
+SHORT, THOUGHT = 16, 96
+"""Bounds on the tokens of a small model's answer: of a pair, and of a thought with one."""
+WITHOUT_TEMPERATURE = re.compile(r"o\d+([.-].*)?")
+"""Models whose servers refuse a temperature, and prompts that ask them to reason aloud: OpenAI's o-series."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +46,17 @@ class Setting:
     about: str
 
 
-def _arms(temperatures: tuple[float, ...], budgets: tuple[int, ...], bound: int | None) -> tuple[LanguageOptions, ...]:
-    """The published conditions and temperatures, free and constrained to legal answers, and budgets of reasoning."""
-    plain = LanguageOptions(max_tokens=bound)
-    found = [replace(plain, temperature=t, constrained=True) for t in temperatures]
-    hot = replace(plain, temperature=temperatures[-1])
-    found += [hot, replace(hot, condition="engineered", constrained=True)]
-    return (*found, *(replace(hot, condition="reasoning", max_tokens=budget) for budget in budgets))
+def _small_arms(temperatures: tuple[float, ...]) -> tuple[LanguageOptions, ...]:
+    """For a model that cannot always keep to the form: free at every temperature, and bound to legal answers by a
+    grammar under every condition, so that its choices can be told from its slips."""
+    free = [LanguageOptions(max_tokens=SHORT, temperature=t) for t in temperatures]
+    bound = [replace(one, constrained=True) for one in free]
+    hot = bound[-1]
+    engineered, reasoning = (
+        replace(hot, condition="engineered"),
+        replace(hot, condition="reasoning", max_tokens=THOUGHT),
+    )
+    return (*free, *bound, engineered, reasoning)
 
 
 def _published_arms() -> tuple[LanguageOptions, ...]:
@@ -58,13 +69,13 @@ def _published_arms() -> tuple[LanguageOptions, ...]:
 
 SETTINGS: dict[str, Setting] = {
     "smoke": Setting(
-        worlds=(("generated:opaque:1", "strict"),), turns=8, random=6, episodes=2, arms=_arms((1.0,), (), 12)[:1],
-        folds=0,
+        worlds=(("generated:opaque:1", "strict"),), turns=8, random=6, episodes=2, folds=0,
+        arms=(LanguageOptions(temperature=1.0, constrained=True, max_tokens=12),),
         about="one small arm of the model in one world: that everything runs, in under a minute",
     ),
     "laptop": Setting(
-        worlds=(("atelier", "strict"), ("generated:opaque:1", "strict")), turns=20, random=60, episodes=3,
-        arms=_arms((0.3, 1.0), (24, 96), 16), folds=5,
+        worlds=(("atelier", "strict"), ("generated:opaque:1", "strict")), turns=20, random=60, episodes=4,
+        arms=_small_arms((0.3, 1.0)), folds=5,
         about="a small model in the bundled and in a generated world, in under a quarter of an hour on two cores",
     ),
     "paper": Setting(
@@ -98,12 +109,32 @@ def arms(
                 language=LanguageOptions(temperature=temperature),
                 cognitive=CognitiveOptions(weights=weights, pair_values=values(table)),
             )  # fmt: skip
-        for options in setting.arms:
-            asked = replace(options, model=model)
+        for options in asked_of(model, setting.arms):
             yield replace(
-                one, agent="language", episodes=setting.episodes, label=named(asked), language=asked, backend=backend,
-                out=Path(f"{begins}-{_slug(named(asked))}"),
+                one, agent="language", episodes=setting.episodes, label=named(options), language=options,
+                backend=backend, out=Path(f"{begins}-{_slug(named(options))}"),
             )  # fmt: skip
+
+
+def asked_of(model: str, planned: Sequence[LanguageOptions]) -> tuple[LanguageOptions, ...]:
+    """The arms that a model can play: one of the o-series is sent no temperature, and no prompt to reason aloud.
+
+    >>> [named(one) for one in asked_of("o1", _published_arms())]
+    ['o1, base, no temperature', 'o1, engineered, no temperature']
+    """
+    if not refuses_temperature(model):
+        return tuple(replace(one, model=model) for one in planned)
+    kept = [replace(one, model=model, temperature=None) for one in planned if one.condition != "reasoning"]
+    return tuple(dict.fromkeys(kept))
+
+
+def refuses_temperature(model: str) -> bool:
+    """Whether the servers of a model refuse a temperature, by its name.
+
+    >>> [refuses_temperature(name) for name in ("o1-2024-12-17", "openai/o3-mini", "gpt-4o", "olmo-2")]
+    [True, True, False, False]
+    """
+    return WITHOUT_TEMPERATURE.fullmatch(Path(model).name.lower()) is not None
 
 
 def named(options: LanguageOptions) -> str:
@@ -113,7 +144,7 @@ def named(options: LanguageOptions) -> str:
     'm, reasoning, T=1, 96 tokens'
     """
     parts = [Path(options.model).stem if options.model.endswith((".gguf", ".json")) else options.model]
-    parts += [options.condition, "default T" if options.temperature is None else f"T={options.temperature:g}"]
+    parts += [options.condition, "no temperature" if options.temperature is None else f"T={options.temperature:g}"]
     parts += ["constrained"] if options.constrained else []
     parts += [f"{options.max_tokens} tokens"] if options.max_tokens and options.condition == "reasoning" else []
     return ", ".join(parts)

@@ -14,13 +14,13 @@ _READ_AGAINST = {
     "final inventory": NEVER, "inventory after 100 turns": NEVER, BOUND: NEVER, "share success-new": NEVER,
     "share failure-new": RANDOM, "share success-existing": RANDOM, "share failure-existing": RANDOM,
 }  # fmt: skip
-REFERENCE = {
-    one.quantity: (one.of, one.value) for one in PUBLISHED if _READ_AGAINST.get(one.quantity) == one.of
+REFERENCE: dict[str, Published] = {
+    one.quantity: one for one in PUBLISHED if _READ_AGAINST.get(one.quantity) == one.of
 }  # fmt: skip
-"""The line that a number of models or people lies above or below: which random player's, and what that player reaches
-by the rules of Pan et al. Repeats are read against the player who repeats by chance."""
+"""The line that a number of models or people lies above or below: what which random player reaches by the rules of Pan
+et al. Repeats are read against the player who repeats by chance."""
 
-Agreement = Literal["agrees", "differs", "cannot tell", "not computed", "no direction"]
+Agreement = Literal["agrees", "differs", "cannot tell", "not computed", "not comparable", "no direction"]
 
 
 class Comparison(Record, kw_only=True, omit_defaults=False):
@@ -28,40 +28,60 @@ class Comparison(Record, kw_only=True, omit_defaults=False):
 
     published: Published
     ours: Estimate | None
-    stand_in: bool
-    """Whether ours is of another model, world or length than the published one."""
+    another: tuple[str, ...]
+    """What makes ours a stand-in, of something else than was published: another model, world, rules or length."""
     direction: Agreement
+    sure: bool
+    """Whether the published number has an interval, without which its direction is no more than its sign or side."""
     interval: Agreement
     why: str
     """What was compared, or why there is nothing of ours, as sentences."""
+    how: str
+    """In what the two differ in how they were made; empty where nothing is known to."""
 
 
 def compare(
-    published: Published, ours: Estimate | None, line: Estimate | None, *, stand_in: bool, missing: str = ""
+    published: Published,
+    ours: Estimate | None,
+    line: Estimate | None,
+    *,
+    another: tuple[str, ...] = (),
+    how: str = "",
+    missing: str = "",
+    incomparable: str = "",
 ) -> Comparison:
     """Set one number beside ours.
 
     `line`: the same quantity of the random player that REFERENCE names, for quantities that are read against one;
-    others are read by their sign. `missing`: why there is none of ours.
+    others are read by their sign. `missing`: why there is none of ours; `incomparable`: why none of ours can stand
+    beside it. Intervals of stand-ins are not compared: they are of something else.
     """
+    if incomparable:
+        return Comparison(
+            published=published, ours=None, another=another, direction="not comparable", sure=False,
+            interval="not comparable", why=f"Not comparable: {incomparable}.", how="",
+        )  # fmt: skip
     if ours is None or ours.value is None:
         why = missing or (_unknown(ours) if ours else "the study has no such estimate")
         return Comparison(
-            published=published, ours=ours, stand_in=stand_in, direction="not computed", interval="not computed",
-            why=f"Not computed here: {why}.",
+            published=published, ours=ours, another=another, direction="not computed", sure=False,
+            interval="not computed", why=f"Not computed here: {why}.", how="",
         )  # fmt: skip
-    who, reached = REFERENCE.get(published.quantity, ("", 0.0))
+    reference = REFERENCE.get(published.quantity)
     if published.quantity == "share invalid":
         direction, why = "no direction", "A share of invalid answers has none; the intervals tell."
-    elif published.of == who:
+    elif reference and published.of == reference.of:
         direction, why = "no direction", "This is the line itself, by which others are read."
-    elif who:
-        direction, why = _against_random(published, ours, line, WHO[who], reached)
+    elif reference:
+        direction, why = _against_random(published, ours, line, reference)
     else:
         direction, why = _by_sign(published, ours)
+    sure = has_interval(published)
+    if direction in ("agrees", "differs") and not sure:
+        why += " The published number stands without an interval, so that this is not sure."
     return Comparison(
-        published=published, ours=ours, stand_in=stand_in, direction=direction, interval=_overlap(published, ours),
-        why=why,
+        published=published, ours=ours, another=another, direction=direction, sure=sure,
+        interval="not comparable" if another else _overlap(published, ours), why=why, how=how,
     )  # fmt: skip
 
 
@@ -73,10 +93,14 @@ def _unknown(ours: Estimate) -> str:
 
 
 def _against_random(
-    published: Published, ours: Estimate, line: Estimate | None, who: str, reached: float
+    published: Published, ours: Estimate, line: Estimate | None, reference: Published
 ) -> tuple[Agreement, str]:
-    above = published.value > reached
+    (low, high), (least, most) = interval(published), interval(reference)
+    who, reached = WHO[reference.of], reference.value
     shown = f"{100 * reached:.1f}%" if published.quantity.startswith("share") else f"{reached:g}"
+    if low <= most and least <= high:
+        return "cannot tell", f"The published number cannot be told from that of {who} ({shown})."
+    above = low > most
     said = f"The published number lies {'above' if above else 'below'} that of {who} ({shown})"
     if ours.low is None or ours.high is None:
         return "cannot tell", f"{said}; ours has no interval to place it by."
@@ -104,13 +128,20 @@ def _by_sign(published: Published, ours: Estimate) -> tuple[Agreement, str]:
     return "differs", f"The published number is {sign}, ours {mine}."
 
 
+def has_interval(published: Published) -> bool:
+    """Whether the source gives what an interval can be made from: without it the number stands alone."""
+    if published.kind in ("r", "sd"):
+        return bool(published.n) and (published.kind == "r" or published.spread is not None)
+    return published.spread is not None
+
+
 def interval(published: Published) -> tuple[float, float]:
     """The published 95% interval: from a standard error, from a deviation over n players (of a share, cut at 0 and 1),
     of a correlation over n elements (Fisher's z), or the value alone."""
     value, spread, n = published.value, published.spread, published.n
     if published.kind == "r" and n:
         return tanh(atanh(value) - 1.96 / sqrt(n - 3)), tanh(atanh(value) + 1.96 / sqrt(n - 3))
-    if spread is None or (published.kind == "sd" and not n):
+    if spread is None or not has_interval(published):
         return value, value
     half = 1.96 * spread if published.kind == "se" else t_quantile((n or 2) - 1) * spread / sqrt(n or 2)
     if published.quantity.startswith("share "):
@@ -119,7 +150,7 @@ def interval(published: Published) -> tuple[float, float]:
 
 
 def _overlap(published: Published, ours: Estimate) -> Agreement:
-    if ours.low is None or ours.high is None:
+    if ours.low is None or ours.high is None or not has_interval(published):
         return "cannot tell"
     low, high = interval(published)
     return "agrees" if ours.low <= high and low <= ours.high else "differs"

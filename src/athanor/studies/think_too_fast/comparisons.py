@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
 
 from athanor.analysis.arms import Arm
 from athanor.analysis.curves import inventory_curve
 from athanor.analysis.intervals import LEVEL
+from athanor.analysis.regressions import REGRESSIONS
 from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, PUBLISHED, named
 from athanor.core.records import Estimate
 from athanor.environments.alchemy.rules import RULES
 from athanor.studies.think_too_fast import published
 from athanor.studies.think_too_fast.claims import REFERENCE, Comparison, compare
+from athanor.studies.think_too_fast.how import How, another_world, apart
 from athanor.studies.think_too_fast.published import BOUND, NAMES, NEVER, ORACLE, RANDOM, Published
 
 SIMULATED = {"random agent": NEVER_REPEATS, NEVER: NEVER_REPEATS, RANDOM: MEMORYLESS}
 """Which simulated players' weights and usage are set beside a published player's."""
 BASELINE = {NEVER: "random-never-repeat", RANDOM: "random", ORACLE: "oracle"}
 """Which arm a player of the re-analysis is."""
+USAGE = (1000, 1000)
+"""Random players, and turns of each, for the published analysis of immediate usage."""
 REGRESSION = {
     "uncertainty": "brandle-empowerment-uncertainty", "empowerment": "brandle-empowerment-uncertainty",
     "stopping": "stopping", "usage": "usage", "inventory after": "survival", "players with a trial": "survival",
@@ -28,25 +36,65 @@ REGRESSION = {
 """What `athanor analyse` is asked for a number of people, by how the quantity begins."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What of ours stands beside a published number."""
+
+    groups: tuple[str, ...]
+    """The names under which its estimates may be, the first that has one counts."""
+    same: bool = True
+    """Whether it is the same model or player."""
+    how: How = field(default_factory=How)
+    silent: int = 0
+    """Arms that could have stood in for the model, had they made one valid attempt; counted where none did."""
+
+
 def comparisons(
-    setting: str, model: str, arms: Sequence[Arm], exploration: Sequence[Estimate], first_world: Sequence[Estimate]
+    setting: str,
+    model: str,
+    arms: Sequence[Arm],
+    exploration: Sequence[Estimate],
+    first_world: Sequence[Estimate],
+    empowerment: str,
 ) -> tuple[Comparison, ...]:
-    """The comparisons, in the order of the published numbers. Ours are of the study's first world."""
+    """The comparisons, in the order of the published numbers. Ours are of the study's first world.
+
+    `empowerment`: where that of a pair comes from in it, in words.
+    """
     world = arms[0].world if arms else None
     here = [arm for arm in arms if arm.world == world]
     by = {(one.group, one.name): one for one in (*exploration, *first_world)}
     by |= {(one.group, one.name): one for arm in here for one in _derived(arm, by)}
-    players = {name: next((a.name for a in here if a.baseline == agent), "") for name, agent in BASELINE.items()}
+    players = {name: next((a for a in here if a.baseline == agent), None) for name, agent in BASELINE.items()}
     found = []
     for one in published.PUBLISHED:
-        groups, same = _subject(one, model, here, players)
-        ours = next((by[group, _name(one)] for group in groups if (group, _name(one)) in by), None)
-        who, _ = REFERENCE.get(one.quantity, ("", 0.0))
+        subject = _subject(one, model, here, players)
+        ours = next((by[group, _name(one)] for group in subject.groups if (group, _name(one)) in by), None)
+        reference = REFERENCE.get(one.quantity)
+        line = players.get(reference.of) if reference else None
+        how = _with_fit(subject.how, one, empowerment)
+        another = (*(() if subject.same else ("another model",)), *another_world(one.how, how))
         found.append(compare(
-            one, ours, by.get((players.get(who, ""), one.quantity)),
-            stand_in=not (same and setting == "paper"), missing="" if ours else _missing(one, setting, here),
+            one, ours, by.get((line.name, one.quantity)) if line else None,
+            another=another, how=apart(one.how, how), missing="" if ours else _missing(one, setting, here),
+            incomparable=_silent(subject.silent) if subject.silent else "",
         ))  # fmt: skip
     return tuple(found)
+
+
+def _silent(arms: int) -> str:
+    those = "the only arm that could stand in" if arms == 1 else f"none of the {arms} arms that could stand in"
+    return f"{those} {'made no' if arms == 1 else 'made a'} valid attempt: all of its answers were invalid"
+
+
+def _with_fit(how: How, one: Published, empowerment: str) -> How:
+    """How a weight of ours was made, or, of another quantity, how as it is."""
+    if one.quantity not in ("uncertainty", "empowerment"):
+        return how
+    return replace(
+        how, fit="the arm alone", formula=REGRESSIONS["main"].formula, nagq="1", scaled="the arm",
+        empowerment=empowerment,
+    )  # fmt: skip
 
 
 def _name(one: Published) -> str:
@@ -72,22 +120,65 @@ def _derived(arm: Arm, by: dict[tuple[str, str], Estimate]) -> Iterator[Estimate
         )  # fmt: skip
 
 
-def _subject(one: Published, model: str, arms: Sequence[Arm], players: dict[str, str]) -> tuple[tuple[str, ...], bool]:
-    """The names of the group of ours that stands for a published one, and whether it is the same model or player."""
+def _subject(one: Published, model: str, arms: Sequence[Arm], players: Mapping[str, Arm | None]) -> Subject:
+    """Who of ours stands for a published model or player.
+
+    Of the model itself the arm nearest to the published one; of another model, which stands in, only an arm that made
+    an attempt at all: what one says that never kept to the form is nothing about exploring.
+    """
     if one.of in SIMULATED and one.quantity not in REFERENCE:
-        return (SIMULATED[one.of],), one.quantity.startswith("usage")
+        return Subject(groups=(SIMULATED[one.of],), how=_of_simulated(one, arms))
     if one.of in players:
-        return (players[one.of],), True
+        return _of([player] if (player := players[one.of]) else [], same=True)
     if one.of.endswith("agent"):
-        return _names([arm for arm in arms if arm.short.startswith(one.of)]), False
+        return _of([arm for arm in arms if arm.short.startswith(one.of)], same=True)
     if one.of.startswith("people") or _beyond(one):
-        return (), False
+        return Subject(groups=(), same=False)
     asked = [arm for arm in arms if arm.run.manifest.config.get("condition") == _condition(one)]
+    asked.sort(key=lambda arm: (_heat(arm), not arm.run.manifest.config["constrained"], _budget(arm)))
     name = one.of.partition(",")[0]
-    same = [arm for arm in asked if is_model(name, arm.run.manifest.config["model"])]
-    mine = same or [arm for arm in asked if arm.run.manifest.config["model"] == model]
-    mine.sort(key=lambda arm: (_heat(arm), not arm.run.manifest.config["constrained"], _budget(arm)))
-    return _names(mine), bool(same)
+    if same := [arm for arm in asked if is_model(name, arm.run.manifest.config["model"])]:
+        return _of(same, same=True)
+    standing = [arm for arm in asked if arm.run.manifest.config["model"] == model]
+    able = [arm for arm in standing if made_an_attempt(arm)]
+    return Subject(groups=(), same=False, silent=len(standing)) if standing and not able else _of(able, same=False)
+
+
+def made_an_attempt(arm: Arm) -> bool:
+    """Whether any turn of an arm was valid."""
+    return bool((arm.turns_with("category", "invalid") == 0).any())
+
+
+def _of(arms: Sequence[Arm], *, same: bool) -> Subject:
+    """The last of these arms, by its name among all worlds and by that in its own."""
+    if not arms:
+        return Subject(groups=(), same=same)
+    return Subject(groups=(arms[-1].name, arms[-1].short), same=same, how=how_of(arms[-1]))
+
+
+def how_of(arm: Arm) -> How:
+    """How an arm's numbers are made: where and how long it plays, and how it is asked if it is a model."""
+    config = arm.run.manifest.config
+    return How(
+        table=arm.world.table.partition("@")[0], rules=arm.world.rules, turns=str(arm.world.turns),
+        asked=_asked(config) if config.get("agent") == "language" else "",
+    )  # fmt: skip
+
+
+def _asked(config: Mapping[str, Any]) -> str:
+    warm = config.get("temperature")
+    parts = ["bound to legal answers" if config["constrained"] else "free", f"{config['condition']} prompt"]
+    parts += ["no temperature" if warm is None else f"T={warm:g}"]
+    parts += [f"{config['max_tokens']} tokens"] if config.get("max_tokens") else []
+    return ", ".join(parts)
+
+
+def _of_simulated(one: Published, arms: Sequence[Arm]) -> How:
+    """How the numbers of simulated players are made: as long as the arms, but for usage."""
+    how = how_of(arms[0]) if arms else How()
+    if one.quantity.startswith("usage"):
+        return replace(how, rules="brandle2023", turns=str(USAGE[1]))
+    return replace(how, asked="")
 
 
 def is_model(name: str, model: str) -> bool:
@@ -102,11 +193,6 @@ def is_model(name: str, model: str) -> bool:
 
 def _condition(one: Published) -> str:
     return "engineered" if "engineered" in one.of else "reasoning" if one.of in published.REASONING else "base"
-
-
-def _names(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """What the last of these arms is called among all worlds, and in its own."""
-    return (arms[-1].name, arms[-1].short) if arms else ()
 
 
 def _heat(arm: Arm) -> float:

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from msgspec.structs import replace
+
+from athanor.analysis.regressions import REGRESSIONS
 from athanor.core.records import Record
+from athanor.studies.think_too_fast.how import How
 
 
 class Published(Record, kw_only=True):
@@ -28,6 +32,8 @@ class Published(Record, kw_only=True):
     n: int | None = None
     """What is behind it: players, or elements for a number of usage."""
     source: str
+    how: How = How()
+    """How it was made, as far as the source says, where something of ours can stand beside it."""
 
 
 BOUND = "final inventory at most, by its share success-new"
@@ -57,16 +63,52 @@ _PLAYERS = (
 """Their shares by CATEGORIES, and the deviation of the share success-new over players."""
 
 
-def _each(quantity: str, source: str, rows: Iterable[tuple[str, float]], n: int | None = None) -> Iterator[Published]:
+_UNSAID = How()
+_GAME = "little-alchemy-2"
+_PLAYED = How(table=_GAME, rules="pan2025", turns="500")
+_FASTTEXT = "predicted from fastText vectors in 10 folds"
+_TEMPERATURES = "free, temperatures 0, 0.3, 0.7 and 1 pooled"
+_ASKED = {
+    "llama-3.1-8b": "free, raw text without a chat template, T=1, 3 tokens",
+    "llama-3.1-70b": "free, raw text without a chat template, T=1, 3 tokens",
+    "gpt-4o": "free, base prompt, temperature not said, 50 tokens",
+    "gpt-4o, engineered": "free, engineered prompt, temperature not said, 50 tokens",
+    "o1": "free, base prompt, no temperature",
+    "deepseek-r1": "free, temperature without effect, 500 tokens",
+}
+"""How each model was asked, by its name with its condition."""
+_FITTED = How(
+    table=_GAME, rules="pan2025", turns="500", fit="pooled over all models, then the mean over a model's players",
+    formula=REGRESSIONS["main"].formula, nagq="0", scaled="all models", empowerment=_FASTTEXT,
+)  # fmt: skip
+_RECOVERED = How(
+    table=_GAME, rules="brandle2023", turns="200", fit="the arm alone", formula=REGRESSIONS["recovery"].formula,
+    nagq="0", scaled="the arm", empowerment=_FASTTEXT,
+)  # fmt: skip
+_REPLICATED = How(
+    table=_GAME, rules="brandle2023", turns="200", fit="the arm alone", formula=REGRESSIONS["uncertainty"].formula,
+    nagq="1", scaled="the arm",
+)  # fmt: skip
+
+
+def _asked(of: str, how: How = _PLAYED) -> How:
+    """How a number of a model was made, with how it was asked."""
+    return replace(how, asked=_ASKED.get(of.removesuffix(", T=1"), ""))
+
+
+def _each(
+    quantity: str, source: str, rows: Iterable[tuple[str, float]], n: int | None = None, how: How = _UNSAID
+) -> Iterator[Published]:
     """One quantity of several."""
     for of, value in rows:
-        yield Published(quantity=quantity, of=of, value=value, n=n, source=source)
+        yield Published(quantity=quantity, of=of, value=value, n=n, source=source, how=_asked(of, how))
 
 
 def _spread(
-    quantity: str, of: str, value: float, spread: float, kind: Literal["se", "sd"], source: str, n: int | None = None
-) -> Published:
-    return Published(quantity=quantity, of=of, value=value, spread=spread, kind=kind, n=n, source=source)
+    quantity: str, of: str, value: float, spread: float, kind: Literal["se", "sd"], source: str, n: int | None = None,
+    how: How = _UNSAID,
+) -> Published:  # fmt: skip
+    return Published(quantity=quantity, of=of, value=value, spread=spread, kind=kind, n=n, source=source, how=how)
 
 
 _SHARES: tuple[tuple[str, int | None, tuple[float, ...], tuple[float, ...]], ...] = (
@@ -89,7 +131,7 @@ def _shares() -> Iterator[Published]:
             yield Published(
                 quantity=f"share {category}", of=of, value=round(value / 100, 6),
                 spread=None if spread is None else round(spread / 100, 6), kind="" if spread is None else "sd", n=n,
-                source=source,
+                source=source, how=_asked(of),
             )  # fmt: skip
 
 
@@ -97,7 +139,7 @@ def _bounds() -> Iterator[Published]:
     shares = [(of, values[1]) for of, _, values, _ in _SHARES if not of.startswith("people")]
     for of, share in (*shares, *((of, 100 * values[1]) for of, values, _ in _PLAYERS)):
         source = f"derived from {_AGAIN if of in (RANDOM, NEVER) else _PAN}: 4 + 500 x the share success-new"
-        yield Published(quantity=BOUND, of=of, value=round(4 + 5 * share, 2), source=source)
+        yield Published(quantity=BOUND, of=of, value=round(4 + 5 * share, 2), source=source, how=_asked(of))
 
 
 def _inventories() -> Iterator[Published]:
@@ -105,7 +147,10 @@ def _inventories() -> Iterator[Published]:
         ("people, 500 trials", 42.0), ("gpt-4o", 35.0), ("o1", 177.0), ("llama-3.1-8b", 9.0), ("llama-3.1-70b", 25.0),
         ("deepseek-r1", 85.0),
     )  # fmt: skip
-    yield from _each("final inventory", f"{_PAN}, figure of inventories over 500 trials (recalled, not verified)", rows)
+    source = f"{_PAN}, figure of inventories over 500 trials (recalled, not verified)"
+    for one in _each("final inventory", source, rows, how=_PLAYED):
+        pooled = one.of in ("gpt-4o", "llama-3.1-8b", "llama-3.1-70b")
+        yield replace(one, how=replace(one.how, asked=_TEMPERATURES)) if pooled else one
 
 
 def _people() -> Iterator[Published]:
@@ -152,11 +197,11 @@ def _weights() -> Iterator[Published]:
         for quantity, (value, spread) in zip(("empowerment", "uncertainty"), rows, strict=True):
             yield _spread(quantity, of, value, spread, "se", source, n)
     source = f"{_BRANDLE}, recovery of simulated agents"
-    yield _spread("uncertainty", "random agent", 0.4558, 0.0050, "se", source)
-    yield _spread("empowerment", "random agent", -0.0294, 0.0046, "se", source)
+    yield _spread("uncertainty", "random agent", 0.4558, 0.0050, "se", source, how=_RECOVERED)
+    yield _spread("empowerment", "random agent", -0.0294, 0.0046, "se", source, how=_RECOVERED)
     for of, empowerment, uncertainty in (("uncertainty agent", -0.075, 22.57), ("empowerment agent", 3.296, 0.700)):
-        yield from _each("empowerment", source, [(of, empowerment)])
-        yield from _each("uncertainty", source, [(of, uncertainty)])
+        yield from _each("empowerment", source, [(of, empowerment)], how=_RECOVERED)
+        yield from _each("uncertainty", source, [(of, uncertainty)], how=_RECOVERED)
     source = f"{_PAN}, regression-visualization.py lines 154-164"
     for of, empowerment, uncertainty in (
         ("llama-3.1-8b, T=1", -0.074, 0.241),
@@ -165,11 +210,11 @@ def _weights() -> Iterator[Published]:
         ("llama-3.1-70b, T=1", 0.150, 1.814),
         ("llama-3.1-70b, T=1, empowerment ablated", 0.039, 1.547),
     ):
-        yield from _each("empowerment", source, [(of, empowerment)], n=5)
-        yield from _each("uncertainty", source, [(of, uncertainty)], n=5)
+        yield from _each("empowerment", source, [(of, empowerment)], n=5, how=_FITTED)
+        yield from _each("uncertainty", source, [(of, uncertainty)], n=5, how=_FITTED)
     source = "re-analysis: the published regression on simulated players of the game's own table"
-    yield _spread("uncertainty", NEVER, 0.467, 0.005, "se", source)
-    yield _spread("uncertainty", RANDOM, 0.004, 0.0045, "se", source)
+    yield _spread("uncertainty", NEVER, 0.467, 0.005, "se", source, how=_REPLICATED)
+    yield _spread("uncertainty", RANDOM, 0.004, 0.0045, "se", source, how=_REPLICATED)
 
 
 def _stopping() -> Iterator[Published]:
@@ -194,7 +239,7 @@ def _usage() -> Iterator[Published]:
             if value is not None:
                 yield Published(
                     quantity=f"usage: {quantity}", of=of, value=value, kind="r" if quantity.startswith("r ") else "",
-                    n=n, source=source,
+                    n=n, source=source, how=How(table=_GAME, rules="brandle2023", turns="1000"),
                 )  # fmt: skip
 
 
@@ -207,19 +252,20 @@ def _latents() -> Iterator[Published]:
 
 def _again() -> Iterator[Published]:
     """What the publications lack: random players, the oracle, and what an answer of three tokens can say."""
-    yield _spread("final inventory", RANDOM, 39.1, 5.1, "sd", _AGAIN, 400)
-    yield _spread("final inventory", NEVER, 48.3, 4.6, "sd", _AGAIN, 400)
+    yield _spread("final inventory", RANDOM, 39.1, 5.1, "sd", _AGAIN, 400, _PLAYED)
+    yield _spread("final inventory", NEVER, 48.3, 4.6, "sd", _AGAIN, 400, _PLAYED)
     yield _spread(
-        "final inventory", ORACLE, 508, 1, "sd", "re-analysis: the greedy player under the rules of Pan et al."
-    )
+        "final inventory", ORACLE, 508, 1, "sd", "re-analysis: the greedy player under the rules of Pan et al.",
+        how=_PLAYED,
+    )  # fmt: skip
     for of, values, spread in _PLAYERS:
         for category, value in zip(CATEGORIES, values, strict=False):
             known = spread if category == "success-new" else None
             yield Published(
                 quantity=f"share {category}", of=of, value=value, spread=known, kind="sd" if known else "", n=400,
-                source=_AGAIN,
+                source=_AGAIN, how=_PLAYED,
             )  # fmt: skip
-    yield from _each("inventory after 100 turns", _AGAIN, [(RANDOM, 20.1), (NEVER, 23.2)])
+    yield from _each("inventory after 100 turns", _AGAIN, [(RANDOM, 20.1), (NEVER, 23.2)], how=_PLAYED)
     tokens = "re-analysis: names as cl100k tokens, the published bound of three"
     for quantity, value in (
         ("names of one token, first in the answer", 225), ("names of one token, second in the answer", 436),

@@ -15,13 +15,14 @@ from athanor.analysis.arms import Arm, arms_of
 from athanor.analysis.exploration import estimates_of, write_estimates
 from athanor.analysis.groups import Played, Reading, groups_of, read
 from athanor.analysis.intervals import difference
+from athanor.analysis.multiplicity import with_adjusted
 from athanor.analysis.nulls import refuse_negative
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.regressions import REGRESSIONS, Group
 from athanor.analysis.settings import PER_UNIT, temperature_regression
 from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
-from athanor.analysis.weights import TOGETHER, Options, weights
+from athanor.analysis.weights import TOGETHER, Options, measurable, weights
 from athanor.core.build import build_name, versions
 from athanor.core.disk import all_or_nothing, cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
@@ -33,16 +34,15 @@ from athanor.models.backends import BackendConfig, model_hash
 from athanor.studies import meaning
 from athanor.studies.playing import alchemy as playing
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
-from athanor.studies.think_too_fast.comparisons import Comparison, comparisons
+from athanor.studies.think_too_fast.claims import Comparison
+from athanor.studies.think_too_fast.comparisons import USAGE, comparisons
+from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
 from athanor.values.games import simulate
 from athanor.values.meaning import pair_values
 
 KIND = "study think-too-fast"
 LEARNED = "learned"
 """Where `pair_values` says this, the study learns them from meaning."""
-USAGE = (1000, 1000)
-"""Random players, and turns of each, for the published analysis of immediate usage."""
-THINKING = "final inventory, reasoning minus base"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,7 @@ class Found:
     worlds: tuple[tuple[str, tuple[Estimate, ...]], ...]
     """By world: weights, effects of temperature and of reasoning, and immediate usage."""
     comparisons: tuple[Comparison, ...]
+    headlines: tuple[Headline, ...]
 
     def estimates(self) -> tuple[Estimate, ...]:
         """All of them, groups that several worlds have told apart."""
@@ -156,19 +157,25 @@ def analyse(asked: Asked, folder: Path) -> Found:
         options = Options(seed=asked.seed, nulls=asked.nulls, threads=asked.threads)
         here = (
             *weights(ours, fixed, REGRESSIONS["main"], options, apart=apart),
-            *_temperature(ours, asked.seed),
+            *_temperature(_varied(ours, found_arms), asked.seed),
             *_thinking([arm for arm in found_arms if arm.short in model and arm.world.table == _whole(played)]),
             *_usage(played.world, asked.seed),
         )  # fmt: skip
         worlds.append((f"{played.world.table.name}, {played.rules.name} rules", here))
+    adjusted = with_adjusted(*(found for _, found in worlds))
+    worlds = [(name, found) for (name, _), found in zip(worlds, adjusted, strict=True)]
     exploration = estimates_of(found_arms)
     found = Found(
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
-        comparisons=comparisons(asked.setting, asked.model, found_arms, exploration, worlds[0][1]),
+        comparisons=comparisons(
+            asked.setting, asked.model, found_arms, exploration, worlds[0][1], _source_of_empowerment(asked, folder),
+        ),
+        headlines=headlines(found_arms, exploration, worlds[0][1]),
     )  # fmt: skip
     write_estimates(folder / "estimates.jsonl", found.estimates())
-    lines = b"".join(msgspec.json.encode(one) + b"\n" for one in found.comparisons)
-    write_atomically(folder / "comparisons.jsonl", lines)
+    for name, rows in (("comparisons", found.comparisons), ("headlines", found.headlines)):
+        lines = b"".join(msgspec.json.encode(one) + b"\n" for one in rows)
+        write_atomically(folder / f"{name}.jsonl", lines)
     return found
 
 
@@ -183,6 +190,34 @@ def _values_for(asked: Asked, folder: Path, table: str) -> str:
     return str(values / table) if (values / table / "manifest.json").exists() else "true"
 
 
+def _source_of_empowerment(asked: Asked, folder: Path) -> str:
+    """Where the empowerment of pairs comes from in the first world, in words."""
+    setting = SETTINGS[asked.setting]
+    if _values_for(asked, folder, table(setting.worlds[0][0]).name) == "true":
+        return "the table's own"
+    learned = asked.pair_values == LEARNED
+    return f"predicted from meaning in {setting.folds} folds" if learned else "predicted from meaning"
+
+
+def _varied(groups: Sequence[Group], arms: Sequence[Arm]) -> list[Group]:
+    """The groups asked in a way that was asked at two temperatures or more, and those that take no temperature.
+
+    With others, what a prompt does would count as the temperature's doing, which alone goes with it.
+    """
+    way = {arm.short: _way(arm) for arm in arms}
+    temperatures: dict[tuple[object, ...], set[float]] = {}
+    for one in groups:
+        if one.temperature is not None and len(one.games.pool):
+            temperatures.setdefault(way[one.name], set()).add(one.temperature)
+    return [one for one in groups if one.temperature is None or len(temperatures.get(way[one.name], ())) > 1]
+
+
+def _way(arm: Arm) -> tuple[object, ...]:
+    """How a model is asked, its temperature aside."""
+    config = arm.run.manifest.config
+    return tuple(config.get(key) for key in ("model", "condition", "constrained", "max_tokens"))
+
+
 def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
     """What the sampling temperature does to preferences; nothing where it does not vary or cannot be fitted."""
     with_turns = [g for g in groups if len(g.games.pool)]
@@ -195,7 +230,7 @@ def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
         return
     for one in effects:
         if one.name.endswith(f"({PER_UNIT})"):
-            yield one
+            yield measurable(one)
 
 
 def _thinking(arms: Sequence[Arm]) -> Iterator[Estimate]:

@@ -1,0 +1,317 @@
+"""What the publications, and the re-analysis of them, say in words: each claim with what our run says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from athanor.analysis.arms import Arm
+from athanor.analysis.exploration import FINAL
+from athanor.analysis.multiplicity import ALL_HOLD, SURE, excludes_zero, holm_of
+from athanor.analysis.nulls import NULL, p_of
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
+from athanor.analysis.reading import text
+from athanor.analysis.settings import PER_UNIT
+from athanor.analysis.weights import OBSERVED, PUBLISHED, TOGETHER, named
+from athanor.core.records import Estimate, Record
+from athanor.studies.think_too_fast import published
+from athanor.studies.think_too_fast.claims import interval
+from athanor.studies.think_too_fast.comparisons import is_model, made_an_attempt
+from athanor.studies.think_too_fast.published import REASONING
+
+Verdict = Literal["holds here", "does not hold here", "cannot tell", "not tested here"]
+THINKING = "final inventory, reasoning minus base"
+"""The name of the difference that reasoning makes."""
+_PAN, _BRANDLE, _AGAIN = "Pan et al. 2025", "Brändle et al. 2023", "re-analysis"
+
+
+class Headline(Record, kw_only=True, omit_defaults=False):
+    """A claim in words, and what our run says about it."""
+
+    claim: str
+    source: str
+    verdict: Verdict
+    said: str
+    """What of ours tells, or why nothing can, as sentences."""
+    sure: str
+    """How sure that is, in words; empty where nothing was tested."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What claims are tested on: the first world's arms of models, and its estimates by group and name."""
+
+    arms: tuple[Arm, ...]
+    by: dict[tuple[str, str], Estimate]
+    table: str
+
+
+Answer = tuple[Verdict, str, str]
+
+
+def headlines(
+    arms: Sequence[Arm], exploration: Sequence[Estimate], first_world: Sequence[Estimate]
+) -> tuple[Headline, ...]:
+    """Every claim with what the study's first world says about it."""
+    here = [arm for arm in arms if arm.world == arms[0].world]
+    run = Run(
+        arms=tuple(arm for arm in here if arm.run.manifest.config.get("agent") == "language"),
+        by={(one.group, one.name): one for one in (*exploration, *first_world)},
+        table=here[0].world.table.partition("@")[0] if here else "",
+    )  # fmt: skip
+    found = []
+    for claim, source, test in _CLAIMS:
+        verdict, said, sure = test(run)
+        found.append(Headline(claim=claim, source=source, verdict=verdict, said=said, sure=sure))
+    return tuple(found)
+
+
+def _untested(why: str) -> Callable[[Run], Answer]:
+    return lambda run: ("not tested here", why, "")
+
+
+def _able(run: Run) -> list[Arm]:
+    """The arms of models that made a valid attempt: others say nothing about exploring."""
+    return [arm for arm in run.arms if made_an_attempt(arm)]
+
+
+def _reasons(arm: Arm) -> bool:
+    config = arm.run.manifest.config
+    return config["condition"] == "reasoning" or any(is_model(name, config["model"]) for name in REASONING)
+
+
+def _below_people(run: Run) -> Answer:
+    """Models' weights of empowerment against that of people."""
+    people = next(one for one in published.PUBLISHED if (one.quantity, one.of) == ("empowerment", "people"))
+    if run.table != "little-alchemy-2":
+        why = f"People have a weight on the game's own table, and none in {run.table}, nor does a person play here."
+        return "not tested here", why, ""
+    low, high = interval(people)
+    mine = [
+        (arm, one) for arm in _able(run) if not is_model("o1", arm.run.manifest.config["model"])
+        and (one := run.by.get((arm.short, named("empowerment", PUBLISHED)))) and one.low is not None
+        and one.high is not None
+    ]  # fmt: skip
+    if not mine:
+        return "not tested here", "No arm has a weight of empowerment with an interval.", ""
+    below = [arm.short for arm, one in mine if one.high is not None and one.high < low]
+    above = [arm.short for arm, one in mine if one.low is not None and one.low > high]
+    said = f"{len(below)} of {len(mine)} arms lie below the {people.value:g} of people, {len(above)} above it."
+    verdict: Verdict = "does not hold here" if above else "holds here" if len(below) == len(mine) else "cannot tell"
+    sure = "By each arm's 95% interval, one by one; the weight of people is of another regression and of longer games."
+    return verdict, said, sure
+
+
+def _warmer(run: Run) -> Answer:
+    """What a unit of temperature adds to the weight of uncertainty."""
+    effect = run.by.get((TOGETHER, named("uncertainty", PER_UNIT)))
+    if effect is None:
+        return "not tested here", "No regression on temperature could be fitted: it takes a model at two or more.", ""
+    if effect.value is None:
+        return "cannot tell", f"It has no finite estimate ({effect.method.rpartition('; ')[2]}).", ""
+    said = f"A unit of temperature adds {text(effect)} to it, over {effect.n} players."
+    sure = "The 95% interval of one regression." if excludes_zero(effect) else "The 95% interval has zero in it."
+    return _by_sign(effect), said, sure
+
+
+def _by_sign(one: Estimate) -> Verdict:
+    """Whether a difference is above zero."""
+    if not excludes_zero(one) or one.value is None:
+        return "cannot tell"
+    return "holds here" if one.value > 0 else "does not hold here"
+
+
+def _o1_highest(run: Run) -> Answer:
+    """The weights of o1 against those of every other model."""
+    weights = {
+        (term, arm): one for term in ("uncertainty", "empowerment") for arm in run.arms
+        if (one := run.by.get((arm.short, named(term, PUBLISHED)))) and one.low is not None
+    }  # fmt: skip
+    first = {key: one for key, one in weights.items() if is_model("o1", key[1].run.manifest.config["model"])}
+    others = {key: one for key, one in weights.items() if key not in first}
+    if not first or not others:
+        return "not tested here", "o1 and another model, both with weights that have intervals, do not play here.", ""
+    gaps = [
+        (one.low or 0.0) > (other.high or 0.0) for (term, _), one in first.items()
+        for (same, _), other in others.items() if term == same
+    ]  # fmt: skip
+    highest = all(
+        (one.value or 0.0) > (other.value or 0.0) for (term, _), one in first.items()
+        for (same, _), other in others.items() if term == same
+    )  # fmt: skip
+    verdict: Verdict = "holds here" if all(gaps) else "cannot tell" if highest else "does not hold here"
+    said = f"The intervals of o1 lie above those of others in {sum(gaps)} of {len(gaps)} comparisons."
+    return verdict, said, "By 95% intervals, one by one."
+
+
+def _beaten(agent: str) -> Callable[[Run], Answer]:
+    """Whether models that do not reason fail to discover more than a random player."""
+
+    def test(run: Run) -> Answer:
+        mine = [arm for arm in _able(run) if not _reasons(arm)]
+        return _against(run, mine, agent, expect_more=False)
+
+    return test
+
+
+def _reasoning_beats(run: Run) -> Answer:
+    """o1 and R1 against the random player who never repeats."""
+    mine = [arm for arm in _able(run) if any(is_model(n, arm.run.manifest.config["model"]) for n in REASONING)]
+    if not mine:
+        return "not tested here", "Neither o1 nor R1 plays here.", ""
+    return _against(run, mine, "random-never-repeat", expect_more=True)
+
+
+def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) -> Answer:
+    """Final inventories of arms against a random player's, by the intervals that hold for all comparisons at once."""
+    found = [(arm, *_difference(run, arm, agent)) for arm in arms]
+    known = [(arm, raw, wide) for arm, raw, wide in found if raw is not None and raw.low is not None]
+    if not known:
+        return "not tested here", "No arm that made a valid attempt has a difference with an interval.", ""
+    more, less = (
+        [arm for arm, raw, _ in known if raw and excludes_zero(raw) and ((raw.value or 0.0) > 0) == up]
+        for up in (True, False)
+    )  # fmt: skip
+    sure = [arm for arm, _, wide in known if wide is not None and excludes_zero(wide)]
+    as_claimed, against = (more, less) if expect_more else (less, more)
+    said = (
+        f"Of {len(known)} arms {len(more)} discovered more and {len(less)} less than it; of the rest it cannot be told."
+    )
+    verdict: Verdict = "cannot tell"
+    if any(arm in sure for arm in against):
+        verdict = "does not hold here"
+    elif len(as_claimed) == len(known):
+        verdict = "holds here"
+    held = f"{len([arm for arm in (*more, *less) if arm in sure])} of these hold among all comparisons of the page"
+    episodes = sorted({arm.n for arm, _, _ in known})
+    return verdict, said, f"95% intervals of {_span(episodes)} episodes an arm; {held}."
+
+
+def _span(numbers: Sequence[int]) -> str:
+    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+
+
+def _difference(run: Run, arm: Arm, agent: str) -> tuple[Estimate | None, Estimate | None]:
+    """A difference and its simultaneous form, the same where there is one comparison only."""
+    raw = run.by.get((arm.name, f"{FINAL} minus {agent}"))
+    return raw, run.by.get((arm.name, f"{FINAL} minus {agent}, {ALL_HOLD}"), raw)
+
+
+def _between(run: Run) -> Answer:
+    """The engineered prompt between the two random players."""
+    mine = [arm for arm in _able(run) if arm.run.manifest.config["condition"] == "engineered" and not _reasons(arm)]
+    found = [
+        (arm.n, above, below) for arm in mine if (above := _difference(run, arm, "random")[0])
+        and (below := _difference(run, arm, "random-never-repeat")[0]) and above.low is not None
+        and below.low is not None
+    ]  # fmt: skip
+    if not found:
+        return "not tested here", "No arm with the engineered prompt has differences with intervals.", ""
+    episodes, above, below = found[-1]
+    said = f"It ends {text(above)} elements from the memoryless random player, {text(below)} from the other."
+    inside = excludes_zero(above) and excludes_zero(below) and (above.value or 0) > 0 > (below.value or 0)
+    outside = (excludes_zero(above) and (above.value or 0) < 0) or (excludes_zero(below) and (below.value or 0) > 0)
+    verdict: Verdict = "holds here" if inside else "does not hold here" if outside else "cannot tell"
+    return verdict, said, f"Two 95% intervals of {episodes} episodes, one by one."
+
+
+def _thinking(run: Run) -> Answer:
+    """The difference that asking for reasoning makes."""
+    able = {arm.short for arm in _able(run)}
+    found = [one for (group, name), one in run.by.items() if name == THINKING and group in able and one.low is not None]
+    if not found:
+        return "not tested here", "No reasoning arm stands beside one like it that answers at once.", ""
+    verdicts = [_by_sign(one) for one in found]
+    verdict = verdicts[0] if len(set(verdicts)) == 1 else "cannot tell"
+    said = "; ".join(f"{one.group}: {text(one)} elements more" for one in found)
+    return verdict, f"{said}.", f"95% intervals over {_span(sorted({one.n for one in found}))} episodes, one by one."
+
+
+def _uncertainty_driven(run: Run) -> Answer:
+    """Models' weights of uncertainty against those of choices at random that repeat as the models do."""
+    test = p_of("weight of uncertainty")
+    more, less, held = [], [], 0
+    tested = 0
+    for arm in _able(run):
+        p = run.by.get((arm.short, test))
+        observed, null = (run.by.get((arm.short, named("uncertainty", kind))) for kind in (OBSERVED, NULL))
+        if p is None or observed is None or null is None or p.value is None:
+            continue
+        tested += 1
+        if p.value < SURE:
+            (more if (observed.value or 0.0) > (null.value or 0.0) else less).append(arm)
+            adjusted = run.by.get((arm.short, holm_of(test)), p)
+            held += (adjusted.value or 0.0) < SURE
+    if not tested:
+        return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
+    said = (
+        f"Of {tested} arms {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat as they do, "
+        f"{len(less)} less; of the rest it cannot be told. A weight above zero alone would say nothing."
+    )
+    verdict: Verdict = "holds here" if len(more) == tested else "does not hold here" if less else "cannot tell"
+    return verdict, said, f"p below {SURE} by null choices; {held} of {len(more) + len(less)} hold among all (Holm)."
+
+
+def _weigh(number: int) -> str:
+    return "weighs" if number == 1 else "weigh"
+
+
+def _confounded(run: Run) -> Answer:
+    """The weights of uncertainty of the two random players."""
+    never, random = (run.by.get((who, named("uncertainty", PUBLISHED))) for who in (NEVER_REPEATS, MEMORYLESS))
+    if never is None or random is None or never.low is None or random.high is None:
+        return "not tested here", "The random players have no weights with intervals.", ""
+    said = f"Never repeating gives {text(never)}, repeating by chance {text(random)}."
+    verdict: Verdict = "holds here" if never.low > 0 and never.low > random.high else "does not hold here"
+    return verdict, said, f"95% intervals of {never.n} simulated players each."
+
+
+def _random_usage(run: Run) -> Answer:
+    """Whether random players use at once what opens up more."""
+    one = run.by.get((NEVER_REPEATS, "usage: r of usage and children"))
+    if one is None or one.low is None:
+        return "not tested here", "The correlation has no interval here.", ""
+    said = f"The correlation of immediate usage and children is {text(one)} over {one.n} elements."
+    if excludes_zero(one):
+        return "does not hold here", said, "The 95% interval leaves zero out."
+    return "holds here", said, "The 95% interval has zero in it, which is no proof that there is nothing."
+
+
+def _claims() -> Iterator[tuple[str, str, Callable[[Run], Answer]]]:
+    no_people = "No people play in this study; `athanor analyse` reads their logs."
+    figure = f"{_PAN}, figure captions"
+    yield "All models but o1 weigh empowerment less than people do.", figure, _below_people
+    yield "A model's weight of uncertainty rises with its temperature.", figure, _warmer
+    yield "o1 has the highest weights of all models.", figure, _o1_highest
+    yield "Models explore by uncertainty.", _PAN, _uncertainty_driven
+    yield "Models that think longer before they answer discover more.", _PAN, _thinking
+    yield "Most models discover less than people, and o1 and R1 more.", _PAN, _untested(no_people)
+    yield (
+        "Without the latent of uncertainty a model's weight of it turns negative; without that of empowerment little "
+        "changes.", _PAN, _untested("It needs sparse autoencoders, of which this study trains none."),
+    )  # fmt: skip
+    yield "People explore by empowerment and by uncertainty, and more by the first.", _BRANDLE, _untested(no_people)
+    yield "People go on while what they find is of use.", f"{_BRANDLE}, stopping", _untested(no_people)
+    yield "People use at once what opens up more.", f"{_BRANDLE}, immediate usage", _untested(no_people)
+    yield "Random players use what is new whatever it opens up.", f"{_BRANDLE}, immediate usage", _random_usage
+    yield (
+        "Never repeating a pair gives a weight of uncertainty that looks like a preference, repeating by chance none.",
+        _AGAIN, _confounded,
+    )  # fmt: skip
+    yield "Models that do not reason do not beat a memoryless random player.", _AGAIN, _beaten("random")
+    never = "Models that do not reason do not beat a random player who never repeats."
+    yield never, _AGAIN, _beaten("random-never-repeat")
+    yield "o1 and R1 beat a random player who never repeats.", _AGAIN, _reasoning_beats
+    yield "The engineered prompt lies between the two random players.", _AGAIN, _between
+    yield (
+        "People who reach 500 trials hold more than twice the pooled mean, for most stop early.", _AGAIN,
+        _untested(no_people),
+    )  # fmt: skip
+    yield (
+        "An answer of three tokens leaves most elements out of reach.", _AGAIN,
+        _untested("No arm is bounded to three tokens, and the vocabulary is no part of the laboratory."),
+    )  # fmt: skip
+
+
+_CLAIMS = tuple(_claims())
