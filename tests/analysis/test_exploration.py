@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from athanor.agents.oracle import Oracle
 from athanor.analysis.arms import arms_of
 from athanor.analysis.curves import bin_width, binned, inventory_curve, inventory_matrix
 from athanor.analysis.exploration import estimates, spending_columns, spending_range, table_text, write_estimates
 from athanor.analysis.intervals import SHARE, mean
 from athanor.analysis.tables import read_run
 from athanor.core.records import Estimate, Unreadable
-from athanor.environments.alchemy import CATEGORIES, Table
+from athanor.environments.alchemy import CATEGORIES, RULES, Alchemy, Table
 from tests.analysis.small import HAND, TABLE, Scripted, baselines, pair, run, script
 
 
@@ -78,6 +79,22 @@ def test_the_difference_to_a_baseline_is_welchs_over_episodes(tmp_path: Path) ->
     assert got.n == 7
     assert ("hand", "final inventory minus random-never-repeat") in found
     assert not any(group == "random" and "minus" in name for group, name in found)
+
+
+def test_a_difference_has_an_interval_that_holds_with_all_the_others_but_those_from_the_oracle(tmp_path: Path) -> None:
+    ours = run(tmp_path / "r", script(HAND, HAND[2:5] * 2, HAND[:5] + HAND[:1]), episodes=3, label="hand")
+    oracle = run(tmp_path / "o", Oracle(Alchemy(table=TABLE, rules=RULES["strict"])), episodes=3)
+    theirs = baselines(tmp_path / "b", episodes=4)
+    found = found_in(ours, *theirs, oracle)
+    them = read_run(theirs[0]).episodes["inventory"].to_pylist()
+    expected = stats.ttest_ind([6, 3, 4], them, equal_var=False).confidence_interval(1 - 0.05 / 2)
+    wide = found["hand", "final inventory minus random, all together"]
+    assert (wide.low, wide.high, wide.level) == (pytest.approx(expected.low), pytest.approx(expected.high), 0.95)
+    assert wide.method.endswith("simultaneous over 2 comparisons (Bonferroni)")
+    assert ("hand", "final inventory minus oracle") in found
+    assert ("hand", "final inventory minus oracle, all together") not in found
+    alone = found_in(ours, theirs[0])
+    assert ("hand", "final inventory minus random, all together") not in alone
 
 
 def test_runs_of_other_tables_rules_or_turns_are_never_compared(tmp_path: Path) -> None:

@@ -5,56 +5,91 @@ import pytest
 from scipy import stats
 
 from athanor.analysis.intervals import difference
-from athanor.analysis.multiplicity import benjamini_hochberg, bonferroni, contrasts, holm, welch_p
+from athanor.analysis.multiplicity import (
+    ALL_HOLD,
+    bonferroni,
+    differences_held,
+    held_together,
+    holm,
+    holm_of,
+    with_adjusted,
+)
+from athanor.analysis.nulls import p_of
 from athanor.core.errors import UsageError
+from athanor.core.records import Estimate
 
 P = [0.01, 0.04, 0.03, 0.005, 0.6]
 
 
-def test_adjusted_p_values_are_those_of_the_papers():
+def estimate(name: str, value: float | None, low=None, high=None, *, group: str = "a", n: int = 99) -> Estimate:
+    return Estimate(name=name, value=value, low=low, high=high, level=0.95, n=n, unit="u", method="m", group=group)
+
+
+def nulls_with(*p: float | None, n: int = 99) -> list[Estimate]:
+    return [estimate(p_of(f"weight of {k}"), value, n=n) for k, value in enumerate(p)]
+
+
+def test_adjusted_p_values_are_those_of_the_paper():
     assert holm(P) == pytest.approx([0.04, 0.09, 0.09, 0.025, 0.6])
-    assert benjamini_hochberg(P) == pytest.approx([0.025, 0.05, 0.05, 0.025, 0.6])
-    assert benjamini_hochberg(P) == pytest.approx(stats.false_discovery_control(P).tolist())
-    assert (holm([]), benjamini_hochberg([])) == ([], [])
+    assert holm([]) == []
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     with pytest.raises(UsageError, match="between 0 and 1"):
         holm([0.1, float("nan")])
 
 
-def test_welchs_p_is_scipys_and_is_below_one_minus_the_level_exactly_when_the_interval_leaves_zero_out():
+def test_a_false_finding_among_null_tests_is_as_rare_as_holms_method_says():
     rng = np.random.default_rng(0)
-    for shift in (0.0, 0.5, 1.0):
-        ours, theirs = rng.normal(shift, 1, 12).tolist(), rng.normal(0, 2, 9).tolist()
-        p, interval = welch_p(ours, theirs), difference(ours, theirs)
-        assert p == pytest.approx(stats.ttest_ind(ours, theirs, equal_var=False).pvalue)
-        assert (p < 0.05) == (not interval.low < 0 < interval.high)
-    assert welch_p([1.0], [1.0, 2.0]) is None
-    assert (welch_p([1.0, 1.0], [1.0, 1.0]), welch_p([1.0, 1.0], [2.0, 2.0])) == (1.0, 0.0)
-
-
-def test_every_group_against_one_has_wider_intervals_for_more_groups_and_unknown_ones_do_not_count():
-    rng = np.random.default_rng(1)
-    arms = {name: rng.normal(k, 1, 10).tolist() for k, name in enumerate(("random", "a", "b", "c"))} | {"one": [3.0]}
-    found = contrasts("final inventory", arms, "random")
-    assert [e.group for e in found.estimates] == ["a", "b", "c", "one"]
-    expected = difference(arms["a"], arms["random"], level=1 - 0.05 / 3)
-    first, alone = found.estimates[0], found.estimates[-1]
-    assert (first.low, first.high, first.level) == (expected.low, expected.high, 0.95)
-    assert "simultaneous over 3 comparisons" in first.method
-    assert (alone.low, alone.level, alone.n) == (None, None, 11)
-    rows = found.table.to_pylist()
-    assert [row["holm"] for row in rows[:3]] == pytest.approx(holm([row["p"] for row in rows[:3]]))
-    assert rows[3]["p"] is rows[3]["holm"] is None
-    with pytest.raises(UsageError, match="'nobody' and at least one other"):
-        contrasts("x", arms, "nobody")
+    found = sum(min(holm(rng.uniform(size=10).tolist())) < 0.05 for _ in range(2000)) / 2000
+    assert 0.03 < found < 0.065
 
 
 def test_simultaneous_intervals_hold_together_as_often_as_they_say():
-    rng, together = np.random.default_rng(2), 0
+    rng, together, alone = np.random.default_rng(2), 0, 0
     for _ in range(300):
-        arms = {name: rng.normal(0, 1, 8).tolist() for name in "abcd"}
-        together += all(e.low < 0 < e.high for e in contrasts("x", arms, "a").estimates)
+        a, *others = (rng.normal(0, 1, 8).tolist() for _ in range(4))
+        wide = [difference(one, a, level=bonferroni(0.95, 3)) for one in others]
+        together += all(e.low < 0 < e.high for e in wide)
+        alone += all(e.low < 0 < e.high for e in (difference(one, a) for one in others))
     assert 0.92 < together / 300 <= 1
+    assert alone < together
     assert bonferroni(0.95, 1) == pytest.approx(0.95)
     with pytest.raises(UsageError, match="0 comparisons"):
         bonferroni(0.95, 0)
+
+
+def test_null_tests_of_several_worlds_are_adjusted_together_and_unknown_ones_are_no_comparison():
+    first, second = nulls_with(0.01, None), [*nulls_with(0.04, 0.2), estimate("weight of x", 0.0)]
+    one, two = with_adjusted(first, second)
+    assert [e.name for e in one] == [first[0].name, holm_of(first[0].name), first[1].name]
+    assert [e.value for e in one] == [0.01, pytest.approx(0.03), None]
+    assert [e.value for e in two] == [0.04, pytest.approx(0.08), 0.2, pytest.approx(0.2), 0.0]
+    assert one[1].method.startswith("Holm's over 3 null tests; ")
+    assert with_adjusted(nulls_with(0.01)) == [tuple(nulls_with(0.01))]
+
+
+def test_how_many_null_tests_hold_together_is_said_and_that_their_draws_are_too_few():
+    assert held_together(nulls_with(0.04)) == ""
+    said = held_together(nulls_with(0.001, 0.04, 0.6, n=1000))
+    assert said == ("Of 3 comparisons with null choices, 2 have p below 0.05 one by one, and 1 holds together (Holm).")
+    coarse = held_together(nulls_with(*[0.01] * 10))
+    assert "10 have p below 0.05 one by one, and 0 hold together" in coarse
+    assert "With 99 draws no p is below 0.01" in coarse
+    assert "(--nulls 200)" in coarse
+
+
+def test_differences_that_hold_one_by_one_and_together_are_counted():
+    found = [
+        estimate("d", 2.0, 1.0, 3.0), estimate(f"d, {ALL_HOLD}", 2.0, -1.0, 5.0),
+        estimate("d", 9.0, 8.0, 10.0, group="b"), estimate(f"d, {ALL_HOLD}", 9.0, 5.0, 13.0, group="b"),
+    ]  # fmt: skip
+    assert differences_held(found).startswith("Of 2 comparisons with players who do not know the table, 2 leave zero")
+    assert "and 1 holds together" in differences_held(found)
+    assert differences_held(found[:1]) == ""
+
+
+def test_welchs_interval_is_scipys_at_any_level():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, 12), rng.normal(0, 2, 9)
+    mine = difference(a.tolist(), b.tolist(), level=bonferroni(0.95, 7))
+    theirs = stats.ttest_ind(a, b, equal_var=False).confidence_interval(bonferroni(0.95, 7))
+    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high))

@@ -4,9 +4,11 @@ import asyncio
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as with_fields
 
 from athanor.agents.cognitive import Cognitive
 from athanor.analysis.choice import LEFT_OUT
+from athanor.analysis.multiplicity import holm_of, with_adjusted
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.reading import readings, text
@@ -79,14 +81,29 @@ def test_a_player_who_does_not_repeat_has_a_published_weight_that_the_other_esti
     assert memoryless.low < 0 < memoryless.high
 
 
+def test_beside_an_unknown_weight_the_words_show_what_the_null_test_observed_and_its_adjusted_p(found):
+    unknown = [
+        with_fields(one, value=None, low=None, high=None)
+        if (one.group, one.name) == ("never", named("uncertainty", PUBLISHED)) else with_fields(one, method="")
+        for one in found
+    ]  # fmt: skip
+    (adjusted,) = with_adjusted(unknown)
+    (said,) = [one for one in readings(adjusted) if one.startswith("never:")]
+    observed, p = of(found, "never", "uncertainty", OBSERVED), by_name(found, "never", p_of("weight of uncertainty"))
+    holms = by_name(adjusted, "never", holm_of(p_of("weight of uncertainty")))
+    assert f"is unknown; by the null test's own fit it is {text(observed)}, and of random choices" in said
+    assert f"(p = {p.value:.2g}; {holms.value:.2g} by Holm, among all null tests)" in said
+
+
 def test_the_words_say_that_the_weight_is_what_not_repeating_gives(found):
     said = readings(found)
     assert "a weight near the first is what not repeating gives" in said[0]
     (never,) = [one for one in said if one.startswith("never:")]
-    assert "not to be told from random choices that repeat as it does (p = " in never
+    assert "; by the null test's own fit it is " in never
+    assert ", not to be told apart (p = " in never
     assert "which cannot be told from none" in never
     (memoryless,) = [one for one in said if one.startswith("memoryless:")]
-    assert "not to be told from random choices that repeat as it does (p = " in memoryless
+    assert ", not to be told apart (p = " in memoryless
 
 
 def test_one_player_alone_has_no_published_weight_and_says_why():

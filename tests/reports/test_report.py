@@ -258,13 +258,39 @@ def test_answers_that_the_server_withheld_are_told_where_there_are_any(tmp_path:
     assert '<th scope="col" class="number">invalid: filtered</th>' not in page
 
 
+def test_who_was_given_the_table_is_not_ranked_and_the_page_says_so(tmp_path: Path) -> None:
+    knowing = {"agent": "cognitive", "weights": "empowerment=1", "pair_values": "true"}
+    runs = [
+        run(tmp_path / "knows", script(HAND, HAND), episodes=2, label="knows", extra=knowing),
+        run(tmp_path / "plays", script(HAND[:5] + HAND[:1], HAND[:5] + HAND[:1]), episodes=2, label="plays"),
+    ]
+    text = report(runs, tmp_path / "out").read_text()
+    assert "Plays ended with 4.0 elements" in text
+    assert "Not ranked, for it was given what the pairs make and no player could know that: knows (6.0)." in text
+
+
+def test_the_page_counts_the_comparisons_that_hold_together_and_has_their_intervals(tmp_path: Path) -> None:
+    games = (HAND, HAND[2:5] * 2, HAND[:5] + HAND[:1])
+    runs = [run(tmp_path / name, script(*games), episodes=3, label=name) for name in ("one", "two")]
+    text = report([*runs, *baselines(tmp_path / "b")], tmp_path / "out").read_text()
+    assert "Of 4 comparisons with players who do not know the table, " in text
+    assert '<th scope="col" class="number">minus random, all together</th>' in text
+
+
+def test_the_page_has_one_font(page: str) -> None:
+    assert re.findall(r"font(?:-family)?: [^;]*serif[^;]*;", page.partition("</style>")[0]) == [
+        'font: 1rem/1.6 "Liberation Sans", Arial, Helvetica, sans-serif;'
+    ]
+
+
 def test_seconds_of_episodes_that_shared_a_model_have_no_band(tmp_path: Path) -> None:
     for at_once, told in ((1, False), (3, True)):
         execution = {"at_once": at_once}
         path = run(tmp_path / f"{at_once}", script(HAND, HAND), episodes=2, label="x", execution=execution)
         arms = arms_of([read_run(path)])
         (figure,) = [one for one in figures.figures_of(arms) if one.name == "spending"]
-        assert ("No band of seconds for x: several episodes were played at once" in figure.caption) is told
+        assert ("No band of seconds for the arm listed below: several episodes were" in figure.caption) is told
+        assert figure.lists == (((figures.UNBANDED, ("x",)),) if told else ())
         (curve,) = [figures._spent(arm, "seconds", arm.turns("seconds")) for arm in arms]
         assert all(point.low is None for point in curve) is told
 

@@ -6,20 +6,28 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec.structs import replace as with_fields
 
+from athanor.agents.asking import sampling_of
 from athanor.agents.registry import LanguageOptions
+from athanor.analysis.arms import World
+from athanor.analysis.nulls import NULL, p_of
+from athanor.analysis.weights import OBSERVED, TOGETHER, named
 from athanor.cli import main
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.records import Estimate
 from athanor.environments.alchemy import worlds
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
+from athanor.models.backends.openai_wire import request_body
 from athanor.reports.think_too_fast import page
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.claims import compare, interval
-from athanor.studies.think_too_fast.comparisons import _subject, is_model
+from athanor.studies.think_too_fast.comparisons import _subject, comparisons, is_model
+from athanor.studies.think_too_fast.headlines import headlines
+from athanor.studies.think_too_fast.how import How, another_world, apart
 from athanor.studies.think_too_fast.published import (
     CATEGORIES,
     NAMES,
@@ -62,8 +70,24 @@ def test_a_published_interval_is_made_from_what_the_source_gives():
     ],
 )
 def test_a_weight_is_compared_by_its_sign_and_its_interval(value, mine, direction, overlap):
-    found = compare(published("uncertainty", value), ours(*mine), None, stand_in=False)
-    assert (found.direction, found.interval) == (direction, overlap)
+    found = compare(published("uncertainty", value, spread=0.05, kind="se"), ours(*mine), None)
+    assert (found.direction, found.interval, found.sure) == (direction, overlap, True)
+
+
+def test_a_published_number_without_an_interval_is_never_sure():
+    found = compare(published("uncertainty", 0.4), ours(0.5, 0.3, 0.7), None)
+    assert (found.direction, found.sure, found.interval) == ("agrees", False, "cannot tell")
+    assert found.why == "Both are positive. The published number stands without an interval, so that this is not sure."
+
+
+def test_the_interval_of_a_stand_in_neither_agrees_nor_differs_and_its_direction_is_compared():
+    one = published("uncertainty", 0.4, spread=0.05, kind="se")
+    for mine in ((0.4, 0.3, 0.5), (9.0, 8.0, 10.0)):
+        found = compare(one, ours(*mine), None, another=("another model",))
+        assert (found.direction, found.interval, found.another) == ("agrees", "not comparable", ("another model",))
+    silent = compare(one, None, None, incomparable="none of the 2 arms made a valid attempt")
+    assert (silent.direction, silent.interval, silent.ours) == ("not comparable", "not comparable", None)
+    assert silent.why == "Not comparable: none of the 2 arms made a valid attempt."
 
 
 @pytest.mark.parametrize(
@@ -77,37 +101,58 @@ def test_a_weight_is_compared_by_its_sign_and_its_interval(value, mine, directio
 )  # fmt: skip
 def test_an_inventory_is_compared_by_whether_it_beats_never_repeating_at_random(value, mine, direction):
     random = ours(20, 19, 21)
-    assert compare(published("final inventory", value), ours(*mine), random, stand_in=True).direction == direction
+    assert compare(published("final inventory", value), ours(*mine), random).direction == direction
+
+
+def test_a_published_share_that_cannot_be_told_from_that_of_the_random_player_has_no_side():
+    engineered = next(one for one in PUBLISHED if (one.of, one.quantity) == ("gpt-4o, engineered", "share success-new"))
+    found = compare(engineered, ours(0.5, 0.4, 0.6), ours(0.1, 0.09, 0.11))
+    assert found.direction == "cannot tell"
+    assert found.why == (
+        "The published number cannot be told from that of random players who never repeat a pair (11.6%)."
+    )
 
 
 def test_what_was_not_played_is_said_and_never_agrees():
-    found = compare(published("uncertainty", 0.2), None, None, stand_in=True, missing="no people here")
+    found = compare(published("uncertainty", 0.2), None, None, missing="no people here")
     assert (found.direction, found.interval) == ("not computed", "not computed")
     assert found.why == "Not computed here: no people here."
 
 
 def test_what_is_unknown_is_said_in_words():
     apart = with_fields(ours(0.0, None, None), value=None, method="Laplace; 1e3 [-2, 3] says nothing: separated")
-    found = compare(published("uncertainty", 0.2), apart, None, stand_in=True)
+    found = compare(published("uncertainty", 0.2), apart, None)
     assert found.direction == "not computed"
     assert found.why.startswith("Not computed here: our estimate has no bounds, for the choices of too few turns are")
-    few = compare(published("uncertainty", 0.2), with_fields(apart, method="one player"), None, stand_in=True)
+    few = compare(published("uncertainty", 0.2), with_fields(apart, method="one player"), None)
     assert few.why == "Not computed here: it cannot be estimated (one player)."
 
 
 def test_repeats_are_read_against_the_player_who_repeats_by_chance_and_a_line_has_no_direction():
     chance = ours(0.05, 0.04, 0.06)
-    found = compare(published("share success-existing", 0.176), ours(0.5, 0.4, 0.6), chance, stand_in=True)
+    one = published("share success-existing", 0.176, spread=0.01, kind="sd", n=5)
+    found = compare(one, ours(0.5, 0.4, 0.6), chance)
     assert (found.direction, found.interval) == ("agrees", "differs")
     assert (
         found.why == "The published number lies above that of memoryless random players (7.1%), ours above theirs here."
     )
     line = with_fields(published("share success-existing", 0.071), of=RANDOM)
-    assert compare(line, ours(0.5, 0.4, 0.6), chance, stand_in=True).direction == "no direction"
-    nothing = compare(
-        published("uncertainty", 0.004, spread=0.0045, kind="se"), ours(0.4, 0.3, 0.5), None, stand_in=False
-    )
+    assert compare(line, ours(0.5, 0.4, 0.6), chance).direction == "no direction"
+    nothing = compare(published("uncertainty", 0.004, spread=0.0045, kind="se"), ours(0.4, 0.3, 0.5), None)
     assert (nothing.direction, nothing.interval) == ("cannot tell", "differs")
+
+
+def test_a_weight_says_in_what_it_was_made_otherwise():
+    one = next(one for one in PUBLISHED if (one.of, one.quantity) == ("llama-3.1-8b, T=1", "uncertainty"))
+    mine = How(table="atelier", turns="20", fit="the arm alone", nagq="1", scaled="the arm", formula=one.how.formula)
+    said = apart(one.how, mine)
+    for told in (
+        "table: “atelier” here, “little-alchemy-2” there", "fit: “the arm alone” here, “pooled over all models, then",
+        "nAGQ: “1” here, “0” there", "scaled over: “the arm” here, “all models” there",
+    ):  # fmt: skip
+        assert told in said
+    assert "formula" not in said
+    assert list(another_world(one.how, mine)) == ["another world", "another number of turns"]
 
 
 def test_a_published_number_is_there_once_and_says_where_it_stands():
@@ -138,17 +183,111 @@ def test_a_model_is_the_published_one_by_its_whole_name(model: str, of: str | No
     assert [name for name in NAMES if is_model(name, model)] == ([of] if of else [])
 
 
-def test_of_several_models_in_a_folder_a_published_number_is_set_beside_its_own():
-    def arm(model: str, temperature: float) -> SimpleNamespace:
-        config = {"condition": "base", "model": model, "temperature": temperature, "constrained": False}
-        manifest = SimpleNamespace(config=config)
-        return SimpleNamespace(name=f"{model}, {temperature}", short=model, run=SimpleNamespace(manifest=manifest))
+def arm(model: str, temperature: float | None, *, valid: int = 3, condition: str = "base", **more: Any) -> Any:
+    """An arm of six turns, `valid` of them no invalid answers."""
+    config = {"agent": "language", "condition": condition, "model": model, "temperature": temperature}
+    config |= {"constrained": False, **more}
+    world = World(table="atelier@0", rules="strict", split="open", turns=20)
+    invalid = np.array([0.0] * valid + [1.0] * (6 - valid))
+    return SimpleNamespace(
+        name=f"{model}, {temperature}", short=model, n=3, baseline=None, world=world,
+        run=SimpleNamespace(manifest=SimpleNamespace(config=config)), turns_with=lambda column, value: invalid,
+    )  # fmt: skip
 
-    ours: Any = [arm("gpt-4o-2024-08-06", 1.0), arm("zeta", 1.5), arm("llama-3.1-8b", 0.7)]
+
+def test_of_several_models_in_a_folder_a_published_number_is_set_beside_its_own():
+    ours = [arm("gpt-4o-2024-08-06", 1.0), arm("zeta", 1.5), arm("llama-3.1-8b", 0.7)]
     one = next(each for each in PUBLISHED if each.of == "gpt-4o" and each.quantity == "final inventory")
-    assert _subject(one, "zeta", ours, {}) == (("gpt-4o-2024-08-06, 1.0", "gpt-4o-2024-08-06"), True)
-    assert _subject(one, "zeta", ours[1:], {}) == (("zeta, 1.5", "zeta"), False)  # the model asked for stands in
-    assert _subject(one, "eta", ours[1:], {}) == ((), False)
+
+    def found(arms: list[Any], model: str = "zeta") -> tuple[tuple[str, ...], bool]:
+        subject = _subject(one, model, arms, {})
+        return subject.groups, subject.same
+
+    assert found(ours) == (("gpt-4o-2024-08-06, 1.0", "gpt-4o-2024-08-06"), True)
+    assert found(ours[1:]) == (("zeta, 1.5", "zeta"), False)  # the model asked for stands in
+    assert found(ours[1:], "eta") == ((), False)
+
+
+def test_an_arm_without_a_valid_attempt_does_not_stand_in_and_where_none_has_one_that_is_said():
+    one = next(each for each in PUBLISHED if each.of == "gpt-4o" and each.quantity == "final inventory")
+    able, silent = arm("zeta", 0.3), arm("zeta", 1.0, valid=0)
+    assert _subject(one, "zeta", [able, silent], {}).groups == ("zeta, 0.3", "zeta")
+    assert (_subject(one, "zeta", [silent], {}).groups, _subject(one, "zeta", [silent], {}).silent) == ((), 1)
+    (row,) = [one for one in comparisons("laptop", "zeta", [silent], (), (), "") if one.published == one.published
+              and (one.published.of, one.published.quantity) == ("gpt-4o", "final inventory")]  # fmt: skip
+    assert row.why == (
+        "Not comparable: the only arm that could stand in made no valid attempt: all of its answers were invalid."
+    )
+    itself = arm("gpt-4o", 1.0, valid=0)
+    assert _subject(one, "zeta", [itself, able], {}).groups == ("gpt-4o, 1.0", "gpt-4o")  # its own failure counts
+
+
+def weight(name: str, value: float, low: float, high: float, group: str = "m") -> Estimate:
+    return Estimate(
+        name=name, value=value, low=low, high=high, level=0.95, n=5, unit="players", method="m", group=group
+    )
+
+
+def told(claim: str, arms: list[Any], *found: Estimate) -> tuple[str, str]:
+    (one,) = [one for one in headlines(arms, (), found) if claim in one.claim]
+    return one.verdict, one.said
+
+
+def test_every_claim_has_a_verdict_and_without_estimates_none_is_tested():
+    found = headlines([arm("m", 1.0)], (), ())
+    assert {one.verdict for one in found} == {"not tested here"}
+    assert all(one.said and not one.sure for one in found)
+    for claim in ("but o1 weigh empowerment less", "rises with its temperature", "o1 has the highest",
+                  "do not beat a random player who never", "o1 and R1 beat"):  # fmt: skip
+        assert len([one for one in found if claim in one.claim]) == 1
+
+
+def test_a_claim_on_temperature_holds_fails_or_cannot_be_told_by_its_interval():
+    name = "weight of uncertainty (per unit of temperature)"
+    for interval_, verdict in (((0.1, 0.9), "holds here"), ((-0.9, -0.1), "does not hold here"),
+                               ((-0.1, 0.9), "cannot tell")):  # fmt: skip
+        value = sum(interval_) / 2
+        assert told("rises with its", [arm("m", 1.0)], weight(name, value, *interval_, group=TOGETHER))[0] == verdict
+
+
+def test_that_models_do_not_beat_random_players_fails_only_by_a_difference_that_holds_among_all():
+    name, claim = "final inventory minus random-never-repeat", "do not beat a random player who never"
+    better, group = weight(name, 5, 1, 9, "m, 1.0"), "m, 1.0"
+    wide = weight(f"{name}, all together", 5, -2, 12, group)
+    assert told(claim, [arm("m", 1.0)], better, wide)[0] == "cannot tell"
+    assert told(claim, [arm("m", 1.0)], better, weight(wide.name, 5, 0.5, 9.5, group))[0] == "does not hold here"
+    worse = weight(name, -5, -9, -1, group)
+    assert told(claim, [arm("m", 1.0)], worse)[0] == "holds here"
+    assert told(claim, [arm("m", 1.0, valid=0)], worse)[0] == "not tested here"  # it never made an attempt
+    assert told("o1 and R1 beat", [arm("m", 1.0)], worse) == ("not tested here", "Neither o1 nor R1 plays here.")
+    mine = weight(name, 50, 40, 60, "o1, None")
+    assert told("o1 and R1 beat", [arm("o1", None)], mine)[0] == "holds here"
+
+
+def test_exploring_by_uncertainty_is_tested_by_null_choices_and_not_by_the_sign_of_a_weight():
+    observed, null = (named("uncertainty", kind) for kind in (OBSERVED, NULL))
+    p = Estimate(
+        name=p_of("weight of uncertainty"), value=0.4, low=None, high=None, level=None, n=99, unit="draws", method="",
+        group="m",
+    )  # fmt: skip
+    positive = weight(observed, 0.5, 0.4, 0.6), weight(null, 0.5, 0.4, 0.6)
+    assert told("explore by uncertainty", [arm("m", 1.0)], *positive, p)[0] == "cannot tell"
+    more = weight(observed, 0.9, 0.8, 1.0), weight(null, 0.5, 0.4, 0.6), with_fields(p, value=0.01)
+    assert told("explore by uncertainty", [arm("m", 1.0)], *more)[0] == "holds here"
+
+
+def test_a_model_that_refuses_a_temperature_is_sent_none_and_its_arm_says_so(tmp_path: Path):
+    planned = arms(SETTINGS["paper"], tmp_path, "o1-2024-12-17", BackendConfig(), 1, lambda table: "true")
+    asked = [play for play in planned if play.agent == "language"]
+    assert [play.label for play in asked] == [
+        "o1-2024-12-17, base, no temperature", "o1-2024-12-17, engineered, no temperature",
+    ]  # fmt: skip
+    for play in asked:
+        sampling = sampling_of(play.language, 100)
+        assert sampling.temperature is None
+        assert "temperature" not in request_body(sampling, "max_completion_tokens", "")
+    warm = arms(SETTINGS["paper"], tmp_path, "gpt-4o", BackendConfig(), 1, lambda table: "true")
+    assert {play.language.temperature for play in warm if play.agent == "language"} == {0.0, 0.3, 0.7, 1.0}
 
 
 @pytest.mark.parametrize("name", list(SETTINGS))
@@ -192,13 +331,15 @@ def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked
     assert {path: path.read_bytes() for path in out.glob("runs/*/turns.jsonl")} == before
     found = analyse(asked, out)
     assert len(found.comparisons) == len(PUBLISHED)
+    assert (out / "headlines.jsonl").read_bytes().count(b"\n") == len(found.headlines) > 15
     lacking = [one for one in found.comparisons if one.direction == "not computed"]
     assert {one.published.of for one in found.comparisons if one.published.of.startswith("people")} <= {
         one.published.of for one in lacking
     }
     assert all(one.why.startswith("Not computed here: ") for one in lacking)
     assert all(one.why[0].isupper() and one.why.endswith(".") for one in found.comparisons)
-    assert all(one.stand_in for one in found.comparisons if one.ours)
+    assert all(one.another for one in found.comparisons if one.ours)
+    assert {one.interval for one in found.comparisons if one.ours} == {"not comparable"}
     beside = {one.published.of for one in found.comparisons if one not in lacking}
     assert {"gpt-4o", "o1", "llama-3.1-8b, T=1", "random agent", RANDOM, NEVER, ORACLE} <= beside
     names = {one.name for one in found.estimates()}
@@ -208,6 +349,9 @@ def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked
     assert "a weight near the first is what not repeating gives" in text
     assert "Published numbers beside ours" in text
     assert "Published numbers without ours" in text
+    assert "What was said in words" in text
+    assert "How they differ: table: “generated-opaque-1” here, “little-alchemy-2” there" in text
+    assert "not comparable: another model, another world, other rules and another number of turns" in text
     assert '<td class="brief">11.6% [11.5%, 11.7%]</td>' in text
     assert (out / "figures" / "weights.svg").exists()
 

@@ -32,7 +32,7 @@ class Config:
     """All randomness follows from it."""
     pair_values: str = "learned"
     """Empowerment: learned (not in smoke), true (the tables' own), or a folder of `train empowerment` folders."""
-    nulls: int = 100
+    nulls: int = 1000
     """Draws of null choices for each arm."""
     json: bool = False
     """Print the estimates as JSON on standard output instead of the report's path."""

@@ -46,6 +46,8 @@ class Chapter:
     figure: Figure | None = None
     titles: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    below: tuple[str, ...] = ()
+    """What stands under each row, over its whole width; empty where there is nothing."""
     note: str = ""
 
 
@@ -84,12 +86,18 @@ def page_of(
     found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
     return rendered(
         arms, estimates,
-        title=_title(arms), findings=findings(arms, found), note=f"{BRACKETS} {differences_held(estimates)}".strip(),
+        title=_title(arms), findings=findings(arms, found), note=" ".join([BRACKETS, *_together(estimates)]),
         left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
         sections=[_section(figure, arms, found) for figure in figures],
         chapters=[_chapter(chapter) for chapter in chapters],
         transcripts=[transcript for arm in arms if (transcript := transcript_of(arm, turn_row))],
     )  # fmt: skip
+
+
+def _together(estimates: Sequence[Estimate]) -> list[str]:
+    """What becomes of the comparisons when all must hold at once; nothing where there is one at most."""
+    held = differences_held(estimates)
+    return [held, "“By itself only”: what does not hold together with all of these."] if held else []
 
 
 def rendered(
@@ -132,7 +140,10 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
     return {
         "name": chapter.name, "title": chapter.title, "note": chapter.note, "titles": chapter.titles,
         "words": [(block(said, 2000), [block(point, 2000) for point in points]) for said, points in chapter.words],
-        "rows": [[block(text, 600) for text in row] for row in chapter.rows],
+        "rows": [
+            {"cells": [block(text, 600) for text in row], "below": block(below, 2000)}
+            for row, below in zip(chapter.rows, chapter.below or [""] * len(chapter.rows), strict=True)
+        ],
         "svg": _picture(figure) if figure else "", "caption": figure.caption if figure else "",
     }  # fmt: skip
 

@@ -102,11 +102,9 @@ def _comparisons(found: Found) -> Chapter:
             "how such a number is read, and its interval is not compared.",
             (),
         ),),
-        titles=(
-            "quantity", "of", "published", "ours", "direction", "interval", "what was compared",
-            "how (what differs in the making)", "ours is of", "source",
-        ),
+        titles=("quantity", "of", "published", "ours", "direction", "interval"),
         rows=tuple(_row(one) for one in mine),
+        below=tuple(_below(one) for one in mine),
         note="Intervals of published numbers are made from their standard errors, from their deviations over players "
         "where the number of these is known, or from the number of elements behind a correlation. Others stand "
         "alone, and no direction of theirs is sure.",
@@ -158,13 +156,19 @@ def _row(one: Comparison) -> tuple[str, ...]:
         raise ValueError(f"{one.published.quantity} of {one.published.of} has none of ours to be shown")
     between = None if ours.low is None or ours.high is None else (ours.low, ours.high)
     shown = _shown(one.published.quantity, ours.value, between)
-    whose = one_line(ours.group, 60) + (" (stand-in)" if one.another else "")
     unsure = one.direction in ("agrees", "differs") and not one.sure
     beside = f"not comparable: {listed(list(one.another))}" if one.another else one.interval
     return (
         _quantity(one), one.published.of, _published(one), shown, one.direction + (", not sure" if unsure else ""),
-        beside, one.why, one.how or "nothing is known to", whose, one.published.source,
+        beside,
     )  # fmt: skip
+
+
+def _below(one: Comparison) -> str:
+    """What was compared, in what the two numbers differ in the making, whose ours is and where theirs stands."""
+    whose = f" Ours is of {one_line(one.ours.group, 90)}{' (stand-in)' if one.another else ''}." if one.ours else ""
+    how = f" How they differ: {one.how}." if one.how else " In how they were made they differ in nothing known."
+    return f"{one.why}{how}{whose} Source: {one.published.source}."
 
 
 def _quantity(one: Comparison) -> str:

@@ -167,7 +167,7 @@ def _alone(difference: Estimate, found: Found) -> str:
     """That a difference is told from zero by itself only, if it is."""
     together = found.get((difference.group, f"{difference.name}, {ALL_HOLD}"))
     alone = together is not None and excludes_zero(difference) and not excludes_zero(together)
-    return " by itself, though not among all comparisons together" if alone else ""
+    return " by itself only" if alone else ""
 
 
 def _label(arm: Arm) -> str:

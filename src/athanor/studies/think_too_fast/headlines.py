@@ -231,8 +231,7 @@ def _thinking(run: Run) -> Answer:
 def _uncertainty_driven(run: Run) -> Answer:
     """Models' weights of uncertainty against those of choices at random that repeat as the models do."""
     test = p_of("weight of uncertainty")
-    more, less, held = [], [], 0
-    tested = 0
+    more, less, sure, tested = [], [], [], 0
     for arm in _able(run):
         p = run.by.get((arm.short, test))
         observed, null = (run.by.get((arm.short, named("uncertainty", kind))) for kind in (OBSERVED, NULL))
@@ -241,16 +240,21 @@ def _uncertainty_driven(run: Run) -> Answer:
         tested += 1
         if p.value < SURE:
             (more if (observed.value or 0.0) > (null.value or 0.0) else less).append(arm)
-            adjusted = run.by.get((arm.short, holm_of(test)), p)
-            held += (adjusted.value or 0.0) < SURE
+            if (run.by.get((arm.short, holm_of(test)), p).value or 0.0) < SURE:
+                sure.append(arm)
     if not tested:
         return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
     said = (
-        f"Of {tested} arms {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat as they do, "
-        f"{len(less)} less; of the rest it cannot be told. A weight above zero alone would say nothing."
+        f"Of {tested} arms {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat as they "
+        f"do, {len(less)} less; of the rest it cannot be told. A weight above zero alone would say nothing."
     )
-    verdict: Verdict = "holds here" if len(more) == tested else "does not hold here" if less else "cannot tell"
-    return verdict, said, f"p below {SURE} by null choices; {held} of {len(more) + len(less)} hold among all (Holm)."
+    against = any(arm in sure for arm in less)
+    verdict: Verdict = "holds here" if len(more) == tested else "does not hold here" if against else "cannot tell"
+    return (
+        verdict,
+        said,
+        f"p below {SURE} by null choices; {len(sure)} of {len(more) + len(less)} hold among all (Holm).",
+    )
 
 
 def _weigh(number: int) -> str:

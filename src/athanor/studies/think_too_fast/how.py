@@ -28,7 +28,7 @@ class How(Record, kw_only=True):
 
 WORLD = {"table": "another world", "rules": "other rules", "turns": "another number of turns"}
 """The ways that make a number one of something else, and what is then said."""
-_CALLED = {"nagq": "nAGQ", "scaled": "scaled over"}
+_CALLED = {"nagq": "nAGQ", "scaled": "scaled over", "empowerment": "values of empowerment"}
 
 
 def another_world(theirs: How, ours: How) -> Iterator[str]:
@@ -46,11 +46,11 @@ def apart(theirs: How, ours: How) -> str:
     """In words, each way in which two numbers differ; what the source does not say is told as such.
 
     >>> apart(How(fit="pooled over all models", nagq="0"), How(fit="the arm alone", nagq="0", asked="T=1"))
-    'asked: T=1 here, not said there; fit: the arm alone here, pooled over all models there'
+    'asked: “T=1” here, not said there; fit: “the arm alone” here, “pooled over all models” there'
     """
     said = []
     for way in How.__struct_fields__:
         there, here = getattr(theirs, way), getattr(ours, way)
         if here and there != here:
-            said.append(f"{_CALLED.get(way, way)}: {here} here, {f'{there} there' if there else 'not said there'}")
+            said.append(f"{_CALLED.get(way, way)}: “{here}” here, {f'“{there}” there' if there else 'not said there'}")
     return "; ".join(said)
