@@ -22,7 +22,7 @@ from athanor.environments.alchemy import worlds
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_wire import request_body
-from athanor.reports.think_too_fast import page
+from athanor.reports.think_too_fast import _more, page
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.claims import compare, interval
 from athanor.studies.think_too_fast.comparisons import _subject, comparisons, is_model
@@ -37,7 +37,7 @@ from athanor.studies.think_too_fast.published import (
     RANDOM,
     Published,
 )
-from athanor.studies.think_too_fast.study import Asked, analyse, run
+from athanor.studies.think_too_fast.study import Asked, _varied, analyse, run
 
 
 def published(quantity: str, value: float, **more) -> Published:
@@ -305,6 +305,28 @@ def test_the_cognitive_agents_choose_by_the_values_that_their_choices_are_read_b
     assert given == {(table, f"values of {table}") for table, _ in SETTINGS["laptop"].worlds}
 
 
+def test_the_regression_on_temperature_is_of_ways_of_asking_that_were_tried_at_several():
+    both = [arm("m", 0.3), arm("m", 1.0)]
+    asked = [*both, arm("m", 1.0, condition="reasoning"), arm("o1", None)]
+    for k, one in enumerate(asked):
+        one.short = str(k)
+    groups: Any = [
+        SimpleNamespace(
+            name=one.short, temperature=one.run.manifest.config["temperature"], games=SimpleNamespace(pool=[1])
+        )
+        for one in asked
+    ]
+    assert [one.name for one in _varied(groups, asked)] == ["0", "1", "3"]
+
+
+def test_the_page_says_that_a_model_without_a_temperature_is_left_out_of_the_regression_on_it():
+    found: Any = SimpleNamespace(arms=(arm("o1, base, no temperature", None), arm("m", 1.0)), worlds=())
+    for one in found.arms:
+        one.asked = True
+    ((said, _),) = _more(found).words
+    assert said.startswith("o1, base, no temperature: no temperature is sent, for the model's server refuses one")
+
+
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """The smoke setting with a scripted model that cannot be constrained."""
@@ -339,7 +361,7 @@ def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked
     assert all(one.why.startswith("Not computed here: ") for one in lacking)
     assert all(one.why[0].isupper() and one.why.endswith(".") for one in found.comparisons)
     assert all(one.another for one in found.comparisons if one.ours)
-    assert {one.interval for one in found.comparisons if one.ours} == {"not comparable"}
+    assert {one.interval for one in found.comparisons if one.ours} <= {"not comparable", "not computed"}
     beside = {one.published.of for one in found.comparisons if one not in lacking}
     assert {"gpt-4o", "o1", "llama-3.1-8b, T=1", "random agent", RANDOM, NEVER, ORACLE} <= beside
     names = {one.name for one in found.estimates()}
@@ -352,7 +374,7 @@ def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked
     assert "What was said in words" in text
     assert "How they differ: table: “generated-opaque-1” here, “little-alchemy-2” there" in text
     assert "not comparable: another model, another world, other rules and another number of turns" in text
-    assert '<td class="brief">11.6% [11.5%, 11.7%]</td>' in text
+    assert '<td class="name">11.6% [11.5%, 11.7%]</td>' in text
     assert (out / "figures" / "weights.svg").exists()
 
 
