@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from athanor.analysis.multiplicity import HOLM, holm
+from athanor.analysis.nulls import is_p
 from athanor.environments.alchemy.worlds import table
 from tests.test_cli import athanor
 
@@ -86,3 +89,19 @@ def test_ctrl_c_is_told_what_can_be_done(capsys, tmp_path, monkeypatch):
     asked = ["--agent", "random", "--episodes", "1", "--turns", "1", "--seed", "1", "--out", str(tmp_path / "p")]
     code, _, err = athanor(capsys, "play", "alchemy", *ATELIER, *asked)
     assert (code, "go on with --resume" in err, os.listdir(tmp_path)) == (130, True, [])
+
+
+def test_null_tests_of_several_runs_are_adjusted_together_in_the_output_and_counted_in_words(capsys, tmp_path):
+    players = [(name, "", 8) for name in "aabb"]
+    logs = log(tmp_path / "log.csv", *players)
+    code, out, err = athanor(
+        capsys, "analyse", logs, *ATELIER, "--regression", "uncertainty", "--nulls", "10", "--json"
+    )
+    assert code == 0
+    found = {(one["group"], one["name"]): one["value"] for one in json.loads(out)}
+    raw = [value for (_, name), value in found.items() if is_p(name)]
+    adjusted = [value for (_, name), value in found.items() if name.startswith(HOLM)]
+    assert len(raw) == 2
+    assert adjusted == pytest.approx(holm(raw))
+    assert "Of 2 comparisons with null choices, " in err
+    assert "With 10 draws no p is below 0.091" in err
