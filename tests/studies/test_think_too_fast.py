@@ -15,6 +15,7 @@ from athanor.agents.registry import LanguageOptions
 from athanor.analysis.arms import World
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.weights import OBSERVED, TOGETHER, named
+from athanor.analysis.weights import PUBLISHED as PUBLISHED_WEIGHT
 from athanor.cli import main
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.records import Estimate
@@ -183,13 +184,19 @@ def test_a_model_is_the_published_one_by_its_whole_name(model: str, of: str | No
     assert [name for name in NAMES if is_model(name, model)] == ([of] if of else [])
 
 
+class Unhashable(SimpleNamespace):
+    """Like an arm, which has tables in it and is no key."""
+
+    __hash__ = None
+
+
 def arm(model: str, temperature: float | None, *, valid: int = 3, condition: str = "base", **more: Any) -> Any:
     """An arm of six turns, `valid` of them no invalid answers."""
     config = {"agent": "language", "condition": condition, "model": model, "temperature": temperature}
     config |= {"constrained": False, **more}
     world = World(table="atelier@0", rules="strict", split="open", turns=20)
     invalid = np.array([0.0] * valid + [1.0] * (6 - valid))
-    return SimpleNamespace(
+    return Unhashable(
         name=f"{model}, {temperature}", short=model, n=3, baseline=None, world=world,
         run=SimpleNamespace(manifest=SimpleNamespace(config=config)), turns_with=lambda column, value: invalid,
     )  # fmt: skip
@@ -262,6 +269,16 @@ def test_that_models_do_not_beat_random_players_fails_only_by_a_difference_that_
     assert told("o1 and R1 beat", [arm("m", 1.0)], worse) == ("not tested here", "Neither o1 nor R1 plays here.")
     mine = weight(name, 50, 40, 60, "o1, None")
     assert told("o1 and R1 beat", [arm("o1", None)], mine)[0] == "holds here"
+
+
+def test_that_o1_has_the_highest_weights_takes_intervals_above_those_of_every_other_model():
+    name = named("uncertainty", PUBLISHED_WEIGHT)
+    both = [arm("o1", None), arm("m", 1.0)]
+    first, other = weight(name, 3, 2.5, 3.5, "o1"), weight(name, 1, 0.5, 1.5, "m")
+    assert told("o1 has the highest", both, first, other)[0] == "holds here"
+    assert told("o1 has the highest", both, first, weight(name, 2, 0, 4, "m"))[0] == "cannot tell"
+    assert told("o1 has the highest", both, first, weight(name, 4, 3.9, 4.1, "m"))[0] == "does not hold here"
+    assert told("o1 has the highest", both, other)[0] == "not tested here"
 
 
 def test_exploring_by_uncertainty_is_tested_by_null_choices_and_not_by_the_sign_of_a_weight():

@@ -124,22 +124,18 @@ def _by_sign(one: Estimate) -> Verdict:
 
 def _o1_highest(run: Run) -> Answer:
     """The weights of o1 against those of every other model."""
-    weights = {
-        (term, arm): one for term in ("uncertainty", "empowerment") for arm in run.arms
+    weights = [
+        (term, is_model("o1", arm.run.manifest.config["model"]), one)
+        for term in ("uncertainty", "empowerment") for arm in run.arms
         if (one := run.by.get((arm.short, named(term, PUBLISHED)))) and one.low is not None
-    }  # fmt: skip
-    first = {key: one for key, one in weights.items() if is_model("o1", key[1].run.manifest.config["model"])}
-    others = {key: one for key, one in weights.items() if key not in first}
+    ]  # fmt: skip
+    first = [(term, one) for term, is_o1, one in weights if is_o1]
+    others = [(term, one) for term, is_o1, one in weights if not is_o1]
     if not first or not others:
         return "not tested here", "o1 and another model, both with weights that have intervals, do not play here.", ""
-    gaps = [
-        (one.low or 0.0) > (other.high or 0.0) for (term, _), one in first.items()
-        for (same, _), other in others.items() if term == same
-    ]  # fmt: skip
-    highest = all(
-        (one.value or 0.0) > (other.value or 0.0) for (term, _), one in first.items()
-        for (same, _), other in others.items() if term == same
-    )  # fmt: skip
+    pairs = [(one, other) for term, one in first for same, other in others if term == same]
+    gaps = [(one.low or 0.0) > (other.high or 0.0) for one, other in pairs]
+    highest = all((one.value or 0.0) > (other.value or 0.0) for one, other in pairs)
     verdict: Verdict = "holds here" if all(gaps) else "cannot tell" if highest else "does not hold here"
     said = f"The intervals of o1 lie above those of others in {sum(gaps)} of {len(gaps)} comparisons."
     return verdict, said, "By 95% intervals, one by one."
@@ -166,7 +162,7 @@ def _reasoning_beats(run: Run) -> Answer:
 def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) -> Answer:
     """Final inventories of arms against a random player's, by the intervals that hold for all comparisons at once."""
     found = [(arm, *_difference(run, arm, agent)) for arm in arms]
-    known = [(arm, raw, wide) for arm, raw, wide in found if raw is not None and raw.low is not None]
+    known = [(arm.name, raw, wide) for arm, raw, wide in found if raw is not None and raw.low is not None]
     if not known:
         return "not tested here", "No arm that made a valid attempt has a difference with an interval.", ""
     more, less = (
@@ -184,7 +180,7 @@ def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) ->
     elif len(as_claimed) == len(known):
         verdict = "holds here"
     held = f"{len([arm for arm in (*more, *less) if arm in sure])} of these hold among all comparisons of the page"
-    episodes = sorted({arm.n for arm, _, _ in known})
+    episodes = sorted({arm.n for arm, raw, _ in found if raw is not None and raw.low is not None})
     return verdict, said, f"95% intervals of {_span(episodes)} episodes an arm; {held}."
 
 
@@ -239,9 +235,9 @@ def _uncertainty_driven(run: Run) -> Answer:
             continue
         tested += 1
         if p.value < SURE:
-            (more if (observed.value or 0.0) > (null.value or 0.0) else less).append(arm)
+            (more if (observed.value or 0.0) > (null.value or 0.0) else less).append(arm.short)
             if (run.by.get((arm.short, holm_of(test)), p).value or 0.0) < SURE:
-                sure.append(arm)
+                sure.append(arm.short)
     if not tested:
         return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
     said = (
