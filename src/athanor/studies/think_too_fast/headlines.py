@@ -218,8 +218,9 @@ def _thinking(run: Run) -> Answer:
     found = [one for (group, name), one in run.by.items() if name == THINKING and group in able and one.low is not None]
     if not found:
         return "not tested here", "No reasoning arm stands beside one like it that answers at once.", ""
-    verdicts = [_by_sign(one) for one in found]
-    verdict = verdicts[0] if len(set(verdicts)) == 1 else "cannot tell"
+    verdict = _by_sign(found[0])
+    if any(_by_sign(one) != verdict for one in found):
+        verdict = "cannot tell"
     said = "; ".join(f"{one.group}: {text(one)} elements more" for one in found)
     return verdict, f"{said}.", f"95% intervals over {_span(sorted({one.n for one in found}))} episodes, one by one."
 
