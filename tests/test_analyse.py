@@ -90,8 +90,8 @@ def test_logs_of_which_a_question_cannot_be_asked_are_misuse_whatever_the_questi
 
 def test_a_log_of_another_table_is_refused_and_allowed_by_the_share_of_what_may_be_left_out(capsys, tmp_path):
     path, atelier = tmp_path / "log.csv", table("atelier")
-    barren = next(e for e in atelier.base if (e, e) not in atelier.results)
-    path.write_text("player,trial,first,second,success\n" + "".join(f"a,{k},{barren},{barren},1\n" for k in range(9)))
+    one = next(e for e in atelier.base if (e, e) in atelier.results)
+    path.write_text("player,trial,first,second,success\n" + "".join(f"a,{k},{one},{one},0\n" for k in range(9)))
     asked = ("analyse", str(path), "--table", "atelier", "--rules", "pan2025", "--regression", "survival")
     code, out, err = athanor(capsys, *asked)
     assert (code, out) == (1, "")
