@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from athanor.analysis.behaviour import BEHAVIOUR, behaviour
-from athanor.analysis.logs import checked, from_runs
+from athanor.analysis.logs import checked, from_runs, read_logs
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS, is_random, random_games, random_games_as_long
 from athanor.analysis.regressions import Group, group
-from athanor.analysis.stopping import coefficient
+from athanor.analysis.stopping import coefficient, stopping_columns
+from athanor.analysis.survival import Careers
 from athanor.analysis.weights import SAMPLED, TOGETHER, Options
 from athanor.core.errors import UsageError
 from athanor.environments.alchemy import RULES
@@ -162,3 +163,18 @@ def test_random_players_play_the_turns_that_count_or_those_played_and_are_cut_of
             assert lengths(random)[:2] == wanted
             assert random.choices.cut_off[:2].tolist() == [False, True]
     assert lengths(random_games_as_long([one], 0)[0][1])[:2] == [4, 6]
+
+
+def test_in_logs_with_gaps_only_who_left_early_stopped(tmp_path: Path):
+    """Six players of eight turns, every other without a record of one or two of them; two more left after five."""
+    played = {f"whole {k}": [t for t in range(8) if k % 2 == 0 or t not in (3, 7 - k)] for k in (0, 1, 2, 3, 4, 5)}
+    left = {f"left {k}": list(range(5)) for k in range(2)}
+    rows = [f"{who},{t},water,fire" for who, turns in (played | left).items() for t in turns]
+    (tmp_path / "log.csv").write_text("player,trial,first,second\n" + "\n".join(rows) + "\n")
+    logs = read_logs(tmp_path / "log.csv", TINY, RULES["strict"], allow=0.2)
+    columns, censored = stopping_columns(logs.games(TINY, RULES["strict"]).counted())
+    assert np.flatnonzero(np.bincount(columns["player"].astype(int), columns["going_on"] == 0)).tolist() == [6, 7]
+    assert censored == 6
+    careers = Careers.of(logs.games(TINY, RULES["strict"]))
+    assert careers.lengths.tolist() == [8] * 6 + [5] * 2
+    assert careers.stopped.tolist() == [False] * 6 + [True] * 2
