@@ -1,6 +1,7 @@
 """Seconds, memory and answers of `athanor.analysis.glmm` beside R's lme4, on the same simulated turns.
 
     python benchmarks/mixed_models.py [--sizes XS S M L] [--nagq 0 1] [--threads 1 2] [--lme4 S] [--coverage 400]
+                                       [--players 100]
 
 The model is the published one: six correlated random effects by player, five fixed effects, logit. lme4 runs at the
 sizes given by `--lme4` (a minute at XS; at S minutes for nAGQ=0 and up to half an hour for 1; L would take hours) where
@@ -38,6 +39,7 @@ BETA = np.array([0.0, 0.38, 0.22, 0.1, 0.05, -0.05])
 """Intercept and fixed effects, about those published for humans; the formula leaves the intercept out."""
 SD = np.array([0.5, 0.4, 0.3, 0.3, 0.15, 0.15])
 CORRELATION = 0.3
+NORMAL = 1.959964
 GROUPS, ROWS = 29_493, 4_711_455
 """Players and turns of size L."""
 
@@ -154,21 +156,23 @@ def compare(options: argparse.Namespace) -> None:
                     )
 
 
-def coverage(simulations: int) -> None:
-    """How often 95% intervals hold the true fixed effects, 100 players of 40 turns."""
-    for nagq in (0, 1):
-        held = []
+def coverage(simulations: int, players: int, nagqs: list[int]) -> None:
+    """How often 95% intervals hold the true fixed effects, of players of 40 turns each.
+
+    By the normal quantile with either standard error, and the interval that `fit` gives; what is unknown holds nothing.
+    """
+    for nagq in nagqs:
+        held: dict[str, list[list[bool]]] = {"normal, Schur": [], "normal, Hessian": [], "as given": []}
         for seed in range(simulations):
-            data = simulate(np.full(100, 40), seed)
+            data = simulate(np.full(players, 40), seed)
             effects = fit(FORMULA, data, nagq=nagq, threads=1).fixed  # type: ignore[arg-type]
-            held.append([
-                [abs(e.value - t) < 1.959964 * se for se in (e.se_schur, e.se_hessian) if se is not None]
-                for e, t in zip(effects, BETA[1:], strict=True)
-            ])  # fmt: skip
-        for k, kind in enumerate(("Schur", "Hessian")):
-            known = [simulation for simulation in held if all(len(effect) == 2 for effect in simulation)]
-            shares = np.array(known)[:, :, k].mean(axis=0)
-            print(f"nAGQ={nagq}, {kind}: {', '.join(f'{s:.1%}' for s in shares)} ({len(known)} fits)")
+            pairs = list(zip(effects, BETA[1:].tolist(), strict=True))
+            held["normal, Schur"].append([abs(e.value - t) < NORMAL * (e.se_schur or 0) for e, t in pairs])
+            held["normal, Hessian"].append([abs(e.value - t) < NORMAL * (e.se or 0) for e, t in pairs])
+            held["as given"].append([e.low is not None and e.high is not None and e.low < t < e.high for e, t in pairs])
+        for kind, found in held.items():
+            shares = ", ".join(f"{share:.1%}" for share in np.mean(found, axis=0))
+            print(f"{players} players, nAGQ={nagq}, {kind}: {shares} ({simulations} fits)", flush=True)
 
 
 def main() -> None:
@@ -178,6 +182,7 @@ def main() -> None:
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("--lme4", nargs="*", default=["S"], choices=["XS", "S", "M", "L"], help="where lme4 runs")
     parser.add_argument("--coverage", type=int, default=0, help="simulations for the coverage of intervals")
+    parser.add_argument("--players", type=int, default=100, help="of those simulations")
     parser.add_argument("--one", nargs=3, metavar=("FOLDER", "NAGQ", "THREADS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -185,7 +190,7 @@ def main() -> None:
         return
     compare(options)
     if options.coverage:
-        coverage(options.coverage)
+        coverage(options.coverage, options.players, options.nagq)
 
 
 if __name__ == "__main__":

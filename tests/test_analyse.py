@@ -63,7 +63,7 @@ def test_a_file_that_is_no_text_is_a_clear_error(capsys, tmp_path):
 
 
 def test_who_has_no_temperature_and_what_is_unknown_is_printed(capsys, tmp_path):
-    players = [(f"m at {t}", t, 8 + k) for t in ("0", "1") for k in range(4)] + [("o1", "", 8)] * 3
+    players = [(f"m at {t}", t, 8 + k) for t in ("0", "1") for k in range(4)] + [("o1", "", 11)] * 3
     path = log(tmp_path / "log.csv", *players)
     code, out, _ = athanor(capsys, "analyse", path, *ATELIER, "--regression", "temperature", "--nagq", "0")
     assert code == 0
@@ -74,6 +74,35 @@ def test_who_has_no_temperature_and_what_is_unknown_is_printed(capsys, tmp_path)
     assert code == 0
     assert "no episode has ended whole" not in out
     assert "unknown: everything (none of 3 players stopped by themselves" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("stopping", "none of 3 players stopped by themselves in 21 turns; the question needs players who end"),
+        ("temperature", "1 temperatures are known among 1 groups; what temperature changes needs groups at two"),
+        ("inventory", "no model was seen at two temperatures (m at 1); pass runs of one model at several"),
+    ],
+)
+def test_logs_of_which_a_question_cannot_be_asked_are_misuse_whatever_the_question(capsys, tmp_path, name, says):
+    path = log(tmp_path / "log.csv", *[("m", "1", 8)] * 3)
+    code, out, err = athanor(capsys, "analyse", path, *ATELIER, "--regression", name)
+    assert (code, out) == (2, "")
+    assert says in err
+
+
+def test_a_log_of_another_table_is_refused_and_allowed_by_the_share_of_what_may_be_left_out(capsys, tmp_path):
+    path, atelier = tmp_path / "log.csv", table("atelier")
+    one = next(e for e in atelier.base if (e, e) in atelier.results)
+    path.write_text("player,trial,first,second,success\n" + "".join(f"a,{k},{one},{one},0\n" for k in range(9)))
+    asked = ("analyse", str(path), "--table", "atelier", "--rules", "pan2025", "--regression", "survival")
+    code, out, err = athanor(capsys, *asked)
+    assert (code, out) == (1, "")
+    assert "in 9 of 9 turns (100.0%) the source's success is not what table atelier" in err
+    assert "pass the table and the rules that they were played by with --table and --rules" in err
+    code, out, _ = athanor(capsys, *asked, "--allow-excluded", "1")
+    assert code == 0
+    assert "in 9 of 9 turns (100.0%) the source's success" in out
 
 
 def test_ctrl_c_is_told_what_can_be_done(capsys, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import tyro
 from athanor.cli import COMMANDS
 from athanor.core.store import Manifest
 from athanor.environments.alchemy import worlds
-from athanor.values.arrays import TableArrays
+from athanor.values.arrays import TableArrays, pair_number
 from athanor.values.meaning import Predictions, save
 from athanor.values.tables import PairValues
 from tests.analysis.traces.small import Puppet, into, passage
@@ -34,7 +34,8 @@ def fenced(path: Path, language: str) -> list[str]:
 def people(folder: Path, world: TableArrays) -> None:
     """Logs of two people who combine what they begin with."""
     pairs = [(world.table.index[a], world.table.index[b]) for a in world.table.base[:2] for b in world.table.base[:2]]
-    rows = [f"p{who},{trial},4,{a},{b},0,-1" for who in (1, 2) for trial, (a, b) in enumerate(pairs)]
+    made = [(a, b, int(world.recipe[pair_number(np.array([a]), np.array([b]))[0]] >= 0)) for a, b in pairs]
+    rows = [f"p{who},{trial},4,{a},{b},{flag},-1" for who in (1, 2) for trial, (a, b, flag) in enumerate(made)]
     (folder / "alchemy2HumanData.csv").write_text("\n".join(["id,trial,inventory,first,second,success,results", *rows]))
 
 

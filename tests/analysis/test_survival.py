@@ -17,7 +17,9 @@ def careers(*players: tuple[int, ...], stopped: tuple[bool, ...] | None = None) 
     return Careers(
         starts=np.concatenate([[0], np.cumsum([len(one) for one in players])]),
         start=np.full(len(players), 4, np.int32),
+        turn=np.array([turn for one in players for turn in range(len(one))], np.int32),
         owned=np.array([count for one in players for count in one], np.int32),
+        lengths=np.array([len(one) for one in players]),
         stopped=np.array(stopped or [True] * len(players)),
     )
 
@@ -70,10 +72,32 @@ def test_estimates_say_how_many_had_stopped():
     assert found["inventory after 9 turns, last carried forward"].value == 7.5
 
 
-def test_careers_come_from_replayed_games_and_a_bound_is_no_stopping():
-    world = TableArrays(Table(name="w", elements=("a", "b", "c"), base=("a", "b"), results={("a", "b"): ("c",)}))
-    choices = Choices(np.array([0, 0, 2, 3]), np.array([0, 0, 1], np.int32), np.array([0, 1, 2], np.int32))
-    found = Careers.of(replay(world, RULES["strict"], choices), bound=2)
+WORLD = TableArrays(Table(name="w", elements=("a", "b", "c"), base=("a", "b"), results={("a", "b"): ("c",)}))
+
+
+def test_careers_come_from_replayed_games_and_who_was_cut_off_did_not_stop():
+    choices = Choices(
+        np.array([0, 0, 2, 3]), np.array([0, 0, 1], np.int32), np.array([0, 1, 2], np.int32),
+        cut_off=np.array([False, True, False]),
+    )  # fmt: skip
+    found = Careers.of(replay(WORLD, RULES["strict"], choices))
     assert found.lengths.tolist() == [2, 1]
     assert found.stopped.tolist() == [False, True]
     assert found.inventory([0, 1, 2]).tolist() == [[2, 2, 3], [2, 2, 2]]
+
+
+def test_turns_that_count_as_no_attempt_were_played_all_the_same():
+    """Of four turns each: the first player's 2nd is refused and 3rd not there, the second's all are unreadable."""
+    choices = Choices(
+        np.array([0, 3, 3]), np.array([0, 2, 0], np.int32), np.array([0, 2, 1], np.int32),
+        np.array([0, 1, 3], np.int32), np.array([4, 4]), np.array([True, True]),
+    )  # fmt: skip
+    games = replay(WORLD, RULES["strict"], choices)
+    for played in (games, games.counted()):
+        found = Careers.of(played)
+        assert found.lengths.tolist() == [4, 4]
+        assert not found.stopped.any()
+        assert found.inventory([1, 2, 3, 4, 9]).tolist() == [[2, 2, 2, 3, 3], [2, 2, 2, 2, 2]]
+    assert [(p.at, p.n) for p in playing_curve(found, [4])] == [(4, 2)]
+    assert not Careers.of(games.of(np.array([False, True]))).owned.size
+    assert Careers.of(games.of(np.array([False, True]))).inventory([0, 4]).tolist() == [[2, 2]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from athanor.analysis.usage import finds, immediate_usage, usage_table
-from athanor.core.errors import DataError
+from athanor.core.errors import UsageError
 from athanor.environments.alchemy import RULES, Table
 from athanor.environments.alchemy.loaders import load
 from athanor.environments.alchemy.worlds import table
@@ -53,7 +53,7 @@ def test_gifts_given_unseen_are_found_in_no_turn(small: Table):
 
 
 def test_too_few_elements_and_too_few_players_are_said(small: Table):
-    with pytest.raises(DataError, match="3 elements with children were found; at least 8"):
+    with pytest.raises(UsageError, match="3 elements with children were found; at least 8"):
         immediate_usage(games(small, [(INK, PEN), (INK, INK)]), seed=0)
     world = TableArrays(table("generated:opaque:3"))
     alone = by_name(simulate(world, RULES["brandle2023"], np.array([400]), 0, never_repeats=True), enough=1)

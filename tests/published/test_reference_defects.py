@@ -8,7 +8,12 @@ project has none yet; `test_what_does_not_exist_yet_has_no_test_and_does_not_exi
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 
@@ -146,8 +151,10 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
     "25b element 0 is passed over in counting children": (
         "models/meaning/test_counting.py::test_element_0_counts_and_the_published_code_passes_over_it",
     ),
-    "25c a window of one turn where two are announced": (
+    "25c the last turn's success stands for that of two turns, which the comments announce (when_to_stop_la2.r)": (
         "analysis/test_stopping.py::test_a_window_of_two_turns_leaves_out_the_first_of_every_player",
+        "analysis/test_stopping.py::"
+        "test_the_exact_variant_finds_the_chance_of_going_on_that_the_published_one_understates",
     ),
     "25d an agent lacks some of the games": (
         "contracts/test_agents.py::test_an_episode_replays_and_goes_on_from_any_turn",
@@ -238,14 +245,94 @@ NOT_YET: dict[str, tuple[str, str]] = {
 """Defects of a part that this project does not have: the folder where it will be, and what it is."""
 
 
+ALWAYS, SLOW, WITH_SAMPLES = "runs always", "runs in the slow lane", "runs where the samples are"
+
+
+@dataclass(frozen=True)
+class Module:
+    """What a file of tests says of each of its tests, told without running it."""
+
+    tree: ast.Module
+
+    @staticmethod
+    @cache
+    def of(path: str) -> Module:
+        return Module(ast.parse((TESTS / path).read_text()))
+
+    def lane(self, name: str) -> str:
+        """When pytest runs a test, or `it ...`: why it never does, or not everywhere."""
+        functions = [node for node in self.tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        found = [node for node in functions if node.name == name]
+        if len(found) != 1 or not name.startswith("test_"):
+            tests = [node.name for node in functions if node.name.startswith("test_")]
+            return f"it is there {len(found)} times among {tests}"
+        marks = {mark for one in (*found[0].decorator_list, *self._of_the_file()) for mark in self._marks(one)}
+        if never := marks & {"skip", "skipif", "xfail"}:
+            return f"it is marked {', '.join(sorted(never))}"
+        called = {ast.unparse(node.func) for node in ast.walk(found[0]) if isinstance(node, ast.Call)}
+        if skips := called & {"pytest.skip", "pytest.xfail", "pytest.importorskip"}:
+            return f"it calls {', '.join(sorted(skips))}"
+        return SLOW if "slow" in marks else WITH_SAMPLES if "shared" in called else ALWAYS
+
+    def _of_the_file(self) -> list[ast.expr]:
+        """What marks all tests of the file: `pytestmark`, and a call outside of any test that skips them."""
+        named = [value for name, value in self._names.items() if name == "pytestmark"]
+        return [*named, *(node.value for node in self.tree.body if isinstance(node, ast.Expr))]
+
+    def _marks(self, expression: ast.expr) -> Iterator[str]:
+        """The marks in an expression, and in what its names stand for in the file."""
+        for node in ast.walk(expression):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("pytest", "pytest.mark"):
+                yield "skip" if node.attr == "importorskip" else node.attr
+            if isinstance(node, ast.Name) and node.id in self._names:
+                yield from self._marks(self._names[node.id])
+
+    @property
+    def _names(self) -> dict[str, ast.expr]:
+        return {
+            target.id: node.value
+            for node in self.tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+
+
 @pytest.mark.parametrize("defect", list(FOUND_BY))
 def test_a_defect_of_the_reference_code_would_be_found_here(defect: str):
-    assert FOUND_BY[defect]
+    """Each test named is one that pytest collects and runs, and one of them whatever is installed."""
+    lanes = {}
     for test in FOUND_BY[defect]:
         path, _, name = test.partition("::")
-        tree = ast.parse((TESTS / path).read_text())
-        there = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        assert name in there, f"{path} has the tests {[one for one in there if one.startswith('test_')]}"
+        assert re.fullmatch(r"(\w+/)*test_\w+\.py", path), f"pytest collects nothing from {path}"
+        lanes[test] = Module.of(path).lane(name)
+        assert lanes[test] in (ALWAYS, SLOW, WITH_SAMPLES), f"{test}: {lanes[test]}"
+    assert ALWAYS in lanes.values(), f"nothing finds {defect!r} wherever the tests are run: {lanes}"
+
+
+@pytest.mark.parametrize(
+    ("source", "lane"),
+    [
+        ("def test_a(): pass", ALWAYS),
+        ("async def test_a(): pass", ALWAYS),
+        ("@pytest.mark.parametrize('b', [1])\ndef test_a(b): pass", ALWAYS),
+        ("@pytest.mark.slow\ndef test_a(): pass", SLOW),
+        ("def test_a(): shared('table.json')", WITH_SAMPLES),
+        ("@pytest.mark.skip\ndef test_a(): pass", "it is marked skip"),
+        ("@pytest.mark.skipif(True, reason='b')\ndef test_a(): pass", "it is marked skipif"),
+        ("@pytest.mark.slow\n@pytest.mark.xfail(strict=True)\ndef test_a(): pass", "it is marked xfail"),
+        ("needs = pytest.mark.skipif(True)\n@needs\ndef test_a(): pass", "it is marked skipif"),
+        ("pytestmark = [pytest.mark.skip]\ndef test_a(): pass", "it is marked skip"),
+        ("pytest.skip(allow_module_level=True)\ndef test_a(): pass", "it is marked skip"),
+        ("pytest.importorskip('b')\ndef test_a(): pass", "it is marked skip"),
+        ("def test_a(): pytest.importorskip('b')", "it calls pytest.importorskip"),
+        ("def test_b(): pass", "it is there 0 times among ['test_b']"),
+        ("class Some:\n    def test_a(self): pass", "it is there 0 times among []"),
+        ("def test_a(): assert False\ndef test_a(): pass", "it is there 2 times among ['test_a', 'test_a']"),
+    ],
+)  # fmt: skip
+def test_a_test_that_is_not_run_does_not_count(source: str, lane: str):
+    assert Module(ast.parse(source)).lane("test_a") == lane
 
 
 @pytest.mark.parametrize("defect", list(NOT_YET))
@@ -254,6 +341,13 @@ def test_what_does_not_exist_yet_has_no_test_and_does_not_exist(defect: str):
     assert not [*(SOURCE / folder).rglob("*.py")], f"there are {what} now: move {defect!r} to FOUND_BY with its tests"
 
 
-def test_every_numbered_defect_is_in_the_index():
-    numbers = {int(digits) for name in (*FOUND_BY, *NOT_YET) if (digits := name.split()[0].rstrip("abcdefg")).isdigit()}
-    assert numbers == set(range(1, 27))
+def test_every_numbered_defect_and_each_of_its_parts_is_found_or_declared_not_to_concern_what_there_is():
+    parts: dict[int, list[str]] = {}
+    for name in (*FOUND_BY, *NOT_YET):
+        if numbered := re.match(r"(\d+)([a-z]?) ", name):
+            parts.setdefault(int(numbered[1]), []).append(numbered[2])
+    assert sorted(parts) == list(range(1, 27))
+    for number, letters in parts.items():
+        wanted = [""] if letters == [""] else list(ascii_lowercase[: len(letters)])
+        assert sorted(letters) == wanted, f"the parts of defect {number} are {letters}"
+    assert all(folder and what for folder, what in NOT_YET.values())

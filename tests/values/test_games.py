@@ -126,3 +126,29 @@ def test_games_are_shown_in_one_line():
     games = replay(TableArrays(WORLDS[1]), RULES["strict"], busy_choices(TableArrays(WORLDS[1]), 4, 30, seed=2))
     assert repr(games) == f"Games({WORLDS[1].name}, strict rules, 4 players, 120 turns)"
     assert repr(games.world) == f"TableArrays({WORLDS[1].name}, {len(WORLDS[1].elements)} elements)"
+
+
+def test_turns_left_out_were_played_and_first_tries_are_numbered_without_repeats():
+    """Five turns played: mud + mud, one not there, mud + mud again, an unknown name, sun + sun."""
+    table = Table(name="w", elements=("mud", "sun", "brick"), base=("mud", "sun"), results={("mud", "sun"): ("brick",)})
+    choices = Choices(
+        np.array([0, 4]), np.array([0, 0, -1, 1], np.int32), np.array([0, 0, 0, 1], np.int32),
+        np.array([0, 2, 3, 4], np.int32), np.array([6]), np.array([True]),
+    )  # fmt: skip
+    games = replay(TableArrays(table), RULES["strict"], choices)
+    counted = games.counted().choices
+    assert (counted.turn.tolist(), counted.played.tolist(), counted.cut_off.tolist()) == ([0, 2, 4], [6], [True])
+    assert counted.position().tolist() == [0, 1, 2]
+    tries = games.first_tries().counted().choices
+    assert (tries.turn.tolist(), tries.played.tolist(), tries.cut_off.tolist()) == ([0, 3], [5], [True])
+    assert games.of(np.array([True])).choices.turn.tolist() == [0, 2, 3, 4]
+    assert games.of(np.array([False])).choices.played.tolist() == []
+    assert games.last_owned().tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("turn", "played"), [([0, 0], [2]), ([1, 0], [2]), ([-1, 0], [2]), ([0, 3], [3]), ([0], [2]), ([0, 1], [2, 2])]
+)
+def test_numbers_of_turns_that_no_game_has_are_refused(turn: list[int], played: list[int]):
+    with pytest.raises(DataError, match="expected|must rise"):
+        Choices(np.array([0, 2]), np.zeros(2), np.zeros(2), np.array(turn), np.array(played))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from athanor.analysis.nulls import refuse_negative
 from athanor.analysis.random_players import random_games, random_games_as_long
 from athanor.analysis.regressions import Group
@@ -64,7 +62,7 @@ def _each(games: Iterable[tuple[str, Games]], make: Callable[[str, Games], Itera
     for name, played in games:
         try:
             found += make(name, played)
-        except DataError as error:
+        except (DataError, UsageError) as error:
             found.append(Estimate(
                 name="everything", value=None, low=None, high=None, level=None, n=played.choices.players,
                 unit="players", method=str(error), group=name,
@@ -73,7 +71,7 @@ def _each(games: Iterable[tuple[str, Games]], make: Callable[[str, Games], Itera
 
 
 def _stopping(asked: Asked) -> Told:
-    """Who played as long as anybody in the group is taken as cut off, not as having stopped.
+    """Who was cut off, as `Choices.cut_off` has it from the source, did not stop.
 
     Random players never stop. Those beside a group end their games when its players do, whatever happened: what they
     give is what comes of when players stop, and not of why.
@@ -81,7 +79,7 @@ def _stopping(asked: Asked) -> Told:
     options, found, told = asked.options, list[Estimate](), list[str]()
 
     def models(name: str, games: Games) -> Iterable[Estimate]:
-        made = stopping(games, cut_off=_longest(games), name=name, nagq=options.nagq, threads=options.threads)
+        made = stopping(games, name=name, nagq=options.nagq, threads=options.threads)
         if not made.estimates:
             raise DataError(
                 f"no model of {len(made.models)} could be fitted, the first for this: {made.models['notes'][0]}"
@@ -90,27 +88,18 @@ def _stopping(asked: Asked) -> Told:
         return made.estimates
 
     def nulls(name: str, games: Games) -> Iterable[Estimate]:
-        return stopping_nulls(
-            games, options.nulls, options.seed, cut_off=_longest(games), name=name, nagq=options.nagq,
-            threads=options.threads,
-        )  # fmt: skip
+        return stopping_nulls(games, options.nulls, options.seed, name=name, nagq=options.nagq, threads=options.threads)
 
     for one in asked.groups:
         ours = _each([(one.name, one.games)], models)
         found += ours
-        if ours[0].value is None:
+        if all(estimate.value is None for estimate in ours):
             continue
         if options.nulls:
             found += _each([(one.name, one.games)], nulls)
         beside = "" if len(asked.groups) == 1 else f", stopping as {one.name}"
         found += _each([(f"{name}{beside}", games) for name, games in random_games([one], options.seed)], models)
     return found, told
-
-
-def _longest(games: Games) -> np.ndarray:
-    """Bool["players"]: who played as long as anybody."""
-    lengths = np.diff(games.choices.starts)
-    return lengths == lengths.max(initial=0)
 
 
 def _usage(asked: Asked) -> Told:
@@ -157,9 +146,9 @@ def _without_temperature(groups: Sequence[Group]) -> list[str]:
 
 def _survival(asked: Asked) -> Told:
     def careers(name: str, games: Games) -> tuple[Estimate, ...]:
-        longest = int(np.diff(games.choices.starts).max(initial=0))
+        longest = int(games.choices.played.max(initial=0))
         at = [*(turn for turn in MILESTONES if turn < longest), longest]
-        return survival_estimates(Careers.of(games, bound=longest), at, name)
+        return survival_estimates(Careers.of(games), at, name)
 
     random = _each(random_games_as_long(asked.groups, asked.seed), careers)
     own = "share"  # random players stop when the groups do: the share that goes on is not theirs
@@ -178,12 +167,12 @@ inventory grows, and how far those who still play are. docs/behaviour.md says ho
 
 
 def behaviour(name: str, groups: Sequence[Group], fixed: PairValues, options: Options, *, baseline: str = "") -> Told:
-    """One of BEHAVIOUR over groups that have a turn. UsageError if none has; DataError if it is unknown for all."""
+    """One of BEHAVIOUR over groups that have a turn. UsageError if none has, and if it is unknown for all."""
     refuse_negative(options.nulls)
     playing = tuple(one for one in groups if len(one.games.pool))
     if not playing:
         raise UsageError("no group has a turn that counts; pass other runs, or look at why their turns were left out")
     found, told = BEHAVIOUR[name](Asked(groups=playing, fixed=fixed, options=options, baseline=baseline))
     if all(one.value is None for one in found if one.group in (TOGETHER, *(one.name for one in playing))):
-        raise DataError(found[0].method)
+        raise UsageError(found[0].method)
     return found, told

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from athanor.analysis.regressions import Group
+from athanor.values.arrays import Longs
 from athanor.values.games import Games, simulate
 
 PLAYERS = 200
@@ -16,23 +18,30 @@ ALIKE = 0.05
 """Games are as long as others where their mean and their greatest length differ by less than this share."""
 
 
-def random_games(groups: Sequence[Group], seed: int) -> tuple[tuple[str, Games], ...]:
+def random_games(
+    groups: Sequence[Group], seed: int, *, turns: Literal["counted", "played"] = "counted"
+) -> tuple[tuple[str, Games], ...]:
     """Never-repeating and memoryless players by name, with the groups' rules and numbers of turns.
 
-    Players take over the groups' lengths in their order, from the first again until there are PLAYERS. That a game
-    ended has so nothing to do with what happened in it.
+    `turns`: the numbers are of turns that count, as what was chosen in them is asked of, or of those played, as how far
+    players come is: random players have none that does not count. They take over the groups' lengths and who was cut
+    off in their order, from the first again until there are PLAYERS. That a game ended has so nothing to do with what
+    happened in it.
     """
     games = groups[0].games
-    lengths = np.concatenate([np.diff(one.games.choices.starts) for one in groups])
-    lengths = np.resize(lengths, max(PLAYERS, len(lengths)))
+    lengths = np.concatenate([_lengths(one, turns) for one in groups])
+    cut_off = np.concatenate([one.games.choices.cut_off for one in groups])
+    n = max(PLAYERS, len(lengths))
+    lengths, cut_off = np.resize(lengths, n), np.resize(cut_off, n)
     return tuple(
-        (name, simulate(games.world, games.rules, lengths, seed, never_repeats=never))
+        (name, simulate(games.world, games.rules, lengths, seed, never_repeats=never, cut_off=cut_off))
         for name, never in ((NEVER_REPEATS, True), (MEMORYLESS, False))
     )
 
 
 def random_games_as_long(groups: Sequence[Group], seed: int) -> tuple[tuple[str, Games], ...]:
-    """`random_games` for numbers that depend on how long games are: a pair for all groups whose games are as long.
+    """`random_games` of turns played, for numbers that depend on how many they are: a pair for all groups whose games
+    are as long.
 
     Where there are several pairs, a name says which groups it is for.
     """
@@ -40,7 +49,7 @@ def random_games_as_long(groups: Sequence[Group], seed: int) -> tuple[tuple[str,
     return tuple(
         (name if len(sets) == 1 else f"{name}, as long as {', '.join(one.name for one in alike)}", games)
         for alike in sets
-        for name, games in random_games(alike, seed)
+        for name, games in random_games(alike, seed, turns="played")
     )
 
 
@@ -57,11 +66,16 @@ def _as_long(groups: Sequence[Group]) -> list[list[Group]]:
     """The groups in sets whose games are about as long as those of the set's first."""
     sets: list[list[Group]] = []
     for one in groups:
-        same = next((alike for alike in sets if np.allclose(_lengths(one), _lengths(alike[0]), rtol=ALIKE)), None)
+        same = next((alike for alike in sets if np.allclose(_extent(one), _extent(alike[0]), rtol=ALIKE)), None)
         sets.append([one]) if same is None else same.append(one)
     return sets
 
 
-def _lengths(one: Group) -> tuple[float, float]:
-    lengths = np.diff(one.games.choices.starts)
+def _lengths(one: Group, turns: Literal["counted", "played"]) -> Longs:
+    choices = one.games.choices
+    return choices.played if turns == "played" else np.diff(choices.starts)
+
+
+def _extent(one: Group) -> tuple[float, float]:
+    lengths = _lengths(one, "played")
     return float(lengths.mean()), float(lengths.max())

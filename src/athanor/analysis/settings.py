@@ -13,6 +13,7 @@ from athanor.analysis import glmm
 from athanor.analysis.glmm.laplace import NAGQ
 from athanor.analysis.intervals import LEVEL, t_quantile
 from athanor.analysis.least_squares import log_linear
+from athanor.analysis.measurable import measurable
 from athanor.analysis.regressions import Group, frame
 from athanor.analysis.stopping import scaled
 from athanor.analysis.weights import TOGETHER, named
@@ -83,7 +84,8 @@ def temperature_regression(
     doubt = "" if fit.diagnostics.converged else "; not to be trusted: " + "; ".join(fit.diagnostics.notes)
     note, excluded = left_out(groups)
     found = [
-        replace(e, unit="players", method=f"{e.method}{note and '; '}{note}{doubt}", excluded=excluded) for e in found
+        measurable(replace(e, unit="players", method=f"{e.method}{note and '; '}{note}{doubt}", excluded=excluded))
+        for e in found
     ]  # fmt: skip
     return tuple(found)
 
@@ -103,7 +105,8 @@ def random_preferences(
     formula = f"decision ~ -1 + {values} + (1 + {values} | player)"
     fit = glmm.fit(formula, columns, nagq=nagq, level=level, threads=threads)
     return tuple(
-        replace(e, name=named(e.name, "no temperature"), group=one.name, unit="players") for e in fit.estimates()
+        measurable(replace(e, name=named(e.name, "no temperature"), group=one.name, unit="players"))
+        for e in fit.estimates()
     )
 
 
@@ -153,11 +156,11 @@ def inventory_growth(
     note, excluded = left_out(groups)
     note = f"; baseline {baseline}; {AS_IF}{note and '; '}{note}"
     return tuple(
-        replace(
+        measurable(replace(
             e, name=f"log inventory: {name}", group=TOGETHER, unit="players", method=e.method + note, excluded=excluded
-        )
+        ))
         for name, e in zip(terms, fit.estimates(), strict=True)
-    )
+    )  # fmt: skip
 
 
 def final_inventory(
@@ -166,30 +169,29 @@ def final_inventory(
     """The log-linear regression of each player's last inventory on model and temperature: one row a player.
 
     The question of `inventory_growth` with intervals that hold: Poisson pseudo-likelihood, a sandwich over players and
-    Student's t, whatever the spread of the counts. `models`, `baseline` and names as there. Players without a turn are
-    left out.
+    Student's t, whatever the spread of the counts. `models`, `baseline` and names as there. Players who played no turn
+    are left out; of one whose turns all count as no attempt, the inventory is the base.
     """
     settings, kept = _settings(groups, models, baseline)
     design, counts, turns, idle = [], [], [], 0
     for k in np.flatnonzero(kept).tolist():
-        starts = groups[k].games.choices.starts
-        lengths = np.diff(starts)
-        last = starts[1:][lengths > 0] - 1
-        counts += groups[k].games.owned_after[last].tolist()
-        turns += lengths[lengths > 0].tolist()
-        design += [[values[k] for values in settings.values()]] * len(last)
-        idle += int((lengths == 0).sum())
+        lengths = groups[k].games.choices.played
+        playing = lengths > 0
+        counts += groups[k].games.last_owned()[playing].tolist()
+        turns += lengths[playing].tolist()
+        design += [[values[k] for values in settings.values()]] * int(playing.sum())
+        idle += int((~playing).sum())
     beta, covariance = log_linear(np.array(design), np.array(counts, dtype=np.float64))
     half = t_quantile(max(1, len(counts) - len(settings)), level) * np.sqrt(np.diag(covariance))
     note, excluded = left_out(groups)
     played = f"{min(turns)} turns" if min(turns) == max(turns) else f"{min(turns)} to {max(turns)} turns"
     method = f"{SANDWICH} after {played}; baseline {baseline}{note and '; '}{note}"
     return tuple(
-        Estimate(
+        measurable(Estimate(
             name=f"log final inventory: {name}", value=float(b), low=None if np.isnan(h) else float(b - h),
             high=None if np.isnan(h) else float(b + h), level=level, n=len(counts), unit="players", method=method,
             excluded=excluded + idle, group=TOGETHER,
-        )
+        ))
         for name, b, h in zip(settings, beta, half, strict=True)
     )  # fmt: skip
 
@@ -212,8 +214,7 @@ def random_inventory(
         "trial": (games.choices.turn - turns.mean()) / (float(turns.std(ddof=1)) or 1.0),
         "inventory": games.owned_after.astype(np.float64), "player": games.choices.player.astype(np.float64),
     }  # fmt: skip
-    starts = games.choices.starts
-    last = games.owned_after[starts[1:][np.diff(starts) > 0] - 1].astype(np.float64)
+    last = games.last_owned()[games.choices.played > 0].astype(np.float64)
     beta, covariance = log_linear(np.ones((len(last), 1)), last)
     half = t_quantile(max(1, len(last) - 1), level) * float(np.sqrt(covariance[0, 0]))
     final = Estimate(
@@ -226,10 +227,12 @@ def random_inventory(
     growth = zip(("at the mean turn", "trial"), fit.estimates(), strict=True)
     return (
         *(
-            replace(e, name=f"log inventory: {term}", group=name, unit="players", method=f"{e.method}; {AS_IF}")
+            measurable(
+                replace(e, name=f"log inventory: {term}", group=name, unit="players", method=f"{e.method}; {AS_IF}")
+            )
             for term, e in growth
         ),
-        final,
+        measurable(final),
     )
 
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from athanor.analysis import glmm
 from athanor.analysis.glmm.laplace import NAGQ
 from athanor.analysis.intervals import LEVEL
+from athanor.analysis.measurable import measurable
 from athanor.analysis.nulls import null_estimates
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.core.seeds import stream
-from athanor.values.arrays import Bools, Floats
+from athanor.values.arrays import Floats
 from athanor.values.games import Games
 
 Variant = Literal["published", "exact"]
@@ -47,7 +48,6 @@ class Stopping:
 def stopping(
     games: Games,
     *,
-    cut_off: Bools | None = None,
     variant: Variant = "exact",
     window: int = 1,
     models: Sequence[str] = MODELS,
@@ -58,12 +58,12 @@ def stopping(
 ) -> Stopping:
     """Mixed logistic regressions of going on after a turn, compared by AIC.
 
-    `cut_off`: Bool["players"], whose games ended for another reason than their own wish (a limit of turns, nothing
-    left to try); nobody's by default. The publication had window 1 in Little Alchemy 2 and 2 in the tiny games, read
-    logs without repeated pairs (`Games.first_tries`), and fitted with nAGQ=0. UsageError for what cannot be asked,
-    DataError where nobody stopped. Source: Brändle et al. 2023, when_to_stop_la2 and when_to_stop_tatp.
+    Whose games ended for another reason than their own wish, `games.choices.cut_off` says. The publication read logs
+    without repeated pairs (`Games.first_tries`), fitted with nAGQ=0, and had window 1 in Little Alchemy 2
+    (when_to_stop_la2, whose comments speak of two turns) and 2 in the tiny games (when_to_stop_tatp). UsageError for
+    what cannot be asked, as where nobody stopped. Source: Brändle et al. 2023.
     """
-    columns, excluded = stopping_columns(games, cut_off=cut_off, variant=variant, window=window)
+    columns, excluded = stopping_columns(games, variant=variant, window=window)
     going_on = columns["going_on"]
     _refuse_endless(going_on, games.choices.players)
     estimates: list[Estimate] = []
@@ -79,7 +79,7 @@ def stopping(
         except DataError as error:
             rows.append({**counts, "notes": f"not fitted: {error}"})
             continue
-        estimates += _named(fit, model, name, variant, excluded)
+        estimates += _named(fit, model, name, variant, window, excluded)
         rows.append({
             **counts, "aic": fit.aic, "deviance": fit.deviance, "parameters": round((fit.aic - fit.deviance) / 2),
             "converged": fit.diagnostics.converged, "notes": "; ".join(fit.diagnostics.notes),
@@ -92,7 +92,6 @@ def stopping_nulls(
     draws: int,
     seed: int,
     *,
-    cut_off: Bools | None = None,
     variant: Variant = "exact",
     window: int = 1,
     model: str = "empowerment + success",
@@ -105,9 +104,10 @@ def stopping_nulls(
     Each draw deals the stops of every turn out again among all who played that turn. How many stop when, and what
     happened to whom, stay as they were; that a stop follows from what happened is gone. (A player may so have two stops
     or none, which a model of single turns does not mind.) Without it, values that change in the course of games seem
-    to matter wherever the chance of stopping changes too. DataError where nobody stopped or the model cannot be fitted.
+    to matter wherever the chance of stopping changes too. UsageError where nobody stopped, DataError where the model
+    cannot be fitted.
     """
-    columns, excluded = stopping_columns(games, cut_off=cut_off, variant=variant, window=window)
+    columns, excluded = stopping_columns(games, variant=variant, window=window)
     _refuse_endless(columns["going_on"], games.choices.players)
     formula, rng = f"going_on ~ {model} + (1 | player)", stream(seed, "stopping", name)
 
@@ -121,7 +121,7 @@ def stopping_nulls(
         dealt[np.lexsort((rng.random(len(by_turn)), columns["trial"]))] = columns["going_on"][by_turn]
         found.append(coefficients(dealt))
     return tuple(
-        estimate
+        measurable(estimate)
         for term, observed in coefficients(columns["going_on"]).items()
         if term != "Intercept"
         for estimate in null_estimates(
@@ -142,43 +142,39 @@ def coefficient(model: str, term: str) -> str:
 
 def _refuse_endless(going_on: Floats, players: int) -> None:
     if going_on.all():
-        raise DataError(
+        raise UsageError(
             f"none of {players} players stopped by themselves in {len(going_on)} turns; the question "
-            "needs players who end their games, not games that end at a limit"
+            "needs players who end their games, not games that end at a limit: leave such runs out"
         )
 
 
-def stopping_columns(
-    games: Games, *, cut_off: Bools | None = None, variant: Variant = "exact", window: int = 1
-) -> tuple[dict[str, Floats], int]:
+def stopping_columns(games: Games, *, variant: Variant = "exact", window: int = 1) -> tuple[dict[str, Floats], int]:
     """The regressions' columns, one row a turn that is kept, and how many turns are not.
 
     `going_on`: 0 in a player's last turn, else 1. `success` and `empowerment`: the means, over the last `window` turns
-    with this one, of success and of ln(1 + the children of all that joined, gifts included). `trial`, `inventory`:
-    turns played and elements owned before the turn. All but the first are scaled to mean 0 and deviation 1 (n - 1)
-    over all turns. `player` is the player's number. Left out are turns that the rules refused, turns of a player
-    before the window is full, and under `exact` the last turn of a player who was cut off.
+    that count with this one, of success and of ln(1 + the children of all that joined, gifts included). `trial`,
+    `inventory`: turns played and elements owned before the turn. All but the first are scaled to mean 0 and deviation 1
+    (n - 1) over all turns. `player` is the player's number. Left out are turns that the rules refused, those of a
+    player before the window is full, and under `exact` the last one of a player who was cut off. Who stopped did so
+    after the last turn that counts, whatever was refused or could not be read behind it.
     """
     if window < 1:
         raise UsageError(f"the window is {window} turns; it must be at least 1")
-    players, refused = games.choices.players, int((games.refused > 0).sum())
-    cut = np.zeros(players, dtype=np.bool_) if cut_off is None else cut_off
-    if len(cut) != players:
-        raise UsageError(f"cut_off has {len(cut)} entries, there are {players} players; give one for each")
+    refused = int((games.refused > 0).sum())
     games = games.counted()
-    choices = games.choices
+    choices, position = games.choices, games.choices.position()
     last = np.zeros(len(choices.first), dtype=np.bool_)
     lengths = np.diff(choices.starts)
     last[choices.starts[1:][lengths > 0] - 1] = True
     raw = {
-        "success": rolling_mean(games.success.astype(np.float64), choices.turn, window),
-        "empowerment": rolling_mean(np.log1p(children_joined(games)), choices.turn, window),
+        "success": rolling_mean(games.success.astype(np.float64), position, window),
+        "empowerment": rolling_mean(np.log1p(children_joined(games)), position, window),
         "trial": choices.turn.astype(np.float64),
         "inventory": games.owned.astype(np.float64),
     }
-    kept = choices.turn >= window - 1
+    kept = position >= window - 1
     if variant == "exact":
-        kept &= ~(last & cut[choices.player])
+        kept &= ~(last & choices.cut_off[choices.player])
     columns = {"going_on": 1.0 - last, "player": choices.player.astype(np.float64)}
     columns |= {name: scaled(values) for name, values in raw.items()}
     return {name: values[kept] for name, values in columns.items()}, refused + int((~kept).sum())
@@ -191,16 +187,16 @@ def children_joined(games: Games) -> Floats:
     return np.bincount(rows, weights=children, minlength=len(games.pool)).astype(np.float64)
 
 
-def rolling_mean(values: Floats, turn: NDArray[np.integer], window: int) -> Floats:
+def rolling_mean(values: Floats, position: NDArray[np.integer], window: int) -> Floats:
     """Float["turns"]: the mean of each turn and the `window` - 1 before it; NaN where the player has fewer.
 
-    `turn`: each turn's number in its game, from 0.
+    `position`: each turn's among those of its player, from 0.
 
     >>> rolling_mean(np.array([1.0, 0.0, 1.0]), np.array([0, 1, 0]), 2).tolist()
     [nan, 0.5, nan]
     """
     summed = sum(np.concatenate([np.zeros(back), values[: len(values) - back]]) for back in range(window))
-    return np.where(turn >= window - 1, summed / window, np.nan)
+    return np.where(position >= window - 1, summed / window, np.nan)
 
 
 def scaled(values: Floats) -> Floats:
@@ -210,14 +206,15 @@ def scaled(values: Floats) -> Floats:
     return (values - known.mean()) / (deviation or 1.0) if len(known) else values
 
 
-def _named(fit: glmm.Fit, model: str, group: str, variant: Variant, excluded: int) -> list[Estimate]:
+def _named(fit: glmm.Fit, model: str, group: str, variant: Variant, window: int, excluded: int) -> list[Estimate]:
     doubt = "" if fit.diagnostics.converged else "; not to be trusted, see the model's notes"
     ending = {"published": "a game cut off counts as a stop", "exact": "the last turn of a game cut off is left out"}
+    over = f"window of {window} turn{'s' if window > 1 else ''}"
     return [
-        Estimate(
+        measurable(Estimate(
             name=coefficient(model, e.name), value=e.value, low=e.low, high=e.high, level=e.level, n=e.n,
-            unit="players", method=f"{e.method}; {ending[variant]}{doubt}", excluded=excluded, group=group,
-        )
+            unit="players", method=f"{e.method}; {over}; {ending[variant]}{doubt}", excluded=excluded, group=group,
+        ))
         for e in fit.estimates()
     ]  # fmt: skip
 

@@ -20,44 +20,50 @@ from athanor.values.games import Games
 
 @dataclass(frozen=True, kw_only=True)
 class Careers:
-    """What players owned turn by turn, and how long they played."""
+    """What players owned turn by turn, and how long they played.
+
+    Turns are those played: one that counts as no attempt (no pair could be read, the rules refused it, no record of it
+    is left) is a turn in which nothing joined.
+    """
 
     starts: Longs
-    """Int["players+1"]: player p has turns `starts[p]:starts[p + 1]`."""
+    """Int["players+1"]: player p has rows `starts[p]:starts[p + 1]`, one a turn that counts."""
     start: Ints
     """Int["players"]: elements owned before the first turn."""
+    turn: Ints
+    """Int["rows"]: the number of the turn in its game, from 0, rising."""
     owned: Ints
-    """Int["turns"]: elements owned after each turn."""
+    """Int["rows"]: elements owned after the turn."""
+    lengths: Longs
+    """Int["players"]: turns played."""
     stopped: Bools
     """Bool["players"]: whether a player stopped, rather than being stopped (by a bound on turns, or an end of the
     data)."""
 
     @staticmethod
-    def of(games: Games, *, bound: int | None = None) -> Careers:
-        """The careers of replayed players, refused turns included; who has no turn is left out.
-
-        `bound`: turns that nobody could go beyond, so that who reached it was stopped.
-        """
-        lengths = np.diff(games.choices.starts)
-        playing = lengths[lengths > 0]
-        starts = np.concatenate([[0], np.cumsum(playing)])
+    def of(games: Games) -> Careers:
+        """The careers of replayed players; who played no turn is left out, who played none that counts is not."""
+        choices = games.choices.of(games.choices.played > 0)  # those left out have no rows
         return Careers(
-            starts=starts,
-            start=games.owned[starts[:-1]],
+            starts=choices.starts,
+            start=np.full(choices.players, len(games.world.base), dtype=np.int32),
+            turn=choices.turn,
             owned=games.owned_after,
-            stopped=np.ones(len(playing), dtype=bool) if bound is None else playing < bound,
+            lengths=choices.played,
+            stopped=~choices.cut_off,
         )
-
-    @property
-    def lengths(self) -> Longs:
-        """Int["players"]: turns played."""
-        return np.diff(self.starts)
 
     def inventory(self, at: Sequence[int]) -> Floats:
         """Float["players points"]: elements owned after so many turns; who stopped before keeps the last inventory."""
-        turns = np.minimum(np.asarray(at, dtype=np.int64), self.lengths[:, None])
-        after = self.owned[np.maximum(self.starts[:-1, None] + turns - 1, 0)]
-        return np.where(turns > 0, after, self.start[:, None]).astype(float)
+        begin, end = self.starts[:-1, None], self.starts[1:, None]
+        span = int(self.lengths.max(initial=0)) + 1
+        player = np.arange(len(self.lengths))
+        rows = np.repeat(player, np.diff(self.starts)) * span + self.turn
+        wanted = player[:, None] * span + np.clip(np.asarray(at, dtype=np.int64), 0, span - 1)
+        after = np.clip(np.searchsorted(rows, wanted), begin, end)  # the first row that is not before the point
+        if not len(self.owned):
+            return np.broadcast_to(self.start[:, None], after.shape).astype(float)
+        return np.where(after > begin, self.owned[np.maximum(after - 1, 0)], self.start[:, None]).astype(float)
 
 
 def playing_curve(careers: Careers, at: Sequence[int]) -> tuple[Point, ...]:

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from athanor.analysis.intervals import LEVEL, t_quantile
 from athanor.analysis.least_squares import least_squares, pearson
+from athanor.analysis.measurable import measurable
 from athanor.analysis.stopping import scaled
-from athanor.core.errors import DataError
+from athanor.core.errors import UsageError
 from athanor.core.records import Estimate
 from athanor.core.seeds import stream
 from athanor.values.arrays import Bools, Floats, Ints
@@ -94,24 +95,24 @@ def immediate_usage(
     find, with intervals as if they were independent. And over players (unit `players`): elements with fewer than
     `enough` finds, whose share is noise, are left out, and the interval is a bootstrap's over players, whose finds
     make up many elements. `excluded` counts finds without a further turn. In the scaled regression every column has
-    mean 0 and deviation 1 over elements before products are taken. DataError with fewer than `LEAST` elements.
+    mean 0 and deviation 1 over elements before products are taken. UsageError with fewer than `LEAST` elements.
     Source: Brändle et al. 2023, behavior.py and immediateusage_regression; on logs without repeated pairs.
     """
     made, children = finds(games), games.world.children.lengths.astype(np.float64)
     whole = _elements(made, children, np.ones(len(made.element)))
     if len(whole["element"]) < LEAST:
-        raise DataError(
+        raise UsageError(
             f"{len(whole['element'])} elements with children were found; at least {LEAST} are needed, play longer games"
         )
     often = np.bincount(made.element, minlength=len(children)) >= enough
     parts = _numbers(whole, level)
     robust = _over_players(games, made, often, stream(seed, "usage", name), resamples, level)
     return tuple(
-        Estimate(
+        measurable(Estimate(
             name=term if unit == "elements" else f"{term}, often found ones over players",
             value=None if math.isnan(value) else value, low=low, high=high,
             level=None if low is None else level, n=n, unit=unit, method=method, excluded=made.last, group=name,
-        )
+        ))
         for term in parts
         for n, unit, (value, low, high), method in (
             (len(whole["element"]), "elements", parts[term], f"{_HOW[term.startswith('r of')]}, published"),

@@ -12,6 +12,7 @@ from msgspec.structs import replace as with_fields
 from athanor.analysis import glmm
 from athanor.analysis.choice import full_choice, sampled_choice
 from athanor.analysis.intervals import LEVEL
+from athanor.analysis.measurable import measurable
 from athanor.analysis.nulls import null_estimates, refuse_negative
 from athanor.analysis.random_players import MEMORYLESS as MEMORYLESS
 from athanor.analysis.random_players import NEVER_REPEATS as NEVER_REPEATS
@@ -25,8 +26,6 @@ from athanor.values.turns import TurnValues, alike_pairs, turn_values
 
 SAMPLED = 20
 """Pairs that each choice is compared with in the sampled choice model."""
-BEYOND = 100.0
-"""Log-odds by one standard deviation beyond which a published weight, or its interval, says nothing: it is unknown."""
 MARKS = ("tried", "self_pair")
 """Terms of the full choice model that are no values: a repeat, and an element with itself."""
 BATCH = 10
@@ -157,26 +156,12 @@ def _fit(groups: Sequence[Group], regression: Regression, options: Options, kind
             means = fit.mean_coefficients([p for p in players if p in present], name=name)
             found += [e for e in means if e.name not in ("1", "Intercept")]
     doubts = "".join(f"; {note}" for note in fit.diagnostics.notes)
-    found = [measurable(one) for one in found]
     excluded = {one.name: one.excluded for one in groups}
     for estimate in found:
-        yield with_fields(
+        yield measurable(with_fields(
             estimate, name=named(estimate.name, kind), unit="players", method=estimate.method + doubts,
             excluded=excluded.get(estimate.group, sum(excluded.values())),
-        )  # fmt: skip
-
-
-def measurable(one: Estimate) -> Estimate:
-    """The estimate; unknown where its interval leaves open what odds of `BEYOND` or its inverse would say."""
-    if (
-        one.value is None
-        or one.low is None
-        or one.high is None
-        or (one.high - one.low < BEYOND and abs(one.value) < BEYOND)
-    ):
-        return one
-    why = f"{one.value:.3g} [{one.low:.3g}, {one.high:.3g}] says nothing: the choices of too few turns are separated"
-    return with_fields(one, value=None, low=None, high=None, level=None, method=f"{one.method}; {why}")
+        ))  # fmt: skip
 
 
 def _better(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:

@@ -319,13 +319,24 @@ def _apart(one: Any, other: Any) -> tuple[Any, Any]:
 
 
 def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
-    """UsageError naming the first thing in which a stored run and the one asked for differ."""
+    """UsageError naming everything in which a stored run and the one asked for differ.
+
+    `what`: the field of the manifest that `stored` and `asked` are, `kind`, `config` or `hashes`.
+    """
     if stored == asked:
         return
-    keys = [k for k in {**stored, **asked} if stored.get(k) != asked.get(k)] if isinstance(stored, dict) else []
-    differ = [(k, *_apart(stored.get(k), asked.get(k))) for k in keys]
-    detail = "; ".join(f"{k} was {was!r} and is now {now!r}" for k, was, now in differ) or f"{stored}, {asked}"
-    raise UsageError(f"{path} was made with another {what}: {detail}; resume it as it was made, or pass another --out")
+    if not isinstance(stored, dict):
+        raise UsageError(f"{path} was made by {stored!r}, {asked!r} was asked for; pass another --out")
+    differ = [(k, *_apart(stored.get(k), asked.get(k))) for k in {**stored, **asked} if stored.get(k) != asked.get(k)]
+    if what == "hashes":
+        files = " and ".join(f"the {k} has {_digest(now)}, {_digest(was)} was expected" for k, was, now in differ)
+        raise UsageError(f"{path} was made from other data: {files}; restore it, or pass another --out")
+    detail = "; ".join(f"{k} was {was!r} and is now {now!r}" for k, was, now in differ)
+    raise UsageError(f"{path} was made with other settings: {detail}; resume it as it was made, or pass another --out")
+
+
+def _digest(sha256: str | None) -> str:
+    return f"SHA-256 {sha256[:12]}…" if sha256 else "no file"
 
 
 _LINES = ("turns.jsonl", "episodes.jsonl")

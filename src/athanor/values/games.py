@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,23 +21,61 @@ CAUSES = ("", "unknown", "unowned", "final")
 
 @dataclass(frozen=True)
 class Choices:
-    """The pairs that players combined, one player after the other; player p has turns `starts[p]:starts[p + 1]`."""
+    """The pairs that players combined, one player after the other; player p has turns `starts[p]:starts[p + 1]`.
+
+    A player may have played turns that are not here: answers in which no pair could be read, trials without a record,
+    and whatever `keep` left out. `turn` and `played` count them, so that nobody's game is shorter for it.
+    """
 
     starts: Longs
     """Int["players+1"]"""
     first: Ints
     """Int["turns"]: index of an element, -1 for a name that is not one."""
     second: Ints
+    turn: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    """Int["turns"]: each turn's number in its game, from 0, rising; the position among the player's turns if empty."""
+    played: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Int["players"]: turns that each player played; up to the last one that is here if empty."""
+    cut_off: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Bool["players"]: whose game ended for another reason than their own wish (a limit of turns, nothing left to try,
+    the end of the data); nobody's if empty."""
 
     def __post_init__(self) -> None:
-        for name, kind in (("starts", np.int64), ("first", np.int32), ("second", np.int32)):
-            # Read-only arrays, as arrow gives them, would be another type to the compiled loops.
-            object.__setattr__(self, name, np.require(getattr(self, name), kind, ("C", "W")))
+        self._take("starts", np.int64)
+        self._take("first", np.int32)
+        self._take("second", np.int32)
         torn = len(self.first) != len(self.second) or self.starts[-1] != len(self.first)
         if torn or (np.diff(self.starts) < 0).any():
             raise DataError(
                 f"choices have {len(self.first)} first and {len(self.second)} second elements and end at "
                 f"{self.starts[-1]}; one of each a turn was expected"
+            )
+        self._take("turn", np.int32, self.position)
+        self._take("played", np.int64, self._to_the_last)
+        self._take("cut_off", np.bool_, lambda: np.zeros(self.players, dtype=np.bool_))
+        self._refuse_ends()
+
+    def _take(self, name: str, kind: type[np.generic], default: Callable[[], NDArray[Any]] | None = None) -> None:
+        """Read-only arrays, as arrow gives them, would be another type to the compiled loops."""
+        given = getattr(self, name)
+        object.__setattr__(self, name, np.require(given if len(given) or not default else default(), kind, ("C", "W")))
+
+    def _to_the_last(self) -> Longs:
+        played, there = np.zeros(self.players, dtype=np.int64), np.diff(self.starts) > 0
+        played[there] = self.turn[self.starts[1:][there] - 1].astype(np.int64) + 1
+        return played
+
+    def _refuse_ends(self) -> None:
+        """DataError for numbers of turns that no game has, and for ends of other players."""
+        if len(self.turn) != len(self.first) or not len(self.played) == len(self.cut_off) == self.players:
+            raise DataError(
+                f"choices of {self.players} players and {len(self.first)} turns have {len(self.turn)} numbers of "
+                f"turns, {len(self.played)} lengths and {len(self.cut_off)} ends; one for each was expected"
+            )
+        falling = (np.diff(self.turn) <= 0) & (np.diff(self.player) == 0)
+        if falling.any() or (self.turn < 0).any() or (self.played < self._to_the_last()).any():
+            raise DataError(
+                "the numbers of a player's turns must rise from 0 or more, and the turns played reach the last of them"
             )
 
     @property
@@ -49,15 +88,31 @@ class Choices:
         """Int["turns"]: who played each turn."""
         return np.repeat(np.arange(self.players, dtype=np.int32), np.diff(self.starts))
 
-    @property
-    def turn(self) -> Ints:
-        """Int["turns"]: each turn's number in its game, from 0."""
+    def position(self) -> Ints:
+        """Int["turns"]: each turn's position among those of its player that are here, from 0."""
         return (np.arange(len(self.first)) - np.repeat(self.starts[:-1], np.diff(self.starts))).astype(np.int32)
 
     def keep(self, kept: Bools) -> Choices:
-        """Only these turns; every player stays, without turns if need be."""
-        before = np.concatenate([[0], np.cumsum(kept)])
-        return Choices(before[self.starts].astype(np.int64), self.first[kept], self.second[kept])
+        """Only these turns, with the numbers they had; every player stays, without turns if need be."""
+        before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        return replace(
+            self, starts=before[self.starts], first=self.first[kept], second=self.second[kept], turn=self.turn[kept]
+        )
+
+    def without(self, out: Bools) -> Choices:
+        """Without these turns, as if they had not been played: the others' numbers close up, games are shorter."""
+        before = np.concatenate([[0], np.cumsum(out)]).astype(np.int64)
+        earlier = before[:-1] - np.repeat(before[self.starts[:-1]], np.diff(self.starts))
+        played = self.played - np.diff(before[self.starts])
+        return replace(self.keep(~out), turn=(self.turn - earlier)[~out].astype(np.int32), played=played)
+
+    def of(self, players: Bools) -> Choices:
+        """The choices of some players, Bool["players"]."""
+        kept = players[self.player]
+        starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[players])]).astype(np.int64)
+        return Choices(
+            starts, self.first[kept], self.second[kept], self.turn[kept], self.played[players], self.cut_off[players]
+        )
 
 
 @dataclass(frozen=True)
@@ -105,19 +160,25 @@ class Games:
 
     def of(self, players: Bools) -> Games:
         """The games of some players, Bool["players"]."""
-        lengths, kept = np.diff(self.choices.starts), self.keep(players[self.choices.player])
-        starts = np.concatenate([[0], np.cumsum(lengths[players])]).astype(np.int64)
-        choices = Choices(starts, kept.choices.first, kept.choices.second)
+        kept = self.keep(players[self.choices.player])
         order = Lists.of(self.order[p].tolist() for p in np.flatnonzero(players).tolist())
-        return replace(kept, choices=choices, order=order)
+        return replace(kept, choices=self.choices.of(players), order=order)
 
     def counted(self) -> Games:
-        """Without the turns that the rules refused."""
+        """Without the turns that the rules refused. They were played: the others keep their numbers."""
         return self.keep(self.refused == 0)
 
     def first_tries(self) -> Games:
-        """Without pairs tried before: the `memory` form of the human data (Brändle et al. 2023)."""
-        return self.keep(~self.repeated)
+        """Without pairs tried before: the `memory` form of the human data (Brändle et al. 2023), which numbers the
+        turns without them."""
+        return replace(self.keep(~self.repeated), choices=self.choices.without(self.repeated))
+
+    def last_owned(self) -> Ints:
+        """Int["players"]: elements owned after the last turn, final ones included; the base where no turn is here."""
+        starts, there = self.choices.starts, np.diff(self.choices.starts) > 0
+        owned = np.full(self.choices.players, len(self.world.base), dtype=np.int32)
+        owned[there] = self.owned_after[starts[1:][there] - 1]
+        return owned
 
     def joined(self) -> tuple[Longs, Ints]:
         """Every combinable element that joined in some turn: that turn's row, and the element, in the order of play.
@@ -142,14 +203,17 @@ def replay(world: TableArrays, rules: Rules, choices: Choices) -> Games:
     return _games(world, rules, choices, loops.REPLAYED, stream(0, "unused"))
 
 
-def simulate(world: TableArrays, rules: Rules, lengths: Longs, seed: int, *, never_repeats: bool) -> Games:
+def simulate(
+    world: TableArrays, rules: Rules, lengths: Longs, seed: int, *, never_repeats: bool, cut_off: Bools | None = None
+) -> Games:
     """Games of random players, one of each length: the agents `random` and `random-never-repeat`, compiled.
 
-    `lengths`: Int["players"]: turns of each. Two independent uniform draws a turn from what can be combined; a player
-    who never repeats rejects pairs it tried, until none is left.
+    `lengths`: Int["players"]: turns of each; `cut_off`: as `Choices.cut_off`. Two independent uniform draws a turn from
+    what can be combined; a player who never repeats rejects pairs it tried, until none is left.
     """
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    choices = Choices(starts, np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1], dtype=np.int32))
+    first, second = (np.empty(starts[-1], dtype=np.int32) for _ in range(2))
+    choices = replace(Choices(starts, first, second), cut_off=np.zeros(0) if cut_off is None else cut_off)
     policy = loops.NEVER_REPEAT if never_repeats else loops.MEMORYLESS
     return _games(world, rules, choices, policy, stream(seed, "simulate", policy))
 

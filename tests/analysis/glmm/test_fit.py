@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from athanor.analysis.glmm import Fit, fit, optimum
+from athanor.analysis.glmm.freedom import between
 from athanor.analysis.glmm.laplace import Laplace
 from athanor.analysis.glmm.result import fixed_effect
 from athanor.core.errors import UsageError
@@ -173,13 +174,52 @@ def test_a_label_that_is_no_group_and_a_term_of_no_model_are_refused(fitted):
 def test_estimates_carry_level_unit_and_method(fitted):
     estimate = fitted.estimates()[1]
     assert (estimate.name, estimate.n, estimate.unit, estimate.level) == ("x", 40, "player", 0.95)
-    assert estimate.method == "fixed effect, binomial mixed model, Laplace nAGQ=1, Wald (Hessian)"
+    assert estimate.method == ("fixed effect, binomial mixed model, Laplace nAGQ=1, Wald (Hessian), Student t on 39")
+    assert fitted.estimates()[2].method.endswith("Wald (Hessian)")  # t varies within groups and has no random effect
     assert estimate.low < estimate.value < estimate.high
 
 
 def test_an_unknown_variance_gives_no_interval():
     effect = fixed_effect("x", 1.0, None, None, 0.95)
     assert (effect.se, effect.z, effect.p, effect.low, effect.high) == (None,) * 5
+
+
+def test_an_effect_that_groups_tell_has_the_interval_of_a_mean_over_groups():
+    """By hand: with the sum S of squares of ten groups, maximum likelihood gives a mean the error sqrt(S) / 10, where
+    Student has sqrt(S / 90)."""
+    effect = fixed_effect("x", 1.0, None, 0.1**2, 0.95, groups=10, between=1)
+    half = 2.262157 * 0.1 * np.sqrt(10 / 9)
+    assert (effect.se, effect.z, effect.df) == (0.1, pytest.approx(10), 9)
+    assert (effect.low, effect.high) == pytest.approx((1 - half, 1 + half))
+    at_the_edge = fixed_effect("x", half, None, 0.1**2, 0.95, groups=10, between=1)
+    assert at_the_edge.p == pytest.approx(0.05)
+    within = fixed_effect("x", 1.0, None, 0.1**2, 0.95, groups=10)
+    assert (within.df, within.high) == (None, pytest.approx(1 + 1.959964 * 0.1))
+    none_left = fixed_effect("x", 1.0, None, 0.1**2, 0.95, groups=2, between=2)
+    assert (none_left.se, none_left.df, none_left.p, none_left.low, none_left.high) == (0.1, None, None, None, None)
+
+
+def test_what_groups_tell_is_counted_for_each_random_effect():
+    """g is constant in groups, so it and the intercept share one, g:x and x the other; t varies in all."""
+    g = (DATA["player"] % 3).astype(float)
+    made = designed({**DATA, "g": g}, "binomial", "y ~ x + t + g + x:g + (1 + x | player)")
+    counts = dict(zip((made.names[k] for k in made.fixed), between(made).tolist(), strict=True))
+    assert counts == {"Intercept": 2, "x": 2, "t": 0, "g": 2, "x:g": 2}
+    made = designed({**DATA, "g": g}, "binomial", "y ~ -1 + x + g + (1 | player)")
+    assert between(made).tolist() == [0, 1]
+
+
+def test_more_effects_than_groups_can_tell_have_no_interval_and_say_so():
+    few = {name: values[DATA["player"] < 2] for name, values in DATA.items()}
+    few["g"] = few["player"].astype(float)
+    result = fit("y ~ x + g + (1 | player)", few, threads=1)
+    assert [effect.low is None for effect in result.fixed] == [True, False, True]
+    assert any("no interval of Intercept, g: 2 groups are no more than" in note for note in result.diagnostics.notes)
+
+
+def test_a_fit_without_fault_has_nothing_to_note(fitted):
+    assert fitted.diagnostics.converged
+    assert fitted.diagnostics.notes == ()
 
 
 def test_a_variance_of_zero_is_named():
@@ -224,10 +264,11 @@ def test_a_search_that_was_cut_short_says_so(monkeypatch):
 
 
 @pytest.mark.slow
-def test_intervals_cover_as_often_as_they_say():
-    """400 simulations of 60 groups: between 93% and 97% of the 95% intervals hold the true value."""
+@pytest.mark.parametrize("groups", [20, 60])
+def test_intervals_cover_as_often_as_they_say(groups):
+    """400 simulations: between 93% and 97% of the 95% intervals hold the true value."""
     held = []
     for seed in range(400):
-        result = fit(FORMULA, simulate(groups=60, seed=seed), threads=1)
+        result = fit(FORMULA, simulate(groups=groups, seed=seed), threads=1)
         held.append([e.low < truth < e.high for e, truth in zip(result.fixed, (-0.4, 0.5, 0.2), strict=True)])
     assert np.all((np.mean(held, axis=0) > 0.93) & (np.mean(held, axis=0) < 0.97)), np.mean(held, axis=0)

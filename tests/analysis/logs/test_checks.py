@@ -85,9 +85,28 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path):
 
 
 def test_a_source_that_disagrees_with_the_table_is_told(tmp_path: Path):
-    path = written(tmp_path / "own.csv", "first,second,success\nwater,fire,1\nfire,fire,True\n")
-    assert any("in 1 of 2 turns the source's success is not what table tiny says" in note
-               for note in read_logs(path, WORLD, STRICT).notes)  # fmt: skip
+    rows = "water,fire,1\n" * 199
+    path = written(tmp_path / "own.csv", f"first,second,success\n{rows}fire,fire,True\n")
+    what = "in 1 of 200 turns (0.5%) the source's success is not what table tiny says under strict rules"
+    assert (
+        f"{what} (player 1, trial 199: 'fire' + 'fire' is a success in the source)"
+        in read_logs(path, WORLD, STRICT).notes
+    )
+
+
+def test_a_source_that_disagrees_with_the_table_in_more_turns_than_allowed_is_refused(tmp_path: Path):
+    rows = "water,fire,1\n" * 95 + "fire,fire,1\n" * 3 + "fire,water,0\n" * 2
+    path = written(tmp_path / "own.csv", f"first,second,success\n{rows}")
+    with pytest.raises(DataError) as error:
+        read_logs(path, WORLD, STRICT)
+    assert str(error.value) == (
+        f"{path}: in 5 of 100 turns (5.0%) the source's success is not what table tiny says under strict rules, in at "
+        "most 1.0% it may be: player 1, trial 95: 'fire' + 'fire' is a success in the source; player 1, trial 96: "
+        "'fire' + 'fire' is a success in the source; player 1, trial 97: 'fire' + 'fire' is a success in the source\n"
+        "pass the table and the rules that they were played by with --table and --rules, or --allow-excluded 0.05 to "
+        "go on as if the table were right"
+    )
+    assert any("in 5 of 100 turns (5.0%)" in note for note in read_logs(path, WORLD, STRICT, allow=0.05).notes)
 
 
 def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tmp_path: Path, small):
@@ -99,9 +118,9 @@ def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tm
     assert again.excluded == logs.excluded
     with pytest.raises(DataError, match="was read with the table .* small@.* was passed"):
         read_logs(path, TableArrays(small), STRICT, allow=1)
-    header = pq.read_schema(path).metadata[b"athanor.logs"].replace(b'"schema":1', b'"schema":9')
+    header = pq.read_schema(path).metadata[b"athanor.logs"].replace(b'"schema":2', b'"schema":9')
     pq.write_table(logs.turns.replace_schema_metadata({b"athanor.logs": header}), path)
-    with pytest.raises(DataError, match="has schema 9, this program reads schema 1"):
+    with pytest.raises(DataError, match="has schema 9, this program reads schema 2"):
         Logs.read_parquet(path)
     replace(logs, turns=logs.turns.take([1, 0])).write_parquet(path)
     with pytest.raises(DataError, match="has other columns than it was written with, or they changed"):
@@ -160,7 +179,7 @@ def test_ratings_without_an_answer_to_each_question_are_refused(tmp_path: Path):
 
 
 def test_numbers_that_json_does_not_have_are_read_as_null(tmp_path: Path):
-    content = {"gpt": {"1": {"0": trial("water", "fire", top=[float("nan"), -float("inf")], result="mud")}}}
+    content = {"gpt": {"1": {"0": trial("water", "fire", 1, top=[float("nan"), -float("inf")], result="mud")}}}
     text = json.dumps(content)
     assert "NaN" in text
     assert read_logs(written(tmp_path / "a.json", text), WORLD, STRICT).turns.num_rows == 1

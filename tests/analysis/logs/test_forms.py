@@ -10,7 +10,7 @@ import pytest
 from athanor.agents.registry import LanguageOptions
 from athanor.analysis.logs import columns_of, from_runs, read_logs, read_ratings
 from athanor.analysis.logs.read import form_of
-from athanor.core.errors import UsageError
+from athanor.core.errors import DataError, UsageError
 from athanor.environments.alchemy.loaders import load
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
@@ -70,7 +70,7 @@ def test_the_published_logs_of_models_are_read_in_both_layouts(tmp_path: Path):
     assert gpt.turns["trial"].to_pylist() == [0, 1, 3]
     assert gpt.players.to_pylist() == [
         {"player": 0, "id": "gpt/16", "group": "gpt, T=0.7", "model": "gpt", "condition": None, "temperature": 0.7,
-         "seed": 3}
+         "seed": 3, "played": 4, "cut_off": True}
     ]  # fmt: skip
     assert llama.players["group"].to_pylist() == ["llama, T=1"]
     for logs in (gpt, llama):
@@ -132,7 +132,9 @@ def test_the_validation_experiment_gives_combinations_and_ratings(tmp_path: Path
 def test_the_public_validation_data_are_read_whole():
     path, world = shared("brandle-validation-behavior.json"), shared("little-alchemy-2-official.json")
     arrays = TableArrays(load(world))
-    logs = read_logs(path, arrays, RULES["pan2025"], allow=0.01)
+    with pytest.raises(DataError, match="in 162 of 2058 turns .* the source's success is not what table"):
+        read_logs(path, arrays, RULES["pan2025"])  # their game was another
+    logs = read_logs(path, arrays, RULES["pan2025"], allow=0.08)
     assert (logs.players.num_rows, logs.turns.num_rows) == (103, 2060)
     assert counts(logs) == {"unknown": 2}
     ratings = read_ratings(path)
@@ -191,3 +193,24 @@ def test_a_run_of_which_no_answer_could_be_read_is_an_empty_log_and_not_an_error
     assert logs.players.num_rows == 2
     assert [(one.cause, one.count) for one in logs.excluded] == [("unreadable", 6)]
     assert len(logs.games(world, RULES["strict"]).pool) == 0
+
+
+def test_who_was_cut_off_is_told_by_the_last_trial_and_not_by_how_many_are_there(tmp_path: Path):
+    """Of four turns: a has all, b lacks two within, c stopped after two, d after three of which two are there."""
+    rows = ["a,1", "a,2", "a,3", "a,4", "b,1", "b,4", "c,1", "c,2", "d,1", "d,3"]
+    path = written(tmp_path / "own.csv", "player,trial,first,second\n" + "".join(f"{r},water,fire\n" for r in rows))
+    logs = read_logs(path, WORLD, STRICT, allow=0.5)
+    assert counts(logs) == {"gap": 3}
+    assert logs.players["played"].to_pylist() == [4, 4, 2, 3]
+    assert logs.players["cut_off"].to_pylist() == [True, True, False, False]
+    choices = logs.games(WORLD, STRICT).counted().choices
+    assert (choices.played.tolist(), choices.cut_off.tolist()) == ([4, 4, 2, 3], [True, True, False, False])
+    assert choices.turn.tolist() == [0, 1, 2, 3, 0, 3, 0, 1, 0, 2]
+
+
+def test_a_model_that_was_to_play_so_many_turns_did_not_stop(tmp_path: Path):
+    short = {"config": {**CONFIG, "max_trials": 3}, "results": {"0": TRIALS["0"], "1": TRIALS["1"]}}
+    long = {"config": {**CONFIG, "max_trials": 9}, "results": {"0": TRIALS["0"]}}
+    logs = read_logs(written(tmp_path / "a.json", {"llama": {"1": short, "2": long}}), WORLD, STRICT, allow=1)
+    assert logs.players["played"].to_pylist() == [3, 9]
+    assert logs.players["cut_off"].to_pylist() == [True, True]

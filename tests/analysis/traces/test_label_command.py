@@ -105,7 +105,8 @@ def test_the_command_prints_a_table_and_goes_on_only_when_told_to(tmp_path: Path
 
 def test_another_model_is_refused_on_resume(tmp_path: Path) -> None:
     run(config(tmp_path))
-    with pytest.raises(UsageError, match="another hashes: model was"):
+    said = r"was made from other data: the model has SHA-256 \w{12}…, SHA-256 \w{12}… was expected; restore it"
+    with pytest.raises(UsageError, match=said):
         run(config(tmp_path, {"replies": ["1: final_choice"]}, resume=True))
 
 

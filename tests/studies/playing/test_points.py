@@ -75,7 +75,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_answers_and_to_more_hands(tm
     turns.write_text("".join(kept) + '{"torn')
     (tmp_path / "run" / "episodes.jsonl").write_text("")
     script = ModelOptions(model=str(tmp_path / "whole" / "script.json"))
-    with pytest.raises(UsageError, match="another config: model"):
+    with pytest.raises(UsageError, match="was made with other settings: model was"):
         play(config(tmp_path, resume=True, language=script))
     play(config(tmp_path, resume=True, episodes=9))
     assert lines(tmp_path / "run") == lines(tmp_path / "whole" / "run")

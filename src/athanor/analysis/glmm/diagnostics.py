@@ -65,9 +65,9 @@ def diagnose(design: Design, optimum: Optimum, fixed: tuple[FixedEffect, ...], d
     singular = _singular(design, optimum.factor)
     exploded = _exploded(design, optimum.factor, fixed)
     small, failed = optimum.gradient <= 10 * CLOSE, optimum.point.failed
-    notes = [
+    notes = [] if small else [
         f"the search ended after {optimum.evaluations} evaluations with a gradient of {optimum.gradient:.1e} "
-        "(units of one standard error)" + ("" if small else ", too large for a minimum: simplify the random effects"),
+        "(units of one standard error), too large for a minimum: simplify the random effects",
     ]  # fmt: skip
     if failed:
         notes.append(f"step failure: the conditional modes of {failed} of {design.groups} groups were not found")
@@ -75,6 +75,10 @@ def diagnose(design: Design, optimum: Optimum, fixed: tuple[FixedEffect, ...], d
     notes += [f"separation: {what}; its value and standard error mean nothing" for what in exploded]
     if doubt:
         notes.append(doubt)
+    if crowded := [one.name for one in fixed if one.se is not None and one.low is None]:
+        notes.append(
+            f"no interval of {', '.join(crowded)}: {design.groups} groups are no more than the effects that they tell"
+        )
     if single := int((design.sizes == 1).sum()):
         notes.append(f"{single} of {design.groups} groups have a single row")
     return Diagnostics(

@@ -11,6 +11,7 @@ from athanor.analysis.glmm.data import Data, Family, design
 from athanor.analysis.glmm.design import Design
 from athanor.analysis.glmm.diagnostics import diagnose, fixed_covariances
 from athanor.analysis.glmm.formula import parse
+from athanor.analysis.glmm.freedom import between
 from athanor.analysis.glmm.laplace import NAGQ, Information
 from athanor.analysis.glmm.optimum import Optimum, optimum
 from athanor.analysis.glmm.result import Fit, Groups, fixed_effect, random_effects
@@ -57,10 +58,11 @@ def _fit(
     formula: str, unit: str, design: Design, found: Optimum, information: Information, nagq: int, level: float
 ) -> Fit:
     held, whole, doubt = fixed_covariances(found, information.schur, nagq)
+    told_by = between(design)
     fixed = tuple(
         fixed_effect(
             design.names[j], float(found.point.beta[k]), None if held is None else held[k, k],
-            None if whole is None else whole[k, k], level,
+            None if whole is None else whole[k, k], level, groups=design.groups, between=int(told_by[k]),
         )
         for k, j in enumerate(design.fixed)
     )  # fmt: skip

@@ -27,6 +27,9 @@ class FixedEffect(Record, kw_only=True, omit_defaults=False):
     se_hessian: float | None
     """With the covariance estimated too, from the Hessian of the deviance, as lme4's `vcov(use.hessian=TRUE)`."""
     z: float | None
+    """Value by `se`."""
+    df: float | None
+    """Degrees of freedom of the Student's t behind p and the interval, a mean over groups; None: the normal's."""
     p: float | None
     """Two-sided, of Wald's test that the coefficient is 0."""
     low: float | None
@@ -104,7 +107,7 @@ class Fit:
         return tuple(
             Estimate(
                 name=effect.name, value=effect.value, low=effect.low, high=effect.high, level=self.level, n=n,
-                unit=self.unit, method=self._method("fixed effect", effect.se_hessian is not None),
+                unit=self.unit, method=self._method("fixed effect", effect.se_hessian is not None, effect.df),
             )
             for effect in self.fixed
         )  # fmt: skip
@@ -177,9 +180,10 @@ class Fit:
     def _known(self) -> bool:
         return all(effect.se_hessian is not None for effect in self.fixed)
 
-    def _method(self, what: str, hessian: bool) -> str:
+    def _method(self, what: str, hessian: bool, df: float | None = None) -> str:
         kind = "Hessian" if hessian else "covariance held fixed"
-        return f"{what}, {self.family} mixed model, Laplace nAGQ={self.nagq}, Wald ({kind})"
+        t = "" if df is None else f", Student t on {df:g}"
+        return f"{what}, {self.family} mixed model, Laplace nAGQ={self.nagq}, Wald ({kind}){t}"
 
 
 def quantile(level: float) -> float:
@@ -187,17 +191,38 @@ def quantile(level: float) -> float:
     return float(special.ndtri(0.5 + level / 2))
 
 
-def fixed_effect(name: str, value: float, schur: float | None, hessian: float | None, level: float) -> FixedEffect:
-    """A fixed effect with Wald's z, p and interval from its variances, of which None is unknown."""
+def fixed_effect(
+    name: str,
+    value: float,
+    schur: float | None,
+    hessian: float | None,
+    level: float,
+    *,
+    groups: int = 0,
+    between: int = 0,
+) -> FixedEffect:
+    """A fixed effect with Wald's z, p and interval from its variances, of which None is unknown.
+
+    `between`: of how many fixed effects that the values of `groups` groups tell it is one (`freedom.between`). If of
+    any, it is much like a coefficient of a regression over groups, and its interval is that of one: Student's t with
+    `groups - between` degrees of freedom, and the standard error that maximum likelihood makes too small, for it
+    divides squares by all groups, times the square root of groups / (groups - between). Unknown where none are left.
+    Otherwise the normal's. Source of the degrees of freedom: Elff et al. 2021, British Journal of Political Science
+    51(1), 412-426.
+    """
     se_schur, se_hessian = (None if v is None else float(np.sqrt(v)) for v in (schur, hessian))
-    se = se_schur if se_hessian is None else se_hessian
-    if se is None:
-        z = p = low = high = None
-    else:
-        z, half = value / se, quantile(level) * se
-        p, low, high = float(2 * special.ndtr(-abs(z))), value - half, value + half
+    se, free = se_schur if se_hessian is None else se_hessian, groups - between
+    df = float(free) if between and free > 0 else None
+    z = p = low = high = None
+    if se is not None:
+        z = value / se
+    if se is not None and z is not None and (df is not None or not between):
+        wider = 1.0 if df is None else float(np.sqrt(groups / df))
+        half = wider * se * (quantile(level) if df is None else float(special.stdtrit(df, 0.5 + level / 2)))
+        tail = special.ndtr(-abs(z)) if df is None else special.stdtr(df, -abs(z) / wider)
+        p, low, high = float(2 * tail), value - half, value + half
     return FixedEffect(
-        name=name, value=value, se=se, se_schur=se_schur, se_hessian=se_hessian, z=z, p=p, low=low, high=high
+        name=name, value=value, se=se, se_schur=se_schur, se_hessian=se_hessian, z=z, df=df, p=p, low=low, high=high
     )
 
 

@@ -42,7 +42,8 @@ def checked(
     """The logs with what the rules refuse counted among the excluded.
 
     `illegal`: leave out a refused turn alone, or all of a player who has one (Brändle et al. 2023; then the player
-    is no part of the logs). DataError if more than the share `allow` of all turns is left out, gaps included.
+    is no part of the logs). DataError if more than the share `allow` of all turns is left out, gaps included, or of the
+    turns that count more than that share succeeded or failed, as the source has it, against the table.
     """
     if not 0 <= allow <= 1:
         raise UsageError(f"a share of {allow} may be excluded, 0 to 1 was expected; pass for example 0.05")
@@ -53,9 +54,9 @@ def checked(
     whole = logs.turns.num_rows + sum(one.count for one in logs.excluded)
     if illegal == "turn":
         found = merged([*logs.excluded, *_refused(logs, games)])
-        left = replace(logs, excluded=found, notes=logs.notes + _odd(logs, games))
+        left = replace(logs, excluded=found, notes=logs.notes + _odd(logs, games, allow))
     else:
-        left = replace(_legal(logs, games), notes=logs.notes + _odd(logs, games))
+        left = replace(_legal(logs, games), notes=logs.notes + _odd(logs, games, allow))
     _refuse_too_many(left.source, left.excluded, whole, allow)
     return left
 
@@ -103,19 +104,28 @@ def _first_refused(player: Ints, refused: Bools) -> Bools:
     return first
 
 
-def _odd(logs: Logs, games: Games) -> tuple[str, ...]:
-    """What does not fit the table and yet leaves no turn out."""
+def _odd(logs: Logs, games: Games, allow: float) -> tuple[str, ...]:
+    """What does not fit the table and yet leaves no turn out. DataError for more than the share `allow` of it: these
+    games were played on another table, or by rules under which other pairs succeed."""
     told = ~logs.turns["success"].is_null().to_numpy()
     said = logs.turns["success"].fill_null(False).to_numpy()
     judged = told & (games.refused == 0)
-    wrong = np.flatnonzero(judged & (said != games.success))
+    wrong, whole = np.flatnonzero(judged & (said != games.success)), int(judged.sum())
     notes = []
     if len(wrong):
-        places = "; ".join(_examples(logs, wrong[:EXAMPLES].tolist()))
-        notes.append(
-            f"in {len(wrong)} of {int(judged.sum())} turns the source's success is not what table "
-            f"{games.world.table.name} says ({places})"
+        places = "; ".join(
+            f"{place} is a {'success' if said[row] else 'failure'} in the source"
+            for row, place in zip(wrong.tolist(), _examples(logs, wrong[:EXAMPLES].tolist()), strict=False)
         )
+        what = f"in {len(wrong)} of {whole} turns ({len(wrong) / whole:.1%}) the source's success is not what table "
+        what += f"{games.world.table.name} says under {games.rules.name} rules"
+        if len(wrong) > allow * whole:
+            raise DataError(
+                f"{logs.source}: {what}, in at most {allow:.1%} it may be: {places}\n"
+                "pass the table and the rules that they were played by with --table and --rules, or "
+                f"--allow-excluded {_needed(len(wrong), whole)} to go on as if the table were right"
+            )
+        notes.append(f"{what} ({places})")
     if logs.form == "brandle2023" and not games.repeated.any():
         notes.append("no player repeats a pair: this is the `memory` form of the data, or only first tries")
     return tuple(notes)
@@ -126,12 +136,16 @@ def _refuse_too_many(source: str, excluded: Sequence[Exclusion], whole: int, all
     if count <= allow * whole:
         return
     causes = [f"  {_told(one)}" for one in excluded]
-    needed = math.ceil(1000 * count / whole) / 1000
     raise DataError(
         f"{source}: {count} of {whole} turns ({count / whole:.1%}) would be excluded, at most {allow:.1%} may be:\n"
         + "\n".join(causes)
-        + f"\ncheck the table and the rules, or pass --allow-excluded {needed:g}"
+        + f"\ncheck the table and the rules, or pass --allow-excluded {_needed(count, whole)}"
     )
+
+
+def _needed(count: int, whole: int) -> str:
+    """The share to be allowed so that so many pass."""
+    return f"{math.ceil(1000 * count / whole) / 1000:g}"
 
 
 def left_out(logs: Logs) -> list[str]:

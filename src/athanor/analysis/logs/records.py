@@ -18,7 +18,7 @@ from athanor.environments.alchemy.rules import Rules
 from athanor.values.arrays import Ints, TableArrays
 from athanor.values.games import Choices, Games, replay
 
-SCHEMA = 1
+SCHEMA = 2
 HEADER = b"athanor.logs"
 """Key of the file's metadata under which all but the turns is kept."""
 
@@ -47,8 +47,12 @@ PLAYERS = pa.schema([
     ("condition", pa.string()),
     ("temperature", pa.float64()),
     ("seed", pa.int64()),
+    ("played", pa.int64()),
+    ("cut_off", pa.bool_()),
 ])  # fmt: skip
-"""Columns of the players. `group` is the arm that they are compared by; what a source does not say is null."""
+"""Columns of the players. `group` is the arm that they are compared by; what a source does not say is null. `played`:
+turns played, those included that are no part of the turns. `cut_off`: the game did not end because its player stopped.
+The two are never null; `rows.settle` makes them."""
 
 
 class Exclusion(Record, kw_only=True):
@@ -65,6 +69,7 @@ class _Header(Record, kw_only=True):
     form: str
     table: str
     players: list[dict[str, Any]]
+    begin: int
     excluded: tuple[Exclusion, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -84,16 +89,21 @@ class Logs:
     """Digest of the table that the indices belong to."""
     turns: pa.Table
     players: pa.Table
+    begin: int = 0
+    """The source's number of a first trial."""
     excluded: tuple[Exclusion, ...] = ()
     """What is no part of `turns`, and after `checks.checked` what the rules refuse."""
     notes: tuple[str, ...] = ()
     """What was mended or looks odd and leaves nothing out, in words."""
 
     def choices(self) -> Choices:
-        """The pairs combined, one player after the other, in the order of `players`."""
-        player = self._column("player")
-        starts = np.searchsorted(player, np.arange(self.players.num_rows + 1)).astype(np.int64)
-        return Choices(starts, self._column("first"), self._column("second"))
+        """The pairs combined, one player after the other, in the order of `players`, and how their games ended."""
+        player, ends = self._column("player"), self.players
+        starts = np.searchsorted(player, np.arange(ends.num_rows + 1)).astype(np.int64)
+        return Choices(
+            starts, self._column("first"), self._column("second"), self._column("trial") - self.begin,
+            ends["played"].to_numpy(), ends["cut_off"].to_numpy(),
+        )  # fmt: skip
 
     def games(self, world: TableArrays, rules: Rules) -> Games:
         """All turns replayed under the rules. DataError if the world has another table than the logs."""
@@ -109,7 +119,7 @@ class Logs:
         """Write everything to one Parquet file, whole or not at all: the turns as its rows, the rest in its header."""
         header = _Header(
             schema=SCHEMA, source=self.source, form=self.form, table=self.table, players=self.players.to_pylist(),
-            excluded=self.excluded, notes=self.notes,
+            begin=self.begin, excluded=self.excluded, notes=self.notes,
         )  # fmt: skip
         buffer = pa.BufferOutputStream()
         kept = {**(self.turns.schema.metadata or {}), HEADER: msgspec.json.encode(header)}
@@ -136,7 +146,7 @@ class Logs:
             raise DataError(f"{path} has other columns than it was written with, or they changed; read the logs again")
         return Logs(
             source=header.source, form=header.form, table=header.table, turns=turns, players=players,
-            excluded=header.excluded, notes=header.notes,
+            begin=header.begin, excluded=header.excluded, notes=header.notes,
         )  # fmt: skip
 
     def _column(self, name: str) -> Ints:

@@ -92,7 +92,9 @@ class Rows:
     nameless: str = "missing"
     """The cause that leaves out a row without a name."""
     planned: Mapping[int, int] = field(default_factory=dict)
-    """How many turns a player was to play, where the source says so."""
+    """How many turns a player was to play, where the source says so: then the source ends its games."""
+    stopped: frozenset[int] | None = None
+    """The players who ended their games themselves; None where the source does not say who did."""
     begin: int | None = None
     """The number of the first trial; the smallest one found where the source does not say."""
     row: str = ""
@@ -163,14 +165,15 @@ def settle(rows: Rows, world: TableArrays) -> Logs:
             f"{rows.source} has no turn with two names, a log of play was expected; pass another file or say its form"
             + said
         )
-    excluded += _gaps(rows, order[~again])
+    begin, due = _due(rows, order[~again])
+    excluded += _gaps(rows, order[~again], begin, due)
     notes = list(rows.notes)
     if len(late):
         places = "; ".join(rows.place(int(row)) for row in late[:EXAMPLES])
         notes.append(f"{len(late)} rows came after a later trial of their player and were put in order ({places})")
     return Logs(
         source=rows.source, form=rows.form, table=world.table.digest, turns=_turns(rows, kept, world),
-        players=rows.players, excluded=merged(excluded), notes=tuple(notes),
+        players=_with_ends(rows, due), begin=begin, excluded=merged(excluded), notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -200,17 +203,42 @@ def _exclusion(rows: Rows, cause: str, which: Longs) -> list[Exclusion]:
     return [Exclusion(cause=cause, count=len(which), examples=tuple(map(rows.told, which[:EXAMPLES].tolist())))]
 
 
-def _gaps(rows: Rows, order: Longs) -> list[Exclusion]:
-    """Trials that the numbering says were played and no row has. Numbers end at
-    a player's last, or where it was planned to."""
+def _due(rows: Rows, order: Longs) -> tuple[int, Longs]:
+    """The number of a first trial, and Int["players"], how many turns each player played: numbers end at a player's
+    last, or where it was planned to."""
     player, trial = rows.player[order], rows.trial[order]
-    base, n = int(trial.min(initial=LATEST)) if rows.begin is None else rows.begin, rows.players.num_rows
-    starts = np.searchsorted(player, np.arange(n + 1))
-    played = np.diff(starts)
-    due = np.zeros(n, dtype=np.int64)
-    due[played > 0] = trial[starts[1:][played > 0] - 1] - base + 1
+    begin = rows.begin if rows.begin is not None else int(trial.min()) if len(trial) else 0
+    starts = np.searchsorted(player, np.arange(rows.players.num_rows + 1))
+    there = np.diff(starts) > 0
+    due = np.zeros(rows.players.num_rows, dtype=np.int64)
+    due[there] = trial[starts[1:][there] - 1] - begin + 1
     for number, planned in rows.planned.items():
         due[number] = max(due[number], planned)
+    return begin, due
+
+
+def _with_ends(rows: Rows, due: Longs) -> pa.Table:
+    """The players with how long each played, and whether the game was cut off.
+
+    Where the source does not say who stopped, those who were to play so many turns did not, and who played as many as
+    anybody in the source may have wished to go on.
+    """
+    n = rows.players.num_rows
+    if rows.stopped is None:
+        planned = np.isin(np.arange(n), list(rows.planned))
+        cut_off = planned | (due == due.max(initial=0))
+    else:
+        cut_off = ~np.isin(np.arange(n), list(rows.stopped))
+    ends = {"played": pa.array(due), "cut_off": pa.array(cut_off)}
+    whole = {name: ends[name] if name in ends else rows.players[name] for name in PLAYERS.names}
+    return pa.table(whole, schema=PLAYERS)
+
+
+def _gaps(rows: Rows, order: Longs, base: int, due: Longs) -> list[Exclusion]:
+    """Trials that the numbering says were played and no row has."""
+    player, trial = rows.player[order], rows.trial[order]
+    starts = np.searchsorted(player, np.arange(rows.players.num_rows + 1))
+    played = np.diff(starts)
     lacking = np.flatnonzero(due > played)
     examples = []
     for number in lacking[:EXAMPLES].tolist():

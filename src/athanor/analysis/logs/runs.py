@@ -14,7 +14,7 @@ from athanor.analysis.logs.records import Exclusion, Logs
 from athanor.analysis.logs.rows import EXAMPLES, Rows, Words, players_table, settle
 from athanor.analysis.tables import read_runs
 from athanor.core.errors import UsageError
-from athanor.values.arrays import TableArrays
+from athanor.values.arrays import Bools, TableArrays
 
 
 def from_runs(paths: Sequence[Path], world: TableArrays) -> Logs:
@@ -26,17 +26,19 @@ def from_arms(arms: Sequence[Arm], world: TableArrays) -> Logs:
     """The turns of arms, an episode a player, named FOLDER/KEY; the group is the arm's name.
 
     Left out: turns of episodes that ended in an error or have not ended (`error`), and turns from whose answer no pair
-    could be read (`unreadable`). UsageError if a run is of another table or of targeted tasks, which start from other
-    elements.
+    could be read (`unreadable`). A player stopped whose episode ended before the run's bound on turns and not by the
+    environment, which has nothing left to try then. UsageError if a run is of another table or of targeted tasks, which
+    start from other elements.
     """
     for arm in arms:
         _refuse_other_games(arm, world)
-    players, tables, excluded = [], [], []
+    players, tables, excluded, stopped = [], [], [], set[int]()
     for arm in arms:
         of_kept = np.repeat(arm.kept, arm.run.episodes["turns"].to_numpy())  # both tables are in order of the key
         number = pa.array(arm.episode + len(players), pa.int32())
         tables.append(arm.run.turns.filter(pa.array(of_kept)).append_column("player", number))
         keys = arm.run.episodes["episode"].filter(pa.array(arm.kept)).to_pylist()
+        stopped.update((len(players) + np.flatnonzero(_stopped(arm))).tolist())
         players += [{"id": f"{arm.run.path.name}/{key}", **_described(arm)} for key in keys]
         excluded += _unkept(arm)
     turns = pa.concat_tables(tables)
@@ -53,6 +55,7 @@ def from_arms(arms: Sequence[Arm], world: TableArrays) -> Logs:
             gained=Words.of([None] * turns.num_rows),
             nameless="unreadable",
             begin=0,
+            stopped=frozenset(stopped),
             excluded=tuple(excluded),
         ),
         world,
@@ -83,6 +86,13 @@ def _described(arm: Arm) -> dict[str, Any]:
         "temperature": float(temperature) if isinstance(temperature, int | float) else None,
         "seed": seed if isinstance(seed, int) else None,
     }
+
+
+def _stopped(arm: Arm) -> Bools:
+    """Bool["episodes"]: which of those kept ended before the manifest's bound and not by the environment."""
+    ended = arm.run.episodes.filter(pa.array(arm.kept))
+    by_itself = np.array(ended["end"].to_pylist()) == "terminated"
+    return ~by_itself & (ended["turns"].to_numpy() < arm.world.turns)
 
 
 def _unkept(arm: Arm) -> list[Exclusion]:

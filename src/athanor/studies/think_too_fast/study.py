@@ -22,7 +22,7 @@ from athanor.analysis.regressions import REGRESSIONS, Group
 from athanor.analysis.settings import PER_UNIT, temperature_regression
 from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
-from athanor.analysis.weights import TOGETHER, Options, measurable, weights
+from athanor.analysis.weights import TOGETHER, Options, weights
 from athanor.core.build import build_name, versions
 from athanor.core.disk import all_or_nothing, cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
@@ -230,7 +230,7 @@ def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
         return
     for one in effects:
         if one.name.endswith(f"({PER_UNIT})"):
-            yield measurable(one)
+            yield one
 
 
 def _thinking(arms: Sequence[Arm]) -> Iterator[Estimate]:
