@@ -7,7 +7,6 @@ those that a batch needs are painted once, and the batch is gathered from them.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +22,10 @@ from athanor.environments.scenes.words import COLOURS
 
 SMALLEST, LARGEST = 48, 2_048
 """Pixels of a picture's side."""
+TOGETHER = 64 * 48 * 48
+"""Pixels that are roughened at once: what stays in a core's cache."""
+KEPT = 96
+"""Side up to which painted windows are kept in memory (at most 60,000, of 1 to 7 kB)."""
 CARD_WIDTH = 0.3
 """Of a card, as a share of the picture's side."""
 CARD_LOOK = Look(jumbo=True, face=(250, 250, 248), back=(BACKGROUND,) * 3)
@@ -44,41 +47,40 @@ def render(made: Grids, pixels: int = SMALLEST) -> Images:
         code = code * spread + part
     code = np.where(made.shape >= 0, code, -1) * 256 + grey[:, None]
     for cell in range(CELLS):
-        _window(out, rows, code[:, cell], pixels, cell, 3, _thing)
+        _window(out, rows, code[:, cell], pixels, cell, 3)
     if carded.any():
         rows = np.flatnonzero(carded)
         dx, dy = made.dx[:, :SLOTS] + 8, made.dy[:, :SLOTS] + 8
         code = np.where(made.card >= 0, (made.card.astype(np.int64) * 16 + dx) * 16 + dy, -1) * 256 + grey[:, None]
         for slot in range(SLOTS):
-            _window(out, rows, code[:, slot], pixels, slot, 2, _card)
+            _window(out, rows, code[:, slot], pixels, slot, 2)
     return out
 
 
 def _window(
-    out: Images, rows: slice | NDArray[np.intp], code: NDArray[np.int64], pixels: int, cell: int, across: int,
-    paint: Callable[[int, int, int, tuple[int, int, int, int]], Images],
-) -> None:  # fmt: skip
+    out: Images, rows: slice | NDArray[np.intp], code: NDArray[np.int64], pixels: int, cell: int, across: int
+) -> None:
     """Fill one cell of the pictures in `rows`: paint every different code once, then gather."""
     edges = [round(k * pixels / across) for k in range(across + 1)]
     row, column = cell // across, cell % across
     y0, y1, x0, x1 = edges[row], edges[row + 1], edges[column], edges[column + 1]
     different, which = np.unique(code[rows], return_inverse=True)
-    painted = [paint(one, pixels, cell, (y0, y1, x0, x1)) for one in different.tolist()]
+    paint = _kept if pixels <= KEPT else _painted
+    painted = [paint(one, pixels, cell, across, (y0, y1, x0, x1)) for one in different.tolist()]
     if painted:
         out[rows, y0:y1, x0:x1] = np.stack(painted)[which]
 
 
-@lru_cache(maxsize=60_000)
-def _small(code: int, pixels: int, cell: int, box: tuple[int, int, int, int]) -> Images:
-    return _painted(code, pixels, cell, box)
+def _painted(code: int, pixels: int, cell: int, across: int, box: tuple[int, int, int, int]) -> Images:
+    """What the window `box` (y0, y1, x0, x1) shows of a code: one of nine windows with a thing, or of four with a card."""
+    return (_thing if across == 3 else _card)(code, pixels, cell, box)
+
+
+_kept = lru_cache(maxsize=60_000)(_painted)
+"""The same, remembered: a batch paints nothing that one before it has painted."""
 
 
 def _thing(code: int, pixels: int, cell: int, box: tuple[int, int, int, int]) -> Images:
-    """A cell with a thing in it, painted; kept where pictures are small."""
-    return (_small if pixels <= 96 else _painted)(code, pixels, cell, box)
-
-
-def _painted(code: int, pixels: int, cell: int, box: tuple[int, int, int, int]) -> Images:
     y0, y1, x0, x1 = box
     rest, grey = divmod(code, 256)
     if rest < 0:
@@ -94,7 +96,6 @@ def _painted(code: int, pixels: int, cell: int, box: tuple[int, int, int, int]) 
 
 
 def _card(code: int, pixels: int, slot: int, box: tuple[int, int, int, int]) -> Images:
-    """A quarter of a picture with a card in it."""
     y0, y1, x0, x1 = box
     rest, grey = divmod(code, 256)
     blank = np.full((y1 - y0, x1 - x0, 3), grey, np.uint8)
@@ -124,15 +125,20 @@ def roughen(images: Images, style: Style, rng: np.random.Generator) -> Images:
     if not style.grain and not style.shade:
         return images
     batch, high, wide, _ = images.shape
-    change = np.zeros((batch, high, wide), np.int16)
-    if style.grain:
-        change += rng.integers(0, 2 * style.grain + 1, change.shape, np.uint8).astype(np.int16) - style.grain
-    if style.shade:
-        angle, steep = rng.uniform(0, 2 * np.pi, (batch, 1, 1)), rng.uniform(0, style.shade, (batch, 1, 1))
-        y, x = np.linspace(-1, 1, high)[None, :, None], np.linspace(-1, 1, wide)[None, None, :]
-        slope = steep / (abs(np.cos(angle)) + abs(np.sin(angle))) * (np.cos(angle) * x + np.sin(angle) * y)
-        change += np.rint(slope).astype(np.int16)
-    return np.clip(images + change[..., None], 0, 255).astype(np.uint8)
+    out = np.empty_like(images)
+    angle, steep = rng.uniform(0, 2 * np.pi, (batch, 1, 1)), rng.uniform(0, style.shade, (batch, 1, 1))
+    steep /= abs(np.cos(angle)) + abs(np.sin(angle))
+    down, right = (steep * np.sin(angle)).astype(np.float32), (steep * np.cos(angle)).astype(np.float32)
+    y, x = np.linspace(-1, 1, high, dtype=np.float32)[:, None], np.linspace(-1, 1, wide, dtype=np.float32)
+    several = max(1, TOGETHER // (high * wide))
+    for begin in range(0, batch, several):
+        part = slice(begin, begin + several)
+        change = np.rint(down[part] * y + right[part] * x).astype(np.int16)
+        if style.grain:
+            change += rng.integers(0, 2 * style.grain + 1, change.shape, np.uint8)
+            change -= style.grain
+        out[part] = np.clip(images[part] + change[..., None], 0, 255)
+    return out
 
 
 def draw(scene: Scene, pixels: int = SMALLEST) -> Images:
