@@ -14,7 +14,7 @@ from athanor.core.seeds import stream
 from athanor.environments.scenes.drawing import SMALLEST, Images, draw, png, roughen
 from athanor.environments.scenes.entropy import scene_for
 from athanor.environments.scenes.files import load
-from athanor.environments.scenes.judge import Judge
+from athanor.environments.scenes.judge import Judge, as_json
 from athanor.environments.scenes.prompts import prompts
 from athanor.environments.scenes.scene import STYLES, Style
 from athanor.environments.scenes.spec import CATEGORIES, Spec, checked
@@ -80,7 +80,7 @@ class Scenes:
             columns = [prompts(category, self.style, part, rng, TOGETHER) for category in self.categories]
             for row in zip(*columns, strict=True):
                 for spec in row:
-                    content = {"spec": msgspec.to_builtins(spec)}
+                    content = {"spec": as_json(spec)}
                     yield Task(environment="scenes", split=split, key=f"{split}-{seed}-{number}", content=content)
                     number += 1
 

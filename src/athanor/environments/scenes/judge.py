@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -55,8 +55,13 @@ class Judge:
         failed = [fact for fact in judged.facts if not fact.held]
         reward = 1.0 if judged.passed else PARTIAL * judged.share * self.graded
         parts = {
-            "rules": judged.rules, "found": msgspec.to_builtins(judged.sight.found), "unclear": judged.sight.unclear,
-            "stray": round(judged.sight.stray, 6), "failed": msgspec.to_builtins(failed), "facts": len(judged.facts),
+            "rules": judged.rules, "found": as_json(judged.sight.found), "unclear": judged.sight.unclear,
+            "stray": round(judged.sight.stray, 6), "failed": as_json(failed), "facts": len(judged.facts),
         }  # fmt: skip
         reason = "everything asked for was found" if judged.passed else f"{failed[0].rule} failed: {failed[0].told}"
         return Verdict(reward=reward, passed=judged.passed, reason=reason, parts=parts)
+
+
+def as_json(value: Any) -> Any:
+    """Records as JSON values: lists where they have tuples, fields under their names in files."""
+    return msgspec.json.decode(msgspec.json.encode(value))

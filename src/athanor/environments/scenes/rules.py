@@ -127,7 +127,7 @@ def _position(index: int, entry: Entry, ours: Sequence[Found], theirs: Sequence[
 def strict(spec: Spec, sight: Sight) -> tuple[Fact, ...]:
     """What was asked for and nothing else: everything found is given to one entry whose attributes it has, each entry
     gets as many as it asks for, relations hold between all pairs, and the rest of the picture is background."""
-    groups = _assigned(spec, sight.found)
+    groups = assigned(spec, sight.found)
     facts: list[Fact] = []
     for index, (entry, ours) in enumerate(zip(spec.include, groups, strict=True)):
         many = sum(one.kind == entry.kind for one in sight.found)
@@ -148,7 +148,7 @@ def strict(spec: Spec, sight: Sight) -> tuple[Fact, ...]:
     return (*facts, Fact(rule="nothing else", entry=-1, held=clean, told=told))
 
 
-def _assigned(spec: Spec, found: Sequence[Found]) -> list[list[Found]]:
+def assigned(spec: Spec, found: Sequence[Found]) -> list[list[Found]]:
     """Things by entry: so that as few attributes in all as can be are wrong and, among things that fit several entries,
     those that lie farthest in an entry's relation are its own."""
     groups: list[list[Found]] = [[] for _ in spec.include]

@@ -96,11 +96,11 @@ def _raw(category: str, style: Style, rng: np.random.Generator, batch: int) -> P
         made["colour"][rng.random((batch, 2)) < 0.5] = -1
         made["count"] = rng.integers(1, TOGETHER + 1, (batch, 2))
         made["relation"] = rng.integers(-1, len(RELATIONS), batch)
-        return _rows(Plans(**made), _has_room(made["count"], made["relation"]))
+        return _rows(Plans(**made), has_room(made["count"], made["relation"]))
     return Plans(**made)
 
 
-def _has_room(count: Ints, relation: Ints) -> NDArray[np.bool_]:
+def has_room(count: Ints, relation: Ints) -> NDArray[np.bool_]:
     """Bool["batch"]: whether groups of these sizes can lie in this relation."""
     table = np.array([
         [[len(layouts(a, b, RELATIONS[r] if r >= 0 else None)) > 0 for r in (*range(len(RELATIONS)), -1)]
@@ -109,7 +109,7 @@ def _has_room(count: Ints, relation: Ints) -> NDArray[np.bool_]:
     return table[count[:, 0] - 1, count[:, 1] - 1, relation]
 
 
-def _kept(category: str, plans: Plans, split: Split) -> NDArray[np.bool_]:
+def kept(category: str, plans: Plans, split: Split) -> NDArray[np.bool_]:
     """Bool["batch"]: whether a split has these prompts."""
     if split.part == "all" or not parted(category, split):
         return np.ones(len(plans), bool)
@@ -138,7 +138,7 @@ def plans(category: str, style: Style, split: Split, rng: np.random.Generator, b
     found, have = [], 0
     for _ in range(PATIENCE):
         raw = _raw(category, style, rng, max(64, 2 * (batch - have)))
-        found.append(_rows(raw, _kept(category, raw, split)))
+        found.append(_rows(raw, kept(category, raw, split)))
         have += len(found[-1])
         if have >= batch:
             return _rows(_joined(found), slice(0, batch))
@@ -213,8 +213,8 @@ def dense(style: Style, split: Split, rng: np.random.Generator, batch: int, *, f
     found: list[Grids] = []
     for _ in range(PATIENCE):
         raw = _busy(style, rng, 2 * batch + 32, fewest, most)
-        kept = np.flatnonzero(_shown(raw, split))
-        found.append(Grids(**{field.name: getattr(raw, field.name)[kept] for field in fields(Grids)}))
+        mine = np.flatnonzero(_shown(raw, split))
+        found.append(Grids(**{field.name: getattr(raw, field.name)[mine] for field in fields(Grids)}))
         if sum(map(len, found)) >= batch:
             whole = {f.name: np.concatenate([getattr(one, f.name) for one in found])[:batch] for f in fields(Grids)}
             return Grids(**whole)

@@ -2,7 +2,8 @@
 
 What is held out is never shown or told in training: `pair` (a shape in a colour), `count` (so many of a shape) and
 `card` are in no training picture; `relation` (one shape left of, or above, another; told from either side it is the
-same) and `couple` (two shapes named together) are in no training text.
+same) is in no training prompt or question; and `couple` (two shapes named together, and nothing said of where they lie) in
+no training prompt.
 """
 
 from __future__ import annotations

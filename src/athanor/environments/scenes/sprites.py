@@ -14,6 +14,8 @@ MARK = 0.65
 """How much a stripe or spot covers: a mixture with the background, so that it keeps the colour's name."""
 PERIOD = 4.0
 """From stripe to stripe and from spot to spot, in steps."""
+SPOT = 1.5
+"""Radius of a spot, in steps; there is one in the middle of each thing."""
 Mask = NDArray[np.float32]
 
 
@@ -78,5 +80,6 @@ def _tone(texture: str, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArr
     if texture == "striped":
         marked = np.mod(y + 0 * x, PERIOD) < PERIOD / 2
     else:
-        marked = (np.mod(y, PERIOD) - PERIOD / 2) ** 2 + (np.mod(x, PERIOD) - PERIOD / 2) ** 2 < (0.36 * PERIOD) ** 2
+        y, x = (np.mod(axis + PERIOD / 2, PERIOD) - PERIOD / 2 for axis in (y, x))  # from the nearest spot's middle
+        marked = y * y + x * x < SPOT * SPOT
     return np.where(marked, MARK, 1.0)
