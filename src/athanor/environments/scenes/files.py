@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from athanor.core.errors import DataError
 from athanor.environments.scenes.drawing import SMALLEST, Images
@@ -41,8 +42,10 @@ def load(data: bytes) -> Images:
         raise
     except MemoryError:
         raise
+    except UnidentifiedImageError as error:
+        raise DataError(f"the picture is in none of the formats that are read; a file of {', '.join(FORMATS)} was expected") from error
     except Exception as error:  # a decoder may fail in any way on a file made to break it
-        told = str(error)[:200] or type(error).__name__
+        told = re.sub(r"<[^>]*>", "it", str(error))[:200] or type(error).__name__  # no addresses: verdicts are replayed
         raise DataError(
             f"the picture could not be decoded ({told}); a whole file of PNG, JPEG, WEBP, BMP, GIF or TIFF was expected"
         ) from error

@@ -2,14 +2,15 @@
 
 Nothing is learned and nothing is random. A pixel is taken for the colour on whose line to the background it lies, so
 that soft edges keep the colour of their thing; a thing is a 4-connected part of one colour, and its shape, size and
-texture are those of the template whose coverage agrees best (intersection over union of soft coverages; of hard ones,
-small stars would be lost).
+texture are those of the template from which its coverage differs least (in squares), and it is one if the two agree (in
+intersection over union of soft coverages; of hard ones, small stars would be lost).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -26,7 +27,7 @@ from athanor.environments.scenes.words import (
 )  # fmt: skip
 
 WHOLE = 96
-"""Side in pixels to which larger pictures are averaged before they are looked at."""
+"""Pictures of twice this side or more are averaged, by a whole factor, to between this and twice this."""
 COVERED = 0.35
 """Coverage from which a pixel belongs to a thing."""
 ALIKE = 0.75
@@ -44,13 +45,13 @@ _RGB = np.array(list(COLOURS.values()), np.float32)
 class Found(Record, kw_only=True):
     """A thing or a card in a picture."""
 
-    kind: str
+    kind: str = msgspec.field(name="class")
     """A shape, or `card`."""
     box: tuple[float, float, float, float]
     """Left, top, right, bottom, as shares of the side."""
     confidence: float
     """Agreement with the template, at most 1."""
-    colour: str | None = None
+    colour: str | None = msgspec.field(default=None, name="color")
     size: str | None = None
     texture: str | None = None
     card: str | None = None
@@ -70,10 +71,8 @@ class Sight(Record, kw_only=True):
 
 def see(image: Images) -> Sight:
     """UInt8["side side 3"] of 48 pixels or more to what is in it."""
-    whole = image
-    if image.shape[0] > WHOLE:
-        whole = np.asarray(Image.fromarray(image).resize((WHOLE, WHOLE), Image.Resampling.BOX))
-    pixels = whole.astype(np.float32)
+    factor = max(1, len(image) // WHOLE)
+    pixels = np.asarray(Image.fromarray(image).reduce(factor), np.float32)
     side = len(pixels)
     back = _background(pixels)
     label, cover = _labels(pixels, back)
@@ -104,15 +103,17 @@ def _background(pixels: Floats) -> Floats:
 
 
 def _labels(pixels: Floats, back: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Int8["side side"], the colour of each pixel or -1, and Float32["side side 8"], how much of each colour covers it."""
+    """Int8["side side"], the colour of each pixel or -1, and Float32["side side 8"], how much of each colour covers it,
+    with noise below 0 and above 1."""
     ways = _RGB - back
     off = pixels - back
-    cover = np.clip(off @ (ways.T / (ways**2).sum(1)), 0, 1).astype(np.float32)
+    along = (off @ (ways.T / (ways**2).sum(1))).astype(np.float32)
+    cover = np.clip(along, 0, 1)
     # The squared distance to the nearest point of the line from the background to a colour, less |off|^2.
-    apart = cover**2 * (ways**2).sum(1) - 2 * cover * (off @ ways.T)
+    apart = cover * (cover - 2 * along) * (ways**2).sum(1)
     label = apart.argmin(-1)
     most = np.take_along_axis(cover, label[..., None], -1)[..., 0]
-    return np.where(most >= COVERED, label, -1).astype(np.int8), cover
+    return np.where(most >= COVERED, label, -1).astype(np.int8), along
 
 
 def _thing(
@@ -125,29 +126,33 @@ def _thing(
     top, left = (at - half for at in middle)
     rows, columns = (slice(max(0, at - half), min(side, at + half)) for at in middle)
     near = ndimage.binary_dilation(part[rows, columns], iterations=1)
+    local = cover[rows, columns]
+    around = local[~near & (np.abs(local) < COVERED)]
+    local = np.where(near, local - (np.median(around) if around.size else 0.0), 0)  # shade brightens thing and ground
     shown = np.zeros((2 * half, 2 * half), np.float32)
-    shown[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = (
-        np.where(near, cover[rows, columns], 0)
-    )  # fmt: skip
-    amount = shown.sum()
+    shown[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = local
+    np.clip(shown, -1, 2, out=shown)  # beside a thing of the opposite colour
+    amount = float(shown.sum())
+    if amount <= 0:
+        return None
     y, x = (float((shown.sum(axis) * np.arange(2 * half)).sum() / amount) + 0.5 for axis in (1, 0))
-    best, which = 0.0, (0, 0, 0)
-    for index, (shape, size, texture, area, dy, dx) in enumerate(_templates(side)):
-        if not 0.6 < amount / area < 1.7 and index:
+    least, best, alike = float("inf"), (0, 0, 0), 0.0
+    for shape, size, texture, area, dy, dx in _templates(side):
+        if not 0.6 < amount / area < 1.7:
             continue
         at = round(4 * (y - dy)) / 4, round(4 * (x - dx)) / 4
         template = sprite(shape, size, texture, side, shown.shape, at)
-        both = float(np.minimum(shown, template).sum())
-        alike = both / (float(amount) + area - both)
-        if alike > best:
-            best, which = alike, (shape, size, texture)
-    if best < ALIKE:
+        apart = float(((shown - template) ** 2).sum())
+        if apart < least:
+            both = float(np.minimum(np.clip(shown, 0, 1), template).sum())
+            least, best, alike = apart, (shape, size, texture), both / (float(np.clip(shown, 0, 1).sum()) + area - both)
+    if alike < ALIKE:
         return None
     _explain(explained, box, side)
     ends = box[1].start / side, box[0].start / side, box[1].stop / side, box[0].stop / side
     return Found(
-        kind=SHAPES[which[0]], box=ends, confidence=min(1.0, best), colour=COLOUR_NAMES[colour],
-        size=SIZE_NAMES[which[1]], texture=TEXTURES[which[2]], place=place_of(ends),
+        kind=SHAPES[best[0]], box=ends, confidence=min(1.0, alike), colour=COLOUR_NAMES[colour],
+        size=SIZE_NAMES[best[1]], texture=TEXTURES[best[2]], place=place_of(ends),
     )  # fmt: skip
 
 
