@@ -24,7 +24,7 @@ class Config:
     """Count the prompts of scenes and what is held out, and try the checker on true pictures and near misses."""
 
     style: Literal["aligned", "jittered", "textured"] = "textured"
-    """How scenes vary beside what a prompt tells: aligned with patches; with jitter and two sizes; with textures too."""
+    """How scenes vary beside what a prompt tells: aligned with patches; jitter and two sizes; textures too."""
     pixels: int = SMALLEST
     """Side of the pictures."""
     prompts: int = 200
@@ -69,7 +69,8 @@ def _text(counts: list[Counted], tests: list[Tried]) -> str:
     lines = [f"{'category':<14}{'prompts: train':>15}{'test':>8}{'all':>8}{'nats of a scene: train':>24}{'test':>7}"]
     for one in counts:
         numbers = "".join(
-            f"{'-' if (n := one.prompts[part]) is None else f'{n:,}':>{15 if part == 'train' else 8}}" for part in one.prompts
+            f"{'-' if (n := one.prompts[part]) is None else f'{n:,}':>{15 if part == 'train' else 8}}"
+            for part in one.prompts
         )
         nats = ["-" if (nat := one.nats[part]) is None else f"{nat[1]:.2f}" for part in ("train", "test")]
         lines.append(f"{one.category:<14}{numbers}{nats[0]:>24}{nats[1]:>7}")

@@ -46,7 +46,9 @@ def run(config: Config) -> int:
     told = {
         "asked": tell(spec), "spec": spec, "reward": verdict.reward, "passed": verdict.passed, "reason": verdict.reason,
         "parts": verdict.parts, "dpg": dpg(spec, sight),
-        "questions": [{"question": one.question, "yes": held[one.id], "parents": one.parents} for one in propositions(spec)],
+        "questions": [
+            {"question": one.question, "yes": held[one.id], "parents": one.parents} for one in propositions(spec)
+        ],
     }  # fmt: skip
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     return 0

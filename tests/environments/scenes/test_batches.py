@@ -66,8 +66,8 @@ def test_categories_come_as_often_as_they_are_weighed():
 
 
 @pytest.mark.parametrize("source", [
-    Source(weights=()), Source(weights=(("dogs", 1.0),)), Source(weights=(("colors", -1.0),)), Source(weights=(("colors", 0.0),)),
-    Source(wordings=0), Source(pixels=4),
+    Source(weights=()), Source(weights=(("dogs", 1.0),)), Source(weights=(("colors", -1.0),)),
+    Source(weights=(("colors", 0.0),)), Source(wordings=0), Source(pixels=4),
 ])  # fmt: skip
 def test_a_source_of_nothing_is_refused(source):
     with pytest.raises(UsageError):
@@ -114,7 +114,10 @@ def answered(text: str, scene: Scene) -> str:
         and (place is None or PLACES[t.cell] == place[1])
     ]  # fmt: skip
     asked = "place" if words[0] == "where" else words[1]
-    found = {{"place": PLACES[t.cell], "color": t.colour, "shape": t.shape, "size": t.size, "texture": t.texture}[asked] for t in matching}
+    found = {
+        {"place": PLACES[t.cell], "color": t.colour, "shape": t.shape, "size": t.size, "texture": t.texture}[asked]
+        for t in matching
+    }
     (answer,) = found
     assert asked != "place" or len(matching) == 1
     return answer
@@ -136,7 +139,7 @@ def test_no_and_yes_come_about_equally_often():
 
 def test_training_questions_name_nothing_that_is_held_out():
     train = [q for index in range(4) for q in batch(Source(), 4, index, 1_000).questions]
-    test = [q for q in batch(Source(split=split_of("test")), 4, 0, 2_000).questions]
+    test = batch(Source(split=split_of("test")), 4, 0, 2_000).questions
 
     def names(question) -> bool:
         words = question.text.rstrip("?").split()

@@ -57,7 +57,9 @@ def test_what_is_seen_is_what_is_there():
         asked, made = drawn("dense", style, ALL, stream(13, "t"), 60)
         for image, scene in zip(roughen(render(made), style, stream(13, "r")), scenes(made), strict=True):
             sight, truth = see(image), sight_of(scene)
-            told = [{(o.kind, o.colour, o.size, o.texture, o.card, o.place) for o in one.found} for one in (sight, truth)]
+            told = [
+                {(o.kind, o.colour, o.size, o.texture, o.card, o.place) for o in one.found} for one in (sight, truth)
+            ]
             assert told[0] == told[1]
             assert sight.unclear == 0
             assert sight.stray == 0
@@ -85,6 +87,7 @@ def test_relations_by_hand(box, reference, told):
 
 def test_the_threshold_of_a_relation_is_half_of_the_distance():
     """Offset (-1, 0.1 k) between unit boxes: what is left of 1 after a margin of 0.2 is 0.8."""
+
     def left(down: float) -> bool:
         return "left of" in relations((0, down, 1, 1 + down), (1, 0, 2, 1))
 
@@ -115,7 +118,9 @@ def test_lenient_rules_are_genevals():
     more = Thing(shape="circle", colour="blue", cell=0)
     assert judged("a circle", RED, BLUE, rules="lenient").passed
     assert judged("a circle", RED, more, rules="lenient").passed
-    assert failed(judged("two circles", RED, more, Thing(shape="circle", colour="red", cell=8), rules="lenient")) == {"exclude"}
+    assert failed(judged("two circles", RED, more, Thing(shape="circle", colour="red", cell=8), rules="lenient")) == {
+        "exclude"
+    }
     assert failed(judged("three circles", RED, more, rules="lenient")) == {"present"}
     assert failed(judged("a green circle", RED, more, rules="lenient")) == {"color"}
     late = Spec(tag="position", include=(Entry(kind="square"), Entry(kind="circle", position=("left of", 0))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -30,14 +31,17 @@ def image(tmp_path):
 
 def test_the_checker_is_tried_and_told_as_json_with_pictures(capsys, tmp_path):
     path = tmp_path / "new" / "all.png"
-    code, out, _ = ran(capsys, "check", "scenes", "--prompts", "8", "--style", "jittered", "--json", "--picture", str(path))
+    code, out, _ = ran(
+        capsys, "check", "scenes", "--prompts", "8", "--style", "jittered", "--json", "--picture", str(path)
+    )
     told = json.loads(out)
     assert code == 0
     assert {one["category"] for one in told["checker"]} == {one["category"] for one in told["counts"]}
     assert all(one["passed_strict"] == 8 and not one["accepted"] for one in told["checker"])
     assert told["held out"]["pair"]["combinations"] == 48
     assert told["validate"]["complaints"] == []
-    assert Image.open(path).width > 800
+    with Image.open(path) as shown:
+        assert shown.width > 800
     code, out, _ = ran(capsys, "check", "scenes", "--prompts", "2", "--style", "aligned")
     assert code == 0
     assert "near misses accepted: 0 of" in out
@@ -72,7 +76,7 @@ def test_a_prompt_that_is_none_is_refused(capsys, image, words, code, told):
 
 def test_a_picture_that_is_none_is_refused(capsys, tmp_path, image):
     torn = tmp_path / "torn.png"
-    torn.write_bytes(open(image, "rb").read()[:60])
+    torn.write_bytes(Path(image).read_bytes()[:60])
     for path, told in ((tmp_path / "none.png", "cannot read"), (tmp_path, "cannot read"), (torn, "picture")):
         code, _, err = ran(capsys, "verify", "scenes", "--prompt", "a circle", "--image", str(path))
         assert code == 1

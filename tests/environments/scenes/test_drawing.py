@@ -69,7 +69,9 @@ def test_edges_are_smooth_and_areas_right_at_any_resolution(pixels):
 
 def test_a_thing_without_jitter_is_drawn_alike_in_every_cell_of_patches_of_eight():
     images = [draw(Scene(things=(Thing(shape="star", colour="red", cell=cell),))) for cell in range(9)]
-    cells = {images[k][16 * (k // 3) : 16 * (k // 3) + 16, 16 * (k % 3) : 16 * (k % 3) + 16].tobytes() for k in range(9)}
+    cells = {
+        images[k][16 * (k // 3) : 16 * (k // 3) + 16, 16 * (k % 3) : 16 * (k % 3) + 16].tobytes() for k in range(9)
+    }
     assert len(cells) == 1
     off = draw(Scene(things=(Thing(shape="star", colour="red", cell=4, dx=1, dy=-1),)))
     assert np.array_equal(np.roll(images[4], (-1, 1), (0, 1)), off)
@@ -119,7 +121,8 @@ def test_a_scene_that_cannot_be_is_refused(scene):
 
 
 @pytest.mark.parametrize("style", [
-    Style(jitter=2), Style(jitter=-1), Style(colours=()), Style(shapes=("dog",)), Style(backgrounds=(0,)), Style(grain=99),
+    Style(jitter=2), Style(jitter=-1), Style(colours=()), Style(shapes=("dog",)), Style(backgrounds=(0,)),
+    Style(grain=99),
 ])  # fmt: skip
 def test_a_style_whose_things_could_touch_or_be_lost_is_refused(style):
     with pytest.raises(UsageError):

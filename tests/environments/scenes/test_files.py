@@ -39,11 +39,12 @@ def see_through() -> Image.Image:
 
 
 @pytest.mark.parametrize("data", [
-    saved(IMAGE), saved(IMAGE, "JPEG", quality=90), saved(IMAGE.convert("CMYK"), "JPEG", quality=95), saved(IMAGE, "BMP"),
-    saved(IMAGE, "WEBP", quality=90), saved(IMAGE.convert("P"), "PNG"), saved(see_through()), saved(IMAGE, "TIFF"),
+    saved(IMAGE), saved(IMAGE, "JPEG", quality=90), saved(IMAGE.convert("CMYK"), "JPEG", quality=95),
+    saved(IMAGE, "BMP"), saved(IMAGE, "WEBP", quality=90), saved(IMAGE.convert("P"), "PNG"), saved(see_through()), saved(IMAGE, "TIFF"),
     saved(IMAGE.quantize(32), "GIF"), saved(IMAGE.convert("CMYK"), "TIFF"), saved(IMAGE.resize((192, 190))),
     saved(IMAGE, "GIF", save_all=True, append_images=[Image.new("RGB", (192, 192))]),
-], ids=["png", "jpeg", "cmyk", "bmp", "webp", "palette", "transparent", "tiff", "gif", "cmyk tiff", "nearly square", "frames"])  # fmt: skip
+], ids=["png", "jpeg", "cmyk", "bmp", "webp", "palette", "transparent", "tiff", "gif", "cmyk tiff",
+        "nearly square", "frames"])  # fmt: skip
 def test_a_true_picture_passes_in_any_format(data):
     assert passes(data)
 
@@ -58,8 +59,8 @@ def test_a_picture_rotated_by_its_exif_is_judged_upright():
 
 
 def test_greys_are_read_as_greys():
-    deep = Image.fromarray((np.asarray(IMAGE.convert("L"), np.uint16) * 257))
-    for grey in (IMAGE.convert("L"), IMAGE.convert("LA"), IMAGE.convert("1"), deep, IMAGE.convert("I")):
+    deep = Image.fromarray(np.asarray(IMAGE.convert("L"), np.uint16) * 257)
+    for grey in (IMAGE.convert("L"), IMAGE.convert("LA"), IMAGE.convert("1"), deep):
         image = load(saved(grey))
         assert image.shape == (192, 192, 3)
         assert (image[..., 0] == image[..., 2]).all()
@@ -74,12 +75,14 @@ def huge() -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(("data", "told"), [
     (b"", "empty"), (b"a red circle", "formats"), (b"\x89PNG\r\n\x1a\n", "picture"), (saved(IMAGE)[:-400], "decoded"),
-    (saved(IMAGE, "JPEG")[:900], "decoded"), (huge(), "100000 by 100000"), (saved(Image.new("RGB", (20, 20))), "20 by 20"),
+    (saved(IMAGE, "JPEG")[:900], "decoded"), (huge(), "more pixels"), (saved(Image.new("RGB", (20, 20))), "20 by 20"),
     (saved(Image.new("RGB", (200, 100))), "square"), (saved(Image.new("RGB", (5_000, 5_000))), "5000"),
     (b"GIF89a" + b"\xff" * 100, "picture"), (b"\x00" * 65_000_000, "bytes"), (b"%PDF-1.4", "formats"),
     (saved(IMAGE, "WEBP")[:300], "picture"), (saved(IMAGE, "TIFF")[:300], "picture"),
@@ -96,12 +99,17 @@ def test_a_picture_with_any_bytes_changed_never_breaks_the_environment():
     for _ in range(2_000):
         broken = whole.copy()
         broken[rng.integers(0, len(whole), rng.integers(1, 12))] = rng.integers(0, 256)
-        try:
-            assert load(broken.tobytes()).shape == (48, 48, 3)
-        except DataError as error:
-            with pytest.raises(DataError) as again:
-                load(broken.tobytes())
-            assert str(again.value) == str(error)
+        first, again = tried(broken.tobytes()), tried(broken.tobytes())
+        assert first == again
+
+
+def tried(data: bytes) -> str:
+    """The error, or nothing."""
+    try:
+        load(data)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def test_an_unreadable_picture_is_a_failed_answer_and_ends_nothing():
@@ -120,7 +128,9 @@ def test_an_unreadable_picture_is_a_failed_answer_and_ends_nothing():
     with pytest.raises(DataError, match="drawn"):
         verifier.verify(task, start, Picture(file=b""), start)
     with pytest.raises(DataError, match="scenes"):
-        environment.start(Task(environment="scenes", split="all", key="k", content={"spec": {"tag": "x", "include": []}}))
+        environment.start(
+            Task(environment="scenes", split="all", key="k", content={"spec": {"tag": "x", "include": []}})
+        )
 
 
 def test_an_array_is_an_answer_and_anything_else_is_refused():

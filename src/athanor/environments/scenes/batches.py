@@ -95,7 +95,8 @@ def _refuse(source: Source, size: int) -> None:
         )
     if size < 1 or not 1 <= source.wordings <= WORDINGS:
         raise UsageError(
-            f"a batch of {size} with {source.wordings} wordings was asked for, 1 or more with 1 to {WORDINGS} were expected"
+            f"a batch of {size} with {source.wordings} wordings was asked for, 1 or more with 1 to {WORDINGS} were "
+            "expected"
         )
 
 

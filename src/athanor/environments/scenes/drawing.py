@@ -72,7 +72,7 @@ def _window(
 
 
 def _painted(code: int, pixels: int, cell: int, across: int, box: tuple[int, int, int, int]) -> Images:
-    """What the window `box` (y0, y1, x0, x1) shows of a code: one of nine windows with a thing, or of four with a card."""
+    """What the window `box` (y0, y1, x0, x1) shows of a code: one of nine with a thing, or of four with a card."""
     return (_thing if across == 3 else _card)(code, pixels, cell, box)
 
 

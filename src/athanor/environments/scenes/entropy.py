@@ -104,8 +104,9 @@ def _ways(spec: Spec) -> Layouts | None:
     if carded:
         related = any(entry.position for entry in entries) or any(entry.count > 1 for entry in entries)
         return None if related else corners(len(entries))
-    if entries[-1].position is not None and len(entries) == 2:
-        ways = layouts(entries[1].count, entries[0].count, entries[1].position[0])
+    last = entries[len(entries) - 1]
+    if last.position is not None and len(entries) == 2:
+        ways = layouts(last.count, entries[0].count, last.position[0])
         return np.where(ways >= 0, 1 - ways, ways).astype(np.int8)
     if any(entry.position for entry in entries):
         return None
@@ -118,7 +119,13 @@ def _ambiguous(spec: Spec) -> bool:
     def alike(a: Entry, b: Entry) -> bool:
         return a.kind == b.kind and not any(
             x and y and x != y
-            for x, y in ((a.colour, b.colour), (a.size, b.size), (a.texture, b.texture), (a.place, b.place), (a.card, b.card))
+            for x, y in (
+                (a.colour, b.colour),
+                (a.size, b.size),
+                (a.texture, b.texture),
+                (a.place, b.place),
+                (a.card, b.card),
+            )
         )
 
     return any(alike(a, b) for k, a in enumerate(spec.include) for b in spec.include[:k])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -62,7 +62,7 @@ class Scenes:
     categories: tuple[str, ...] = CATEGORIES
     style: Style = STYLES["aligned"]
     """What gold pictures look like, and what dense prompts tell of sizes and textures."""
-    judge: Judge = Judge()
+    judge: Judge = field(default_factory=Judge)
     kinds: tuple[Kind, ...] = KINDS
     """Which combinations part train and test."""
     pixels: int = SMALLEST
@@ -88,7 +88,9 @@ class Scenes:
         try:
             return Drawing(spec=checked(msgspec.convert(task.content, Content).spec))
         except (msgspec.ValidationError, UsageError) as error:
-            raise DataError(f"task {task.key} is not a prompt of scenes ({error}); play it with its environment") from error
+            raise DataError(
+                f"task {task.key} is not a prompt of scenes ({error}); play it with its environment"
+            ) from error
 
     def observe(self, state: Drawing) -> Asked:
         return Asked(prompt=state.spec.prompt)
@@ -131,5 +133,7 @@ class Look:
 def picture(image: Images) -> Picture:
     """An array, UInt8["side side 3"], as an answer."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise UsageError(f"an array of {image.dtype} and shape {image.shape} was given, uint8 [side side 3] was expected")
+        raise UsageError(
+            f"an array of {image.dtype} and shape {image.shape} was given, uint8 [side side 3] was expected"
+        )
     return Picture(file=png(image))

@@ -42,8 +42,14 @@ def load(data: bytes) -> Images:
         raise
     except MemoryError:
         raise
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"the picture says it has more pixels than are decoded; at most {SIDE} a side was expected"
+        ) from error
     except UnidentifiedImageError as error:
-        raise DataError(f"the picture is in none of the formats that are read; a file of {', '.join(FORMATS)} was expected") from error
+        raise DataError(
+            f"the picture is in none of the formats that are read; a file of {', '.join(FORMATS)} was expected"
+        ) from error
     except Exception as error:  # a decoder may fail in any way on a file made to break it
         told = re.sub(r"<[^>]*>", "it", str(error))[:200] or type(error).__name__  # no addresses: verdicts are replayed
         raise DataError(
@@ -54,8 +60,8 @@ def load(data: bytes) -> Images:
 def _sized(wide: int, high: int) -> None:
     if max(wide, high) > SIDE or min(wide, high) < SMALLEST:
         raise DataError(
-            f"the picture is {wide} by {high} pixels, {SMALLEST} to {SIDE} on each side was expected; pass one of such a "
-            "size"
+            f"the picture is {wide} by {high} pixels, {SMALLEST} to {SIDE} on each side was expected; pass one of "
+            "such a size"
         )
     if abs(wide - high) > UNEVEN * max(wide, high):
         raise DataError(f"the picture is {wide} by {high} pixels, a square one was expected; crop or pad it")

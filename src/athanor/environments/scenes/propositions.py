@@ -51,7 +51,9 @@ def propositions(spec: Spec) -> tuple[Proposition, ...]:
         for detailed, field in (("color", "colour"), ("size", "size"), ("texture", "texture")):
             value = getattr(entry, field)
             if value:
-                rows.append(("attribute", detailed, f"{detailed} ({name}, {value})", f"{is_} the {name} {value}?", field, value))
+                rows.append(
+                    ("attribute", detailed, f"{detailed} ({name}, {value})", f"{is_} the {name} {value}?", field, value)
+                )
         if entry.card:
             card = f"the {card_words(entry.card)}"
             rows.append(("attribute", "other", f"other (card, {card})", f"is the card {card}?", "card", entry.card))
@@ -78,7 +80,9 @@ def _name(entry: Entry) -> str:
     return entry.kind if entry.count == 1 else plural(entry.kind)
 
 
-def _proposition(number: int, parents: tuple[int, ...], entry: int, row: tuple[str, str, str, str, str, str]) -> Proposition:
+def _proposition(
+    number: int, parents: tuple[int, ...], entry: int, row: tuple[str, str, str, str, str, str]
+) -> Proposition:
     broad, detailed, content, question, field, value = row
     return Proposition(id=number, parents=parents, broad=broad, detailed=detailed, content=content, question=question,
                        entry=entry, field=field, value=value)  # fmt: skip

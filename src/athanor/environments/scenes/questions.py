@@ -15,7 +15,16 @@ from athanor.environments.scenes.layouts import mainly
 from athanor.environments.scenes.scene import Placed, Scene, Style, Thing
 from athanor.environments.scenes.splits import Split, held
 from athanor.environments.scenes.words import (
-    CONVERSE, CORNERS, NUMBERS, PLACES, RANK_WORDS, RELATIONS, SUIT_WORDS, article, card_words, plural,
+    CONVERSE,
+    CORNERS,
+    NUMBERS,
+    PLACES,
+    RANK_WORDS,
+    RELATIONS,
+    SUIT_WORDS,
+    article,
+    card_words,
+    plural,
 )  # fmt: skip
 
 
@@ -114,7 +123,7 @@ def _place(scene: Scene, style: Style, split: Split, draws: Draws) -> Question |
 
 
 def _exists(scene: Scene, style: Style, split: Split, draws: Draws) -> Question | None:
-    """Half of what is asked for is there; half of what is not has a shape and a colour that are, on different things."""
+    """Half of what is asked for is there; half of the rest has a shape and a colour that are, on different things."""
     there = {(thing.shape, thing.colour) for thing in scene.things}
     if draws[0] < 0.5:
         thing = _of(scene.things, draws[1])

@@ -8,7 +8,17 @@ from athanor.core.errors import UsageError
 from athanor.environments.points.cards import RANKS
 from athanor.environments.scenes.spec import GENEVAL, MEANT, Entry, Spec, checked, counting
 from athanor.environments.scenes.words import (
-    CARD, COLOURS, CORNERS, NUMBERS, PLACES, RANK_WORDS, SHAPES, SIZES, SUIT_WORDS, TEXTURES, plural,
+    CARD,
+    COLOURS,
+    CORNERS,
+    NUMBERS,
+    PLACES,
+    RANK_WORDS,
+    SHAPES,
+    SIZES,
+    SUIT_WORDS,
+    TEXTURES,
+    plural,
 )  # fmt: skip
 
 LONGEST = 2_000
@@ -42,7 +52,9 @@ def read(text: str) -> Spec:
     if not said:
         raise UsageError("the prompt is empty; things were expected, such as two red circles left of a blue square")
     if len(text) > LONGEST:
-        raise UsageError(f"the prompt has {len(text):,} characters, {LONGEST:,} at most were expected; pass a shorter one")
+        raise UsageError(
+            f"the prompt has {len(text):,} characters, {LONGEST:,} at most were expected; pass a shorter one"
+        )
     lead = _LEAD.match(said)
     at, entries, relation = lead.end() if lead else 0, [], None
     while True:

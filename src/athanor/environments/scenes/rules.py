@@ -105,7 +105,9 @@ def lenient(spec: Spec, sight: Sight) -> tuple[Fact, ...]:
                 mine.append(Fact(rule=rule, entry=index, held=have.count(value) >= entry.count,
                                  told=f"{phrase(entry)}: {', '.join(have)} found"))  # fmt: skip
         if all(fact.held for fact in mine) and entry.position is not None:
-            mine.append(_position(index, entry, looked, matched[entry.position[1]] if entry.position[1] < index else None))
+            mine.append(
+                _position(index, entry, looked, matched[entry.position[1]] if entry.position[1] < index else None)
+            )
         facts += mine
         matched.append(looked if all(fact.held for fact in mine) else None)
     for index, entry in enumerate(spec.exclude):

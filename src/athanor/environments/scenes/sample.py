@@ -19,7 +19,12 @@ from athanor.environments.scenes.scene import CARD_ROOM, CELLS, Grids, Style, em
 from athanor.environments.scenes.spec import CATEGORIES, Entry, Spec
 from athanor.environments.scenes.splits import HELD_BY, Split, allowed, held_table, parted
 from athanor.environments.scenes.words import (
-    CARD, COLOUR_NAMES, RELATIONS, SHAPES, SIZE_NAMES, TEXTURES,
+    CARD,
+    COLOUR_NAMES,
+    RELATIONS,
+    SHAPES,
+    SIZE_NAMES,
+    TEXTURES,
 )  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -204,7 +209,9 @@ def _scatter(made: Grids, style: Style, rng: np.random.Generator) -> None:
     made.background[:] = levels[rng.integers(0, len(levels), len(made))]
 
 
-def dense(style: Style, split: Split, rng: np.random.Generator, batch: int, *, fewest: int = 2, most: int = BUSIEST) -> Grids:
+def dense(
+    style: Style, split: Split, rng: np.random.Generator, batch: int, *, fewest: int = 2, most: int = BUSIEST
+) -> Grids:
     """Scenes of `fewest` to `most` things, each of any look, in any cells; for training without any that is held out,
     for testing with at least one that is. UsageError if there are none."""
     refuse(style)
@@ -249,7 +256,9 @@ def _shown(made: Grids, split: Split) -> NDArray[np.bool_]:
     return ~told if split.part == "train" else told
 
 
-def spec_of(category: str, shape: list[int], colour: list[int], count: list[int], relation: int, card: list[int]) -> Spec:
+def spec_of(
+    category: str, shape: list[int], colour: list[int], count: list[int], relation: int, card: list[int]
+) -> Spec:
     """One row of plans as a specification."""
     if card[0] >= 0:
         return Spec(tag=category, include=tuple([Entry(kind=CARD, card=DECK[one]) for one in card if one >= 0]))
@@ -270,5 +279,3 @@ def specs(category: str, asked: Plans) -> list[Spec]:
 
 def indices(names: tuple[str, ...], known: tuple[str, ...]) -> Ints:
     return np.array([known.index(name) for name in names], np.int64)
-
-

@@ -23,7 +23,16 @@ from athanor.environments.scenes.drawing import CARD_LOOK, Images, card_height, 
 from athanor.environments.scenes.scene import BACKGROUND
 from athanor.environments.scenes.sprites import sprite
 from athanor.environments.scenes.words import (
-    CARD, COLOUR_NAMES, COLOURS, CORNERS, FINE, PLACES, SHAPES, SIZE_NAMES, SIZES, TEXTURES,
+    CARD,
+    COLOUR_NAMES,
+    COLOURS,
+    CORNERS,
+    FINE,
+    PLACES,
+    SHAPES,
+    SIZE_NAMES,
+    SIZES,
+    TEXTURES,
 )  # fmt: skip
 
 WHOLE = 96
@@ -81,7 +90,7 @@ def see(image: Images) -> Sight:
     label[explained] = -1
     things, unclear = [], 0
     for colour in np.unique(label[label >= 0]).tolist():
-        parts, _ = ndimage.label(label == colour)
+        parts = _parts(label == colour)
         areas = np.bincount(parts.ravel())
         for number, box in enumerate(ndimage.find_objects(parts), 1):
             if areas[number] * (FINE / side) ** 2 < SPECK:
@@ -92,6 +101,13 @@ def see(image: Images) -> Sight:
     stray = float(((label >= 0) & ~explained).mean())
     found = sorted((*cards, *things), key=lambda one: (-one.confidence, one.box))
     return Sight(found=tuple(found), unclear=unclear, stray=stray)
+
+
+def _parts(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The 4-connected part to which each pixel belongs, from 1; 0 is none."""
+    parts = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, output=parts)
+    return parts
 
 
 def _background(pixels: Floats) -> Floats:
@@ -127,8 +143,10 @@ def _thing(
     rows, columns = (slice(max(0, at - half), min(side, at + half)) for at in middle)
     near = ndimage.binary_dilation(part[rows, columns], iterations=1)
     local = cover[rows, columns]
-    around = local[~near & (np.abs(local) < COVERED)]
-    local = np.where(near, local - (np.median(around) if around.size else 0.0), 0)  # shade brightens thing and ground
+    around = local[np.logical_not(near) & (np.abs(local) < COVERED)]
+    local = np.where(
+        near, local - (float(np.median(around)) if around.size else 0.0), 0
+    )  # shade brightens thing and ground
     shown = np.zeros((2 * half, 2 * half), np.float32)
     shown[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = local
     np.clip(shown, -1, 2, out=shown)  # beside a thing of the opposite colour
@@ -182,7 +200,7 @@ def _cards(pixels: Floats, there: NDArray[np.bool_], explained: NDArray[np.bool_
     """The parts of the size of a card, as the cards whose ink they have."""
     side = len(pixels)
     wide, high = card_width(side), card_height(side)
-    parts, _ = ndimage.label(there)
+    parts = _parts(there)
     areas, found = np.bincount(parts.ravel()), []
     for number, box in enumerate(ndimage.find_objects(parts), 1):
         tall, broad = (one.stop - one.start for one in box)

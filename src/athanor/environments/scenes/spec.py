@@ -15,7 +15,19 @@ from athanor.core.records import Record
 from athanor.environments.points.cards import DECK
 from athanor.environments.scenes.scene import CELLS, SLOTS, Scene
 from athanor.environments.scenes.words import (
-    CARD, COLOURS, CONVERSE, CORNERS, NUMBERS, PLACES, RELATIONS, SHAPES, SIZES, TEXTURES, article, card_words, plural,
+    CARD,
+    COLOURS,
+    CONVERSE,
+    CORNERS,
+    NUMBERS,
+    PLACES,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    TEXTURES,
+    article,
+    card_words,
+    plural,
 )  # fmt: skip
 
 CATEGORIES = (
@@ -147,8 +159,8 @@ def _fits(spec: Spec) -> None:
             relation, to = entry.position
             if relation not in RELATIONS or not 0 <= to < len(spec.include) or to == index:
                 raise UsageError(
-                    f"the position {list(entry.position)} was asked for, one of {', '.join(RELATIONS)} and the index of "
-                    "another entry were expected"
+                    f"the position {list(entry.position)} was asked for, one of {', '.join(RELATIONS)} and the index "
+                    "of another entry were expected"
                 )
 
 
@@ -166,6 +178,7 @@ def decoded(text: str | bytes) -> Spec:
 def key(spec: Spec) -> str:
     """The same for specifications that ask for the same, whatever their words, their order and the side from which a
     relation is told."""
+
     def bare(entry: Entry) -> str:
         return f"{entry.count} {entry.size} {entry.texture} {entry.colour} {entry.kind} {entry.card} {entry.place}"
 
@@ -181,5 +194,3 @@ def key(spec: Spec) -> str:
         return sorted(found)
 
     return "; ".join([*sorted(map(bare, spec.include)), *related(spec.include)])
-
-

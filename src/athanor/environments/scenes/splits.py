@@ -2,8 +2,8 @@
 
 What is held out is never shown or told in training: `pair` (a shape in a colour), `count` (so many of a shape) and
 `card` are in no training picture; `relation` (one shape left of, or above, another; told from either side it is the
-same) is in no training prompt or question; and `couple` (two shapes named together, and nothing said of where they lie) in
-no training prompt.
+same) is in no training prompt or question; and `couple` (two shapes named together, and nothing said of where they
+lie) in no training prompt.
 """
 
 from __future__ import annotations
@@ -100,24 +100,33 @@ def allowed(split: Split, shape: str, colours: tuple[str, ...]) -> tuple[str, ..
 def told_held(spec: Spec) -> tuple[tuple[Kind, tuple[str | int, ...]], ...]:
     """The held-out combinations that a specification tells."""
     found: list[tuple[Kind, tuple[str | int, ...]]] = []
+
+    def tell(kind: Kind, *combination: str | int) -> None:
+        if held(kind, *combination):
+            found.append((kind, combination))
+
     for entry in spec.include:
         if entry.kind == CARD:
-            found += [("card", (entry.card,))] if entry.card else []
+            if entry.card:
+                tell("card", entry.card)
             continue
-        found += [("pair", (entry.kind, entry.colour))] if entry.colour else []
-        found += [("count", (entry.kind, entry.count))] if 2 <= entry.count <= MOST_COUNTED else []
+        if entry.colour:
+            tell("pair", entry.kind, entry.colour)
+        if 2 <= entry.count <= MOST_COUNTED:
+            tell("count", entry.kind, entry.count)
         if entry.position is not None:
             other = spec.include[entry.position[1]]
             if other.kind not in (CARD, entry.kind):
-                found.append(("relation", (entry.kind, entry.position[0], other.kind)))
-    shapes = {entry.kind for entry in spec.include if entry.kind != CARD}
+                tell("relation", entry.kind, entry.position[0], other.kind)
+    shapes = sorted({entry.kind for entry in spec.include if entry.kind != CARD})
     if spec.tag == "dense":
         for shape in shapes:
             many = sum(entry.count for entry in spec.include if entry.kind == shape)
-            found += [("count", (shape, many))] if 2 <= many <= MOST_COUNTED else []
+            if 2 <= many <= MOST_COUNTED:
+                tell("count", shape, many)
     elif len(spec.include) == 2 and len(shapes) == 2 and not any(entry.position for entry in spec.include):
-        found.append(("couple", tuple(sorted(shapes))))
-    return tuple((kind, combination) for kind, combination in found if held(kind, *combination))
+        tell("couple", *shapes)
+    return tuple(found)
 
 
 def split_of(name: str, kinds: tuple[Kind, ...] = KINDS) -> Split:

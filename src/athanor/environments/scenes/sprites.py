@@ -20,7 +20,9 @@ Mask = NDArray[np.float32]
 
 
 @lru_cache(maxsize=20_000)
-def sprite(shape: int, size: int, texture: int, pixels: int, window: tuple[int, int], middle: tuple[float, float]) -> Mask:
+def sprite(
+    shape: int, size: int, texture: int, pixels: int, window: tuple[int, int], middle: tuple[float, float]
+) -> Mask:
     """Float32["height width"] in 0 to 1: coverage by a thing.
 
     `pixels`: side of the whole picture; `window`: height and width of what is returned; `middle`: (y, x) of the thing's
@@ -28,9 +30,7 @@ def sprite(shape: int, size: int, texture: int, pixels: int, window: tuple[int, 
     """
     finer = 8 if pixels <= 96 else 4
     step = pixels / FINE
-    y, x = (
-        ((np.arange(length * finer) + 0.5) / finer - at) / step for length, at in zip(window, middle, strict=True)
-    )
+    y, x = (((np.arange(length * finer) + 0.5) / finer - at) / step for length, at in zip(window, middle, strict=True))
     radius = SIZES[SIZE_NAMES[size]]
     near_y, near_x = (np.flatnonzero(np.abs(axis) <= radius) for axis in (y, x))
     whole = np.zeros((len(y), len(x)), np.float32)

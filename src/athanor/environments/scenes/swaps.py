@@ -15,7 +15,7 @@ _with = msgspec.structs.replace
 def near_misses(spec: Spec, scene: Scene) -> tuple[tuple[str, Scene], ...]:
     """(what was changed, scene) of each change that the prompt forbids; `scene` fits the prompt. Every change is of one
     thing: the colours of two told apart by them swapped, one more, one less, another colour or shape where it is told,
-    another place where that is told, a relation mirrored; another suit or rank, two cards swapped where places are told.
+    another place where that is told, a relation mirrored; another suit or rank, two cards swapped where places are.
     """
     made = _of_cards(spec, scene) if scene.cards else _of_things(spec, scene)
     return tuple(made)
