@@ -40,7 +40,8 @@ def see_through() -> Image.Image:
 
 @pytest.mark.parametrize("data", [
     saved(IMAGE), saved(IMAGE, "JPEG", quality=90), saved(IMAGE.convert("CMYK"), "JPEG", quality=95),
-    saved(IMAGE, "BMP"), saved(IMAGE, "WEBP", quality=90), saved(IMAGE.convert("P"), "PNG"), saved(see_through()), saved(IMAGE, "TIFF"),
+    saved(IMAGE, "BMP"), saved(IMAGE, "WEBP", quality=90), saved(IMAGE.convert("P"), "PNG"), saved(see_through()),
+    saved(IMAGE, "TIFF"),
     saved(IMAGE.quantize(32), "GIF"), saved(IMAGE.convert("CMYK"), "TIFF"), saved(IMAGE.resize((192, 190))),
     saved(IMAGE, "GIF", save_all=True, append_images=[Image.new("RGB", (192, 192))]),
 ], ids=["png", "jpeg", "cmyk", "bmp", "webp", "palette", "transparent", "tiff", "gif", "cmyk tiff",

@@ -28,7 +28,7 @@ KEPT = 96
 """Side up to which painted windows are kept in memory (at most 60,000, of 1 to 7 kB)."""
 CARD_WIDTH = 0.3
 """Of a card, as a share of the picture's side."""
-CARD_LOOK = Look(jumbo=True, face=(250, 250, 248), back=(BACKGROUND,) * 3)
+CARD_LOOK = Look(jumbo=True, face=(250, 250, 248), back=(BACKGROUND, BACKGROUND, BACKGROUND))
 """How cards are drawn: by the drawing of GeneralPoints, with one large rank and suit."""
 Images = NDArray[np.uint8]
 _RGB = np.array(list(COLOURS.values()), np.float32)

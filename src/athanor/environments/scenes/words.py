@@ -67,8 +67,8 @@ def card_words(card: str) -> str:
 
 _OTHER = (
     "photo picture image draw show of a an the and at in on to left right above below over under top bottom middle , ? "
-    ". how many what which where is are there color shape size texture rank suit card cards thing things yes no nothing "
-    "describe small large plain striped spotted not"
+    ". how many what which where is are there color shape size texture rank suit card cards thing things yes no "
+    "nothing describe small large plain striped spotted not"
 )
 WORDS = tuple(dict.fromkeys(
     (*_OTHER.split(), *SHAPES, *map(plural, SHAPES), *COLOURS, *NUMBERS, *RANK_WORDS, *SUIT_WORDS.values())
