@@ -91,13 +91,12 @@ def batches(name: str, many: int) -> dict[str, float]:
         passed = sum(judge.judged(image, spec).passed for image, spec in zip(images, one.specs, strict=True))
 
     look()
-    told = {
+    return {
         "batches": rate(count * SIZE, lambda: [batch(source, 0, index, SIZE) for index in range(count)]),
         "entropies": rate(SIZE, lambda: entropies(source, one)),
         "judged": rate(SIZE, look),
         "passed": passed / SIZE,
     }
-    return told
 
 
 def main() -> None:
