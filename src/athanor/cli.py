@@ -23,8 +23,10 @@ COMMANDS = {
     "train points": "train_points",
     "check alchemy": "check_alchemy",
     "check points": "check_points",
+    "check scenes": "check_scenes",
     "check run": "check_run",
     "verify points": "verify_points",
+    "verify scenes": "verify_scenes",
     "fetch": "fetch",
 }
 

@@ -10,6 +10,7 @@ from athanor.core.protocols import Environment, Verifier
 from athanor.environments.alchemy import RULES, Alchemy, Discovery
 from athanor.environments.alchemy.worlds import table
 from athanor.environments.points import Chu2025, Exact, Grade, Points
+from athanor.environments.scenes import STYLES, Judge, Look, Scenes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,4 +42,15 @@ def _points() -> tuple[Judged, ...]:
     )  # fmt: skip
 
 
-ENVIRONMENTS: dict[str, Callable[[], tuple[Judged, ...]]] = {"alchemy": _alchemy, "points": _points}
+def _scenes() -> tuple[Judged, ...]:
+    games = [
+        Scenes(), Scenes(style=STYLES["textured"], judge=Judge(graded=False)), Scenes(judge=Judge(rules="lenient"))
+    ]  # fmt: skip
+    names = ("scenes strict", "scenes strict, textured, not graded", "scenes lenient")
+    return tuple(
+        Judged(name=name, environment=game, verifier=Look(environment=game))
+        for name, game in zip(names, games, strict=True)
+    )
+
+
+ENVIRONMENTS: dict[str, Callable[[], tuple[Judged, ...]]] = {"alchemy": _alchemy, "points": _points, "scenes": _scenes}

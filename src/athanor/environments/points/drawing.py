@@ -42,6 +42,8 @@ class Look(Record, kw_only=True):
     """The table."""
     pips: bool = True
     """Whether the suit is shown large in the middle, or only the rank."""
+    jumbo: bool = False
+    """Whether a card has one large rank above one large suit and nothing else: legible from 14 pixels of width."""
 
 
 LOOKS: dict[str, Look] = {
@@ -63,10 +65,10 @@ def draw(cards: tuple[str, ...], look: Look) -> bytes:
     """A hand as a PNG file of `look.size` squared pixels, RGB; the same hand and look give the same picture."""
     picture = Image.new("RGB", (look.size, look.size), look.back)
     for (x, y, turn), card in zip(_places(cards, look), cards, strict=True):
-        face = _face(card, _width(len(cards), look), look)
+        one = face(card, _width(len(cards), look), look)
         if turn:
-            face = face.rotate(turn, Image.Resampling.BICUBIC, expand=True)
-        picture.paste(face, (round(x - face.width / 2), round(y - face.height / 2)), face)
+            one = one.rotate(turn, Image.Resampling.BICUBIC, expand=True)
+        picture.paste(one, (round(x - one.width / 2), round(y - one.height / 2)), one)
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()
@@ -100,24 +102,38 @@ def _places(cards: tuple[str, ...], look: Look) -> list[tuple[float, float, floa
 
 
 @lru_cache(maxsize=4_096)
-def _face(card: str, width: int, look: Look) -> Image.Image:
-    """One card, RGBA; outside its round corners it is transparent."""
+def face(card: str, width: int, look: Look) -> Image.Image:
+    """One card, RGBA, `width` pixels wide; outside its round corners it is transparent."""
     wide, high = width * FINER, round(width * HIGH) * FINER
     suit, rank = card[-1], rank_of(card)
     ink = look.red if suit in "HD" else look.black
-    face = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
-    pen = ImageDraw.Draw(face)
+    whole = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(whole)
     pen.rounded_rectangle((0, 0, wide - 1, high - 1), wide // 12, fill=(*look.face, 255), outline=(*ink, 255),
                           width=max(1, wide // 90))  # fmt: skip
+    if look.jumbo:
+        _jumbo(whole, rank, suit, ink, look.font)
+        return whole.resize((width, round(width * HIGH)), Image.Resampling.LANCZOS)
     corner = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
     tall = wide * (0.34 if look.pips else 0.5)
     _rank(corner, rank, (wide * 0.08, wide * 0.08), tall, ink, look.font)
     _suit(ImageDraw.Draw(corner), suit, (wide * 0.2, wide * 0.14 + tall * 1.25), wide * 0.2, ink)
-    face.alpha_composite(corner)
-    face.alpha_composite(corner.rotate(180))
+    whole.alpha_composite(corner)
+    whole.alpha_composite(corner.rotate(180))
     if look.pips:
         _suit(pen, suit, (wide / 2, high / 2), wide * 0.42, ink)
-    return face.resize((width, round(width * HIGH)), Image.Resampling.LANCZOS)
+    return whole.resize((width, round(width * HIGH)), Image.Resampling.LANCZOS)
+
+
+def _jumbo(face: Image.Image, rank: str, suit: str, ink: Colour, font: str) -> None:
+    """The rank in the upper half of a card, centred, and the suit below."""
+    wide, high = face.size
+    sign = Image.new("RGBA", (wide * 2, high), (0, 0, 0, 0))
+    _rank(sign, rank, (wide * 0.1, high * 0.1), high * 0.42, ink, font)
+    sign = sign.crop(sign.getbbox())
+    fitted = sign.resize((min(sign.width, round(wide * 0.82)), sign.height), Image.Resampling.LANCZOS)
+    face.alpha_composite(fitted, ((wide - fitted.width) // 2, round(high * 0.07)))
+    _suit(ImageDraw.Draw(face), suit, (wide / 2, high * 0.74), high * 0.42, ink)
 
 
 def _suit(pen: ImageDraw.ImageDraw, suit: str, centre: tuple[float, float], size: float, ink: Colour) -> None:

@@ -1,0 +1,87 @@
+"""A picture from a file that anybody may have made: the right pixels, or an error that says what is wrong with it."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from athanor.core.errors import DataError
+from athanor.environments.scenes.drawing import SMALLEST, Images
+from athanor.environments.scenes.scene import BACKGROUND
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+BYTES = 64_000_000
+"""Of a file, at most."""
+SIDE = 4_096
+"""Pixels of a picture's side, at most: more is not decoded."""
+UNEVEN = 0.02
+"""Share by which width and height may differ; such a picture is made square."""
+
+
+def load(data: bytes) -> Images:
+    """UInt8["side side 3"], upright by its EXIF, in RGB whatever the file's own colours, transparent parts on the grey
+    of scenes; of several frames the first. DataError for a file that is no picture, or is torn, too large, too small or
+    not square.
+    """
+    if not data:
+        raise DataError("the picture is empty, a file of PNG, JPEG, WEBP, BMP, GIF or TIFF was expected")
+    if len(data) > BYTES:
+        raise DataError(f"the picture has {len(data):,} bytes, {BYTES:,} at most were expected; pass a smaller file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata; size is judged here
+            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                _sized(*opened.size)
+                opened.load()
+                return np.asarray(_square(_rgb(ImageOps.exif_transpose(opened))))
+    except DataError:
+        raise
+    except MemoryError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"the picture says it has more pixels than are decoded; at most {SIDE} a side was expected"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"the picture is in none of the formats that are read; a file of {', '.join(FORMATS)} was expected"
+        ) from error
+    except Exception as error:  # a decoder may fail in any way on a file made to break it
+        told = re.sub(r"<[^>]*>", "it", str(error))[:200] or type(error).__name__  # no addresses: verdicts are replayed
+        raise DataError(
+            f"the picture could not be decoded ({told}); a whole file of PNG, JPEG, WEBP, BMP, GIF or TIFF was expected"
+        ) from error
+
+
+def _sized(wide: int, high: int) -> None:
+    if max(wide, high) > SIDE or min(wide, high) < SMALLEST:
+        raise DataError(
+            f"the picture is {wide} by {high} pixels, {SMALLEST} to {SIDE} on each side was expected; pass one of "
+            "such a size"
+        )
+    if abs(wide - high) > UNEVEN * max(wide, high):
+        raise DataError(f"the picture is {wide} by {high} pixels, a square one was expected; crop or pad it")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """In RGB; 16-bit greys are scaled, and what is transparent shows the background."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image, np.uint32) // 257).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        values = np.asarray(image, np.float64)
+        most = 65_535.0 if values.max() > 255 else 255.0
+        image = Image.fromarray((np.clip(values, 0, most) * (255 / most)).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        under = Image.new("RGBA", over.size, (BACKGROUND,) * 3 + (255,))
+        return Image.alpha_composite(under, over).convert("RGB")
+    return image.convert("RGB")
+
+
+def _square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    return image if image.width == image.height else image.resize((side, side), Image.Resampling.BICUBIC)
