@@ -1,0 +1,56 @@
+"""Losses of text and of codes, kept apart by task, and the log-probabilities of images under a guided model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from athanor.models.unified.layout import TASKS
+from athanor.models.unified.model import CODE, Batch, UnifiedModel
+
+
+class Loss(NamedTuple):
+    """Of one task in one batch."""
+
+    mean: Tensor
+    """Float[""]: nats a token, over the task's learned tokens."""
+    tokens: int
+
+
+def losses(model: UnifiedModel, batch: Batch) -> dict[str, Loss]:
+    """Cross-entropy of each task that the batch has learned tokens of; words by the text head, codes by the code head."""
+    hidden = model.hidden(batch)
+    nats, tasks = token_losses(model, hidden, batch)
+    return {
+        name: Loss(nats[tasks == i].mean(), int((tasks == i).sum()))
+        for i, name in enumerate(TASKS)
+        if bool((tasks == i).any())
+    }
+
+
+def total(found: Mapping[str, Loss]) -> Tensor:
+    """Float[""]: the sum of the tasks' means. No task has a weight of its own (Chen et al. 2025); a mean for each keeps
+    the answers of few words from drowning among captions and codes."""
+    return torch.stack([loss.mean for loss in found.values()]).sum()
+
+
+def token_losses(model: UnifiedModel, hidden: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Float["learned"], nats, and Int["learned"], the task, of every learned token, words first and then codes.
+
+    `hidden` is Float["batch seq width"]. Only places with a target go through a head.
+    """
+    learned = batch.targets >= 0
+    coded = torch.zeros_like(learned)
+    coded[:, :-1] = learned[:, :-1] & (batch.kinds[:, 1:] == CODE)
+    parts = [(learned & ~coded, model.text_logits), (coded, model.code_logits)]
+    nats = [
+        F.cross_entropy(head(hidden[where]).float(), batch.targets[where], reduction="none")
+        for where, head in parts
+        if bool(where.any())
+    ]
+    tasks = torch.cat([batch.tasks[where] for where, _ in parts])
+    return torch.cat(nats) if nats else hidden.new_empty(0), tasks
