@@ -141,7 +141,7 @@ class Decoder:
         first = weights[..., :seq].view(prompts, -1, *weights.shape[1:3], seq).transpose(1, 2)
         first = first.reshape(prompts, self.kv_heads, shared, seq) @ v0
         first = first.view(prompts, self.kv_heads, -1, *q.shape[2:]).transpose(1, 2).reshape(q.shape)
-        return (first + weights[..., seq:] @ own[1]).view(rows, -1)
+        return (first + weights[..., seq:] @ own[1]).reshape(rows, -1)
 
     def _split(self, joined: Tensor, leading: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
         heads = joined.view(*leading, self.heads + 2 * self.kv_heads, self.size)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from athanor.models.unified.layout import TASKS
+from athanor.models.unified.layout import TASKS, collate
 from athanor.models.unified.model import CODE, Batch, UnifiedModel
+from athanor.models.unified.sampling import Sampling, guided, log_probabilities
+from athanor.models.unified.unified import Unified
 
 
 class Loss(NamedTuple):
@@ -54,3 +57,23 @@ def token_losses(model: UnifiedModel, hidden: Tensor, batch: Batch) -> tuple[Ten
     ]
     tasks = torch.cat([batch.tasks[where] for where, _ in parts])
     return torch.cat(nats) if nats else hidden.new_empty(0), tasks
+
+
+def drawing_logprobs(
+    unified: Unified, prompts: Sequence[str], codes: Tensor, *, guidance: float, sampling: Sampling
+) -> Tensor:
+    """Float["images codes"], nats: of each code of images that were drawn, Int["images codes"], under the distribution
+    that `drawing.draw` draws it from with the same guidance and sampling; gradients pass. A code outside the k likeliest
+    or the least mass has -inf. At temperature 0, which has no gradient, the temperature is taken as 1.
+    """
+    layout, model, device = unified.layout, unified.model, unified.device
+    whole = [(prompt, image.cpu().numpy()) for prompt, image in zip(prompts, codes, strict=True)]
+    branches = [True] if guidance == 1 else [True, False]
+    rows = [[layout.drawing(prompt, image, conditional=branch)] for branch in branches for prompt, image in whole]
+    batch = collate(rows).to(device)
+    at = batch.targets >= 0
+    logits = model.code_logits(model.hidden(batch)[at]).unflatten(0, (len(rows), layout.codes))
+    if guidance != 1:
+        logits = guided(*logits.chunk(2), guidance)
+    scored = replace(sampling, temperature=1.0) if sampling.temperature == 0 else sampling
+    return log_probabilities(logits, scored).gather(-1, codes.to(device)[..., None])[..., 0]

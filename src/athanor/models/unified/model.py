@@ -133,9 +133,9 @@ class UnifiedModel(nn.Module):
 
     def restore_tables(self, device: torch.device | str) -> None:
         """Make again the tables that no checkpoint holds, where the model was built without memory."""
-        self.backbone.rotary_emb = LlamaRotaryEmbedding(config=self.backbone.config, device=torch.device(device))
-        embeddings = self.encoder.embeddings
-        embeddings.position_ids = torch.arange(self.config.encoder.tokens, device=device).expand(1, -1)
+        with torch.device(device):
+            self.backbone.rotary_emb = LlamaRotaryEmbedding(self.backbone.config)
+            self.encoder.embeddings.position_ids = torch.arange(self.config.encoder.tokens).expand(1, -1)
 
 
 def attention_mask(segments: Tensor) -> Tensor:
