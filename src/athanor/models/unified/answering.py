@@ -74,7 +74,7 @@ def _answers(unified: Unified, samples: Sequence[Sample], how: Answering) -> lis
     rows = list(range(len(samples)))
     uniforms = np.stack([_numbers(how, sample) for sample in samples])
     written: list[list[int]] = [[] for _ in rows]
-    past = Past(decoder, len(rows), min(how.most, 64))
+    past = Past(prefix, 1, min(how.most, 64))
     for step in range(how.most):
         tokens = drawn(model.text_logits(hidden), torch.from_numpy(uniforms[rows, step]).to(device), how.sampling)
         told = tokens.tolist()
@@ -85,9 +85,9 @@ def _answers(unified: Unified, samples: Sequence[Sample], how: Answering) -> lis
             break
         if len(going) < len(rows):  # who has ended is not computed any more
             kept = torch.tensor(going, device=device)
-            tokens, prefix, rows = tokens[kept], prefix.of(kept), [rows[i] for i in going]
+            tokens, rows = tokens[kept], [rows[i] for i in going]
             past.keep(kept)
-        hidden = decoder.step(model.embed_text(tokens), prefix, past, step)
+        hidden = decoder.step(model.embed_text(tokens), past)
     return written
 
 

@@ -6,37 +6,24 @@ its own tokens. It computes what `LlamaModel` computes, with less around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from math import sqrt
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import LlamaModel
 
-Linear = Callable[[Tensor], Tensor]
-PACKED_MOST = 1_000_000_000
-"""Parameters up to which a backbone's matrices are copied for speed."""
-
-
-class _Layer(NamedTuple):
-    before_attention: Tensor
-    into: Linear
-    """Queries, keys and values, side by side."""
-    out: Linear
-    before_network: Tensor
-    opened: Linear
-    """The gate and what it lets through, side by side."""
-    closed: Linear
+from athanor.models.unified.projections import projections
 
 
 class Prefix(NamedTuple):
     """Prompts that were read."""
 
     keys: Tensor
-    """Float["layers prompts kv_heads seq size"], rotated; values likewise."""
+    """Float["layers prompts kv_heads seq size"], rotated."""
     values: Tensor
+    """Float["layers prompts kv_heads seq size"]."""
     lengths: Tensor
     """Int["prompts"]: tokens of each; what stands after them is not attended to."""
 
@@ -46,145 +33,155 @@ class Prefix(NamedTuple):
 
 
 class Past:
-    """Keys and values of what the rows have written themselves."""
+    """What rows attend to: the prompts, shared by the samples of each, and the tokens that each row wrote itself.
 
-    def __init__(self, decoder: Decoder, rows: int, capacity: int) -> None:
-        shape = (decoder.depth, rows, decoder.kv_heads, capacity, decoder.size)
-        self.keys, self.values = decoder.empty(shape), decoder.empty(shape)
+    Where a prompt has one sample, its keys and values are put before the row's own instead, at the right end of their
+    room, so that a step attends to one matrix.
+    """
 
-    def room(self, length: int) -> None:
-        """Let there be room for `length` tokens; it grows by doubling."""
-        capacity = self.keys.shape[3]
-        if length > capacity:
-            more = max(length, 2 * capacity) - capacity
-            self.keys, self.values = (F.pad(kept, (0, 0, 0, more)) for kept in (self.keys, self.values))
+    def __init__(self, prefix: Prefix, samples: int, capacity: int) -> None:
+        """Rows are prompts times samples, the samples of a prompt side by side, each with room for `capacity` tokens."""
+        depth, prompts, heads, seq, size = prefix.keys.shape
+        lengths = prefix.lengths
+        self.heads = heads
+        self.places = lengths.repeat_interleave(samples)
+        """Int["rows"]: the position of the next token of each."""
+        self.shared: tuple[Tensor, Tensor] | None = None
+        self.bias: Tensor | None = None
+        """Float["prompts 1 seq"], of prompts: -inf where there is nothing to attend to; None if there is everywhere."""
+        ragged = bool((lengths != seq).any())
+        place = torch.arange(seq, device=lengths.device)
+        if samples > 1:
+            self.shared = prefix.keys.flatten(1, 2), prefix.values.flatten(1, 2)
+            self.filled = 0
+            absent = place >= lengths[:, None]
+        else:
+            self.filled = seq
+            absent = place < seq - lengths[:, None]
+        if ragged:
+            floor = prefix.keys.new_zeros(prompts, 1, seq).masked_fill(absent[:, None], -torch.inf)
+            self.bias = floor.repeat_interleave(heads, 0)
+        shape = (depth, prompts * samples * heads, self.filled + capacity, size)
+        self.keys, self.values = prefix.keys.new_empty(shape), prefix.keys.new_empty(shape)
+        if samples == 1:
+            for kept, read in ((self.keys, prefix.keys), (self.values, prefix.values)):
+                rows = kept.view(depth, prompts, heads, -1, size)
+                for i, length in enumerate(lengths.tolist()):  # a prompt's tokens come last, what stood after them first
+                    rows[:, i, :, :seq] = read[:, i].roll(seq - length, 2)
+
+    def next(self) -> None:
+        """Go on to the next token; its room grows by doubling."""
+        self.filled += 1
+        self.places = self.places + 1
+        if self.filled >= self.keys.shape[2]:
+            more = (0, 0, 0, self.keys.shape[2])
+            self.keys, self.values = F.pad(self.keys, more), F.pad(self.values, more)
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with some rows alone, Int["kept"]."""
-        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+        """Go on with some rows alone, Int["kept"], where each has a prompt of its own."""
+        assert self.shared is None
+        cut = (rows[:, None] * self.heads + torch.arange(self.heads, device=rows.device)).flatten()
+        self.keys, self.values, self.places = self.keys[:, cut], self.values[:, cut], self.places[rows]
+        self.bias = None if self.bias is None else self.bias[cut]
 
 
 class Decoder:
-    """Reads prompts and goes on from them. It holds the backbone's weights of now: make a new one after training."""
+    """Reads prompts and goes on from them. It may hold copies of the backbone's weights: make a new one after training."""
 
     def __init__(self, backbone: LlamaModel, length: int, *, compiled: bool = False) -> None:
         """For sequences of up to `length` tokens. `compiled` gives the step to `torch.compile`."""
         config = backbone.config
         self.heads, self.kv_heads = int(config.num_attention_heads), int(config.num_key_value_heads or 0)
-        self.size, self.depth, self.eps = int(config.head_dim or 0), int(config.num_hidden_layers), config.rms_norm_eps
-        weight = backbone.embed_tokens.weight
-        self.like = weight.detach()[:0]
-        few = sum(parameter.numel() for parameter in backbone.parameters()) <= PACKED_MOST
-        packed = weight.device.type == "cpu" and weight.dtype == torch.float32 and few and not compiled
-        self.layers = [_layer(layer, packed) for layer in cast("Any", backbone.layers)]
+        self.size, self.eps = int(config.head_dim or 0), float(config.rms_norm_eps)
+        self.scale = 1 / sqrt(self.size)
+        self.layers = projections(backbone, packed=not compiled)
         self.norm = backbone.norm.weight.detach()
-        cos, sin = backbone.rotary_emb(self.like, torch.arange(length, device=weight.device)[None])
-        self.cos, self.sin = cos[0], sin[0]
+        places = torch.arange(length, device=self.norm.device)[None]
+        cos, sin = (table[0] for table in backbone.rotary_emb(self.norm, places))
+        sign = torch.ones_like(sin)
+        sign[:, : self.size // 2] = -1
+        self.cos, self.sin = cos, sin * sign
         self._run = torch.compile(self._through, dynamic=True) if compiled else self._through
-
-    def empty(self, shape: Sequence[int]) -> Tensor:
-        """A tensor of the backbone's dtype, on its device."""
-        return self.like.new_empty(tuple(shape))
 
     def read(self, x: Tensor, lengths: Tensor) -> tuple[Prefix, Tensor]:
         """Prompts of embeddings, Float["prompts seq width"], padded on the right, of Int["prompts"] tokens each: what
         was read, and the last token's state, Float["prompts width"], normalised."""
         count, seq, _ = x.shape
-        cos, sin = self.cos[:seq], self.sin[:seq]
-        keys, values = (self.empty((self.depth, count, self.kv_heads, seq, self.size)) for _ in range(2))
-        for i, layer in enumerate(self.layers):
-            q, k, v = self._split(layer.into(self._normed(x, layer.before_attention)), (count, seq))
-            q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-            keys[i], values[i] = _rotated(k, cos, sin), v
-            mixed = F.scaled_dot_product_attention(
-                _rotated(q, cos, sin), keys[i], values[i], is_causal=True, enable_gqa=self.heads != self.kv_heads
-            )
-            x = x + layer.out(mixed.transpose(1, 2).reshape(count, seq, -1))
-            x = x + self._network(layer, x)
+        cos, sin = self.cos[:seq, None], self.sin[:seq, None]
+        keys, values = [], []
+        for layer in self.layers:
+            turned, v = self._turned(layer.into(x), cos, sin)
+            q, k = (part.transpose(1, 2) for part in turned.split((self.heads, self.kv_heads), -2))
+            v = v.transpose(1, 2)
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.heads != self.kv_heads)
+            x = layer.network(layer.out(mixed.transpose(1, 2).reshape(count, seq, -1), x))
+            keys.append(k)
+            values.append(v)
         last = x[torch.arange(count, device=x.device), lengths - 1]
-        return Prefix(keys, values, lengths), self._normed(last, self.norm)
+        return Prefix(torch.stack(keys), torch.stack(values), lengths), self._normed(last)
 
-    def step(self, x: Tensor, prefix: Prefix, past: Past, at: int) -> Tensor:
-        """Float["rows width"], normalised: the state after one more token of each row, Float["rows width"], its `at`-th
-        own. Rows are prompts times samples, the samples of a prompt side by side."""
-        past.room(at + 1)
-        samples = len(x) // len(prefix.lengths)
-        places = (prefix.lengths + at).repeat_interleave(samples)
-        shut = torch.arange(prefix.keys.shape[3], device=x.device) >= prefix.lengths[:, None]
-        bias = x.new_zeros(shut.shape).masked_fill(shut, -torch.inf)[:, None, None]
-        return self._run(x, prefix.keys, prefix.values, bias, past.keys, past.values, places, at)
+    def step(self, x: Tensor, past: Past) -> Tensor:
+        """Float["rows width"], normalised: the state after one more token of each row, Float["rows width"]."""
+        cos, sin = self.cos[past.places][:, None], self.sin[past.places][:, None]
+        hidden = self._run(x, cos, sin, past.shared, past.bias, past.keys, past.values, past.filled)
+        past.next()
+        return hidden
 
     def _through(
-        self, x: Tensor, k0: Tensor, v0: Tensor, bias: Tensor, keys: Tensor, values: Tensor, places: Tensor, at: int
-    ) -> Tensor:
-        cos, sin = self.cos[places][:, None], self.sin[places][:, None]
+        self, x: Tensor, cos: Tensor, sin: Tensor, shared: tuple[Tensor, Tensor] | None, bias: Tensor | None,
+        keys: Tensor, values: Tensor, at: int,
+    ) -> Tensor:  # fmt: skip
+        rows, groups = len(x), self.heads // self.kv_heads
         for i, layer in enumerate(self.layers):
-            q, k, v = self._split(layer.into(self._normed(x, layer.before_attention)), (len(x),))
-            keys[i, :, :, at], values[i, :, :, at] = _rotated(k, cos, sin), v
-            own = keys[i, :, :, : at + 1], values[i, :, :, : at + 1]
-            x = x + layer.out(self._attend(_rotated(q, cos, sin), k0[i], v0[i], bias, own))
-            x = x + self._network(layer, x)
-        return self._normed(x, self.norm)
+            turned, v = self._turned(layer.into(x), cos, sin)
+            k, own_k, own_v = turned[:, self.heads :], keys[i], values[i]
+            own_k[:, at], own_v[:, at] = k.reshape(-1, self.size), v.reshape(-1, self.size)
+            q = turned[:, : self.heads].reshape(-1, groups, self.size)
+            own_k, own_v = own_k[:, : at + 1], own_v[:, : at + 1]
+            if shared is None:
+                mixed = self._attend(q, own_k, own_v, bias)
+            else:
+                mixed = self._attend_shared(q, own_k, own_v, shared[0][i], shared[1][i], bias)
+            x = layer.network(layer.out(mixed.reshape(rows, -1), x))
+        return self._normed(x)
 
-    def _attend(self, q: Tensor, k0: Tensor, v0: Tensor, bias: Tensor, own: tuple[Tensor, Tensor]) -> Tensor:
-        """Float["rows heads*size"] of one query a row, Float["rows heads size"], over its prompt and its own tokens.
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+        """Float["rows*kv_heads groups size"] of one query a row, over keys and values, Float["rows*kv_heads seq size"];
+        `bias` is of the first of them."""
+        weights = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=self.scale)
+        if bias is not None:
+            weights[:, :, : bias.shape[2]] += bias
+        return torch.bmm(weights.softmax(-1), v)
 
-        `k0` and `v0` are Float["prompts kv_heads seq size"], `own` Float["rows kv_heads steps size"] each.
+    def _attend_shared(self, q: Tensor, k: Tensor, v: Tensor, k0: Tensor, v0: Tensor, bias: Tensor | None) -> Tensor:
+        """As `_attend`, where the samples of a prompt attend to `k0` and `v0`, Float["prompts*kv_heads seq size"], too."""
+        seq, shape = k0.shape[1], q.shape
+
+        def by_prompt(x: Tensor) -> Tensor:
+            """Float["prompts*kv_heads samples*groups ..."] of Float["rows*kv_heads groups ..."]."""
+            apart = x.view(len(k0) // self.kv_heads, -1, self.kv_heads, shape[1], x.shape[2])
+            return apart.transpose(1, 2).reshape(len(k0), -1, x.shape[2])
+
+        def by_row(x: Tensor) -> Tensor:
+            apart = x.view(len(k0) // self.kv_heads, self.kv_heads, -1, shape[1], x.shape[2])
+            return apart.transpose(1, 2).reshape(shape[0], shape[1], x.shape[2])
+
+        told = torch.baddbmm(q.new_empty(()), by_prompt(q), k0.transpose(1, 2), beta=0, alpha=self.scale)
+        if bias is not None:
+            told += bias
+        own = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=self.scale)
+        weights = torch.cat([by_row(told), own], -1).softmax(-1)
+        return by_row(torch.bmm(by_prompt(weights[..., :seq]), v0)) + torch.bmm(weights[..., seq:], v)
+
+    def _turned(self, joined: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries and keys at their positions, Float["... heads+kv_heads size"], and values, Float["... kv_heads size"].
+
+        Rotary positions: the first half of a head turns against the second; the sign of it is in `sin`.
         """
-        prompts, seq, rows = len(k0), k0.shape[2], len(q)
-        shared = rows // prompts * self.heads // self.kv_heads
-        q = (q * (1 / sqrt(self.size))).view(rows, self.kv_heads, -1, self.size)
-        grouped = q.view(prompts, -1, *q.shape[1:]).transpose(1, 2).reshape(prompts, self.kv_heads, shared, self.size)
-        told = grouped @ k0.transpose(2, 3) + bias
-        told = told.view(prompts, self.kv_heads, -1, q.shape[2], seq).transpose(1, 2).reshape(*q.shape[:3], seq)
-        weights = torch.cat([told, q @ own[0].transpose(2, 3)], -1).softmax(-1)
-        first = weights[..., :seq].view(prompts, -1, *weights.shape[1:3], seq).transpose(1, 2)
-        first = first.reshape(prompts, self.kv_heads, shared, seq) @ v0
-        first = first.view(prompts, self.kv_heads, -1, *q.shape[2:]).transpose(1, 2).reshape(q.shape)
-        return (first + weights[..., seq:] @ own[1]).reshape(rows, -1)
+        heads = joined.unflatten(-1, (-1, self.size))
+        both, v = heads.split((self.heads + self.kv_heads, self.kv_heads), -2)
+        first, second = both.chunk(2, -1)
+        return torch.addcmul(both * cos, torch.cat([second, first], -1), sin), v
 
-    def _split(self, joined: Tensor, leading: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
-        heads = joined.view(*leading, self.heads + 2 * self.kv_heads, self.size)
-        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=-2)
-        return q, k, v
-
-    def _network(self, layer: _Layer, x: Tensor) -> Tensor:
-        gate, up = layer.opened(self._normed(x, layer.before_network)).chunk(2, -1)
-        return layer.closed(F.silu(gate) * up)
-
-    def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
-        return F.rms_norm(x, weight.shape, weight, self.eps)
-
-
-def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions on Float["... size"]: the first half of a head turns against the second."""
-    first, second = x.chunk(2, -1)
-    return x * cos + torch.cat([-second, first], -1) * sin
-
-
-def _layer(layer: Any, packed: bool) -> _Layer:
-    attention, network = layer.self_attn, layer.mlp
-    return _Layer(
-        before_attention=layer.input_layernorm.weight.detach(),
-        into=linear([attention.q_proj, attention.k_proj, attention.v_proj], packed),
-        out=linear([attention.o_proj], packed),
-        before_network=layer.post_attention_layernorm.weight.detach(),
-        opened=linear([network.gate_proj, network.up_proj], packed),
-        closed=linear([network.down_proj], packed),
-    )
-
-
-def linear(modules: Sequence[torch.nn.Linear], packed: bool) -> Linear:
-    """What linear layers make of one input, side by side.
-
-    `packed` copies their weights once into the order in which the CPU's matrix product reads them, which it would
-    otherwise do at every call: with few rows that takes longer than the product itself.
-    """
-    weights = [module.weight.detach() for module in modules]
-    biases = None if modules[0].bias is None else torch.cat([module.bias.detach() for module in modules])
-    if packed and torch.backends.mkldnn.is_available():
-        ordered = torch.ops.mkldnn._reorder_linear_weight(torch.cat(weights))
-        return lambda x: torch.ops.mkldnn._linear_pointwise(x, ordered, biases, "none", [], "")
-    if len(weights) == 1:
-        return lambda x: F.linear(x, weights[0], biases)
-    return lambda x: torch.cat([F.linear(x, weight) for weight in weights], -1)
+    def _normed(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.norm.shape, self.norm, self.eps)

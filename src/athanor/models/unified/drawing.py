@@ -14,6 +14,8 @@ from athanor.core.errors import UsageError
 from athanor.core.progress import progress
 from athanor.core.seeds import stream
 from athanor.models.unified.decoding import Decoder, Past, Prefix
+from athanor.models.unified.model import UnifiedModel
+from athanor.models.unified.projections import chained
 from athanor.models.unified.sampling import Sampling, drawn, guided
 from athanor.models.unified.unified import Unified
 
@@ -74,6 +76,7 @@ def draw_codes(
     layout, model = unified.layout, unified.model
     tokens = [layout.prompt(prompt) for prompt in prompts]
     decoder = Decoder(model.backbone, max(map(len, tokens)) + layout.codes, compiled=how.compiled)
+    heads = _Heads(model, packed=not how.compiled)
     made = torch.empty(len(prompts), len(seeds), layout.codes, dtype=torch.long, device=unified.device)
     groups = list(_groups(len(prompts), len(seeds), how.batch))
     with progress(layout.codes * len(groups), "codes", "draw") as bar:
@@ -85,7 +88,7 @@ def draw_codes(
                     for prompt in prompts[some]
                 ]
             )
-            for step, codes in enumerate(_write(unified, decoder, before, torch.from_numpy(uniforms), how)):
+            for step, codes in enumerate(_write(heads, decoder, before, torch.from_numpy(uniforms), how)):
                 made[some, of, step] = codes
                 bar.update()
     return made
@@ -125,19 +128,29 @@ def _read(unified: Unified, decoder: Decoder, prompts: Sequence[list[int]], guid
     return _Read(prefix.of(order), last[order])
 
 
-def _write(unified: Unified, decoder: Decoder, before: _Read, uniforms: Tensor, how: Drawing) -> Iterator[Tensor]:
+class _Heads:
+    """How a code comes out of the backbone, and how it goes in again."""
+
+    def __init__(self, model: UnifiedModel, *, packed: bool) -> None:
+        self.logits = chained([model.code_head.into, model.code_head.out], packed=packed)
+        self.table = model.code_embedding
+        self.adapt = chained(model.code_adaptor.linears, packed=packed)
+
+
+def _write(heads: _Heads, decoder: Decoder, before: _Read, uniforms: Tensor, how: Drawing) -> Iterator[Tensor]:
     """Int["prompts seeds"], the next code of each image, until they are whole; `uniforms` is Float["prompts seeds codes"]."""
-    model, (prompts, seeds, length) = unified.model, uniforms.shape
+    prompts, seeds, length = uniforms.shape
     branches = 1 if how.guidance == 1 else 2
-    past = Past(decoder, branches * prompts * seeds, length)
-    uniforms = uniforms.flatten(0, 1).to(unified.device, torch.float32 if unified.device.type == "mps" else None)
+    past = Past(before.prefix, seeds, length)
+    device = before.last.device
+    uniforms = uniforms.flatten(0, 1).to(device, torch.float32 if device.type == "mps" else None)
     hidden = before.last.repeat_interleave(seeds, 0)
     for step in range(length):
-        logits = model.code_logits(hidden).float()
+        logits = heads.logits(hidden).float()
         if branches == 2:
             logits = guided(*logits.chunk(2), how.guidance)
         codes = drawn(logits, uniforms[:, step], how.sampling)
         yield codes.view(prompts, seeds)
         if step < length - 1:  # the last code is never read
-            x = model.embed_codes(codes).repeat(branches, 1)
-            hidden = decoder.step(x, before.prefix, past, step)
+            x = heads.adapt(heads.table(codes))
+            hidden = decoder.step(x.repeat(branches, 1), past)

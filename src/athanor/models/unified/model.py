@@ -49,9 +49,14 @@ class Adaptor(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(size if i == 0 else width, width) for i in range(depth))
 
+    @property
+    def linears(self) -> tuple[nn.Linear, ...]:
+        """The layers, typed."""
+        return tuple(cast("nn.Linear", layer) for layer in self.layers)
+
     def forward(self, x: Tensor) -> Tensor:
         """Float["... size"] to Float["... width"]."""
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self.linears):
             x = layer(F.gelu(x) if i else x)
         return x
 

@@ -59,6 +59,7 @@ class Unified:
         hundredths of the arithmetic, and half precision shows in the image."""
         self.model.to(device=device, dtype=dtype)
         self.model.visual_tokenizer.to(torch.float32)
+        self.model.restore_tables(self.device)  # the angles of positions must not be rounded to half precision
         return replace(self)
 
 
