@@ -26,7 +26,8 @@ from athanor.models.unified.sampling import Sampling
 from athanor.models.unified.text_tokenizer import WordTokenizer
 from athanor.models.unified.unified import Unified, fresh
 
-WORDS = WordTokenizer(tuple("a red blue green circle square star left of right and the big small two three :".split()))
+TEXT = "a red blue green circle square star left of right and the big small two three :"
+WORDS = WordTokenizer(tuple(TEXT.split()))
 PROMPTS = tuple(" ".join(WORDS.words[(i * 5 + j) % 16] for j in range(4 + i % 6)) for i in range(16))
 TOWER = EncoderConfig(image_size=48, patch=8, width=32, inner=64, layers=1, heads=2)
 TOKENIZER: dict[str, Any] = {"channels": 32, "residual_blocks": 1, "latent": 32}
@@ -85,21 +86,22 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     for name in asked.size:
-        config = shapes()[name]
-        unified = fresh(initialise(UnifiedModel(config), torch.Generator().manual_seed(0)).eval(), WORDS)
-        theirs, greedy = peer(unified), Drawing(sampling=Sampling(temperature=0))
-        same = draw_codes(unified, PROMPTS, how=greedy)[:, 0] == peer_draws(theirs, unified, False)
-        seconds = best(
-            asked.times, lambda: draw_codes(unified, PROMPTS), lambda: peer_draws(theirs, unified, True)
-        )  # fmt: skip
-        ours, other = (len(PROMPTS) / one for one in seconds)
-        parameters = sum(weight.numel() for weight in unified.model.parameters())
-        print(
-            f"{name}: {parameters / 1e6:.1f}M parameters, {config.tokenizer.tokens} codes an image, "
-            f"{ours:.2f} images/s here, {other:.2f} images/s in transformers, {ours / other:.1f} times; "
-            f"{same.float().mean():.1%} of greedy codes equal",
-            flush=True,
-        )
+        print(measured(name, shapes()[name], asked.times), flush=True)
+
+
+def measured(name: str, config: UnifiedConfig, times: int) -> str:
+    """The line of one size."""
+    unified = fresh(initialise(UnifiedModel(config), torch.Generator().manual_seed(0)).eval(), WORDS)
+    theirs, greedy = peer(unified), Drawing(sampling=Sampling(temperature=0))
+    same = draw_codes(unified, PROMPTS, how=greedy)[:, 0] == peer_draws(theirs, unified, False)
+    seconds = best(times, lambda: draw_codes(unified, PROMPTS), lambda: peer_draws(theirs, unified, True))
+    ours, other = (len(PROMPTS) / one for one in seconds)
+    parameters = sum(weight.numel() for weight in unified.model.parameters())
+    return (
+        f"{name}: {parameters / 1e6:.1f}M parameters, {config.tokenizer.tokens} codes an image, {ours:.2f} images/s "
+        f"here, {other:.2f} images/s in transformers, {ours / other:.1f} times; {same.float().mean():.1%} of greedy "
+        "codes equal"
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.text_tokenizer import FAST_FILE, SPECIAL_NAMES, FastTokenizer, WordTokenizer
 from athanor.models.unified.unified import Unified, fresh
 
-WORDS = WordTokenizer(tuple("a red blue two circle circles square left right of the how many what colour is ? . :".split()))
+TEXT = "a red blue two circle circles square left right of the how many what colour is ? . :"
+WORDS = WordTokenizer(tuple(TEXT.split()))
 OTHER = UnifiedConfig(
     backbone=BackboneConfig(vocabulary=40, width=32, inner=48, layers=2, heads=4, kv_heads=2, context=160),
     encoder=EncoderConfig(image_size=32, patch=8, width=16, inner=32, layers=2, heads=2),
@@ -51,7 +52,7 @@ def unified(config: UnifiedConfig = OTHER, seed: int = 0) -> Unified:
 
 
 def tokenizer_file(before: int = 0) -> bytes:
-    """A `tokenizer.json` with the published special tokens, whose ids `before` moves, as they differ between releases."""
+    """A `tokenizer.json` with the published special tokens, whose ids `before` moves, as releases differ."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     inner: Any = Tokenizer(models.BPE())
@@ -59,7 +60,9 @@ def tokenizer_file(before: int = 0) -> bytes:
     inner.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer: Any = trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet)  # type: ignore[call-arg]
-    inner.train_from_iterator(["two red circles left of a blue square", "User: Assistant: <|User|>: <|Assistant|>:"], trainer)
+    inner.train_from_iterator(
+        ["two red circles left of a blue square", "User: Assistant: <|User|>: <|Assistant|>:"], trainer
+    )
     inner.add_special_tokens([f"<unused {i}>" for i in range(before)])
     inner.add_special_tokens(list(SPECIAL_NAMES))
     return inner.to_str().encode()

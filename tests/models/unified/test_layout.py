@@ -47,7 +47,9 @@ def published(system: str, *turns: tuple[str, str]) -> str:
 
 @pytest.mark.parametrize("template", ["janus-pro", "janus"])
 @pytest.mark.parametrize("system", ["", "Be brief."])
-@pytest.mark.parametrize("said", [("What is it?",), ("What?", "A cat."), ("What?", "A cat.", "Sure?"), (" padded ", "a", "b", "c")])
+@pytest.mark.parametrize(
+    "said", [("What is it?",), ("What?", "A cat."), ("What?", "A cat.", "Sure?"), (" padded ", "a", "b", "c")]
+)
 def test_turns_are_written_as_published(template: str, system: str, said: tuple[str, ...]):
     roles = {"janus-pro": ("<|User|>", "<|Assistant|>"), "janus": ("User", "Assistant")}[template]
     makers = (user, assistant)

@@ -91,7 +91,9 @@ def test_code_logits_agree_and_so_do_what_codes_are_read_as(both: Pair):
     assert torch.equal(x[(batch.kinds == TEXT) & (batch.segments > 0)], text)
     hidden = theirs.model.language_model(inputs_embeds=x, attention_mask=(batch.segments > 0).long()).last_hidden_state
     found = ours.model.code_logits(ours.model.hidden(batch))
-    assert torch.allclose(found[batch.segments > 0], theirs.model.generation_head(hidden)[batch.segments > 0], atol=2e-4)
+    assert torch.allclose(
+        found[batch.segments > 0], theirs.model.generation_head(hidden)[batch.segments > 0], atol=2e-4
+    )
 
 
 def both_draw(both: Pair, weight: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -165,7 +167,9 @@ def test_its_weights_of_the_two_losses_are_swapped_and_ours_are_not(both: Pair):
     loss.backward()
     chosen = quantiser.embedding.weight[codes].detach()
     places = latents.detach().permute(0, 2, 3, 1).reshape(chosen.shape)
-    assert torch.allclose(latents.grad.permute(0, 2, 3, 1).reshape(chosen.shape), 2 * (places - chosen) / chosen.numel())
+    assert torch.allclose(
+        latents.grad.permute(0, 2, 3, 1).reshape(chosen.shape), 2 * (places - chosen) / chosen.numel()
+    )
 
 
 def test_its_generate_needs_guidance_above_one_and_ours_does_not(both: Pair):

@@ -25,7 +25,8 @@ def file(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
 
 @pytest.mark.parametrize(
     ("width", "height", "inner"),
-    [(384, 384, (384, 384)), (1000, 333, (384, 127)), (333, 1000, (127, 384)), (5000, 10, (384, 14)), (1, 1, (384, 384)),
+    [(384, 384, (384, 384)), (1000, 333, (384, 127)), (333, 1000, (127, 384)), (5000, 10, (384, 14)),
+     (1, 1, (384, 384)),
      (10, 7, (384, 268))],
 )  # fmt: skip
 def test_the_longer_side_fills_the_square_and_the_rest_is_padded_in_the_middle(

@@ -55,7 +55,8 @@ def test_the_published_tokenizer_has_576_codes_and_its_parts_their_published_siz
         made = UnifiedModel(JANUS_PRO_1B).visual_tokenizer
     sizes = {name: sum(one.numel() for one in part.parameters()) for name, part in made.named_children()}
     assert sizes == {
-        "encoder": 29_298_176, "decoder": 42_449_795, "quantize": 131_072, "quant_conv": 2_056, "post_quant_conv": 2_304,
+        "encoder": 29_298_176, "decoder": 42_449_795, "quantize": 131_072, "quant_conv": 2_056,
+        "post_quant_conv": 2_304,
     }  # fmt: skip
     assert (JANUS_PRO_1B.tokenizer.grid, JANUS_PRO_1B.tokenizer.tokens) == (24, 576)
     assert JANUS_PRO_1B.encoder.tokens == 576

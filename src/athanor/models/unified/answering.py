@@ -25,7 +25,7 @@ class Answering:
     """How conversations are answered. UsageError for a value out of range."""
 
     most: int = 256
-    """Tokens of an answer, at most."""
+    """Tokens of an answer, at most; one also ends where the model's context does."""
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0))
     seed: int = 0
     batch: int = 16
@@ -37,16 +37,14 @@ class Answering:
             raise UsageError(f"most is {self.most} and batch {self.batch}, 1 or more of both was expected")
 
 
-def ask(
-    unified: Unified, conversations: Sequence[Sequence[Message]], how: Answering | None = None
-) -> tuple[str, ...]:
+def ask(unified: Unified, conversations: Sequence[Sequence[Message]], how: Answering | None = None) -> tuple[str, ...]:
     """The assistant's answer to each conversation, whose last message is a user's. What it is does not depend on which
     others are answered with it.
 
     UsageError or DataError, before anything is answered, if one cannot be written, does not fit, or an image is none.
     """
     how = how or Answering()
-    samples = [prepared(unified, messages, how.most) for messages in conversations]
+    samples = [prepared(unified, messages) for messages in conversations]
     answers: list[str] = []
     with progress(len(samples), "answers", "ask") as bar:
         for i in range(0, len(samples), how.batch):
@@ -56,12 +54,12 @@ def ask(
     return tuple(answers)
 
 
-def prepared(unified: Unified, messages: Sequence[Message], most: int) -> Sample:
+def prepared(unified: Unified, messages: Sequence[Message]) -> Sample:
     """A conversation up to where it is to be answered. Errors as `ask`."""
     if not messages or messages[-1].role != "user":
         raise UsageError("the last message of a conversation must be a user's; add the question")
     images = [unified.preparation.seen(opened(data)) for message in messages for data in message.images]
-    return unified.layout.conversation([*messages, Message(role="assistant", text="")], images, answer=most)
+    return unified.layout.conversation([*messages, Message(role="assistant", text="")], images, answer=1)
 
 
 @torch.no_grad()
@@ -69,19 +67,20 @@ def _answers(unified: Unified, samples: Sequence[Sample], how: Answering) -> lis
     """Tokens of each answer, without the one that ends it."""
     model, device, special = unified.model, unified.device, unified.words.special
     lengths = torch.tensor([len(sample) for sample in samples], device=device)
-    decoder = Decoder(model.backbone, int(lengths.max()) + how.most, compiled=how.compiled)
+    most = [min(how.most, unified.layout.context - len(sample)) for sample in samples]
+    decoder = Decoder(model.backbone, int(lengths.max()) + max(most), compiled=how.compiled)
     prefix, hidden = decoder.read(_embedded(unified, samples), lengths)
     rows = list(range(len(samples)))
     uniforms = np.stack([_numbers(how, sample) for sample in samples])
     written: list[list[int]] = [[] for _ in rows]
-    past = Past(prefix, 1, min(how.most, 64))
-    for step in range(how.most):
+    past = Past(prefix, 1, min(max(most), 64))
+    for step in range(max(most)):
         tokens = drawn(model.text_logits(hidden), torch.from_numpy(uniforms[rows, step]).to(device), how.sampling)
         told = tokens.tolist()
-        going = [i for i, token in enumerate(told) if token != special.end]
-        for i in going:
-            written[rows[i]].append(told[i])
-        if not going or step == how.most - 1:
+        for i, token in enumerate(told):
+            written[rows[i]] += [token] if token != special.end else []
+        going = [i for i, token in enumerate(told) if token != special.end and step + 1 < most[rows[i]]]
+        if not going:
             break
         if len(going) < len(rows):  # who has ended is not computed any more
             kept = torch.tensor(going, device=device)

@@ -37,8 +37,8 @@ def read(
 ) -> Unified:
     """The model of a folder, in evaluation mode; the layout is recognised.
 
-    `template` is a name in `templates.TEMPLATES`; it need be given only for a published Janus-1.3B (`janus`), which does
-    not say how it was taught to converse: others are read as Janus-Pro. `dtype` is that of the file if not given.
+    `template` is a name in `templates.TEMPLATES`; it need be given only for a published Janus-1.3B (`janus`), which
+    does not say how it was taught to converse: others are read as Janus-Pro. `dtype` is that of the file if not given.
     DataError if something is missing, torn, or does not fit the rest.
     """
     config, about = _config(folder)
@@ -77,7 +77,9 @@ def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype
     about = {"config": asdict(config), "template": unified.template}
     files = {
         "preprocessor_config.json": configurations.preprocessor(unified.preparation, layout),
-        **({"generation_config.json": configurations.generation(unified.words.special)} if layout != "original" else {}),
+        **(
+            {"generation_config.json": configurations.generation(unified.words.special)} if layout != "original" else {}
+        ),
         "config.json": described | {"athanor": about},
     }
     try:
@@ -130,7 +132,8 @@ def _config(folder: Path) -> tuple[UnifiedConfig, Mapping[str, Any]]:
             return configurations.of_original(found), about
     except (KeyError, TypeError, ValueError, UsageError, msgspec.ValidationError) as error:
         raise DataError(
-            f"{folder / 'config.json'} does not describe a unified model ({type(error).__name__}: {error}); copy it again"
+            f"{folder / 'config.json'} does not describe a unified model ({type(error).__name__}: {error}); copy it "
+            "again"
         ) from error
     raise DataError(
         f"{folder / 'config.json'} describes a model of type {found.get('model_type')!r}, multi_modality or janus was "

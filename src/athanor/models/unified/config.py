@@ -68,8 +68,8 @@ class VisualTokenizerConfig:
     commitment: float = 0.25
     """Weight of the commitment loss."""
     encoder: Literal["pyramid", "patches"] = "pyramid"
-    """`pyramid` is LlamaGen's; with `patches` a code depends on the pixels of its own patch alone, so that equal patches
-    have equal codes, which are easier to predict."""
+    """`pyramid` is LlamaGen's; with `patches` a code depends on the pixels of its own patch alone, so that equal
+    patches have equal codes, which are easier to predict."""
     attention: bool = True
     """Whether there is self-attention at the lowest resolution."""
 

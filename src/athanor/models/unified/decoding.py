@@ -40,7 +40,7 @@ class Past:
     """
 
     def __init__(self, prefix: Prefix, samples: int, capacity: int) -> None:
-        """Rows are prompts times samples, the samples of a prompt side by side, each with room for `capacity` tokens."""
+        """Rows are prompts times samples, the samples of a prompt side by side, each with room for `capacity` more."""
         depth, prompts, heads, seq, size = prefix.keys.shape
         lengths = prefix.lengths
         self.heads = heads
@@ -66,7 +66,9 @@ class Past:
         if samples == 1:
             for kept, read in ((self.keys, prefix.keys), (self.values, prefix.values)):
                 rows = kept.view(depth, prompts, heads, -1, size)
-                for i, length in enumerate(lengths.tolist()):  # a prompt's tokens come last, what stood after them first
+                for i, length in enumerate(
+                    lengths.tolist()
+                ):  # a prompt's tokens come last, what stood after them first
                     rows[:, i, :, :seq] = read[:, i].roll(seq - length, 2)
 
     def next(self) -> None:
@@ -86,7 +88,8 @@ class Past:
 
 
 class Decoder:
-    """Reads prompts and goes on from them. It may hold copies of the backbone's weights: make a new one after training."""
+    """Reads prompts and goes on from them. It may hold copies of the backbone's weights: make a new one after
+    training."""
 
     def __init__(self, backbone: LlamaModel, length: int, *, compiled: bool = False) -> None:
         """For sequences of up to `length` tokens. `compiled` gives the step to `torch.compile`."""
@@ -154,7 +157,7 @@ class Decoder:
         return torch.bmm(weights.softmax(-1), v)
 
     def _attend_shared(self, q: Tensor, k: Tensor, v: Tensor, k0: Tensor, v0: Tensor, bias: Tensor | None) -> Tensor:
-        """As `_attend`, where the samples of a prompt attend to `k0` and `v0`, Float["prompts*kv_heads seq size"], too."""
+        """As `_attend`, where samples of a prompt attend to `k0` and `v0`, Float["prompts*kv_heads seq size"], too."""
         seq, shape = k0.shape[1], q.shape
 
         def by_prompt(x: Tensor) -> Tensor:
@@ -174,7 +177,7 @@ class Decoder:
         return by_row(torch.bmm(by_prompt(weights[..., :seq]), v0)) + torch.bmm(weights[..., seq:], v)
 
     def _turned(self, joined: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries and keys at their positions, Float["... heads+kv_heads size"], and values, Float["... kv_heads size"].
+        """Queries and keys at their positions, Float["... heads+kv_heads size"], values, Float["... kv_heads size"].
 
         Rotary positions: the first half of a head turns against the second; the sign of it is in `sin`.
         """

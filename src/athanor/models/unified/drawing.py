@@ -138,7 +138,7 @@ class _Heads:
 
 
 def _write(heads: _Heads, decoder: Decoder, before: _Read, uniforms: Tensor, how: Drawing) -> Iterator[Tensor]:
-    """Int["prompts seeds"], the next code of each image, until they are whole; `uniforms` is Float["prompts seeds codes"]."""
+    """Int["prompts seeds"], the next code of each image, until they are whole, by Float["prompts seeds codes"]."""
     prompts, seeds, length = uniforms.shape
     branches = 1 if how.guidance == 1 else 2
     past = Past(before.prefix, seeds, length)
@@ -148,7 +148,7 @@ def _write(heads: _Heads, decoder: Decoder, before: _Read, uniforms: Tensor, how
     for step in range(length):
         logits = heads.logits(hidden).float()
         if branches == 2:
-            logits = guided(*logits.chunk(2), how.guidance)
+            logits = guided(logits[: len(logits) // 2], logits[len(logits) // 2 :], how.guidance)
         codes = drawn(logits, uniforms[:, step], how.sampling)
         yield codes.view(prompts, seeds)
         if step < length - 1:  # the last code is never read

@@ -25,7 +25,8 @@ class Loss(NamedTuple):
 
 
 def losses(model: UnifiedModel, batch: Batch) -> dict[str, Loss]:
-    """Cross-entropy of each task that the batch has learned tokens of; words by the text head, codes by the code head."""
+    """Cross-entropy of each task of which the batch has learned tokens: of words by the text head, of codes by the
+    code head."""
     hidden = model.hidden(batch)
     nats, tasks = token_losses(model, hidden, batch)
     return {
@@ -63,8 +64,8 @@ def drawing_logprobs(
     unified: Unified, prompts: Sequence[str], codes: Tensor, *, guidance: float, sampling: Sampling
 ) -> Tensor:
     """Float["images codes"], nats: of each code of images that were drawn, Int["images codes"], under the distribution
-    that `drawing.draw` draws it from with the same guidance and sampling; gradients pass. A code outside the k likeliest
-    or the least mass has -inf. At temperature 0, which has no gradient, the temperature is taken as 1.
+    that `drawing.draw` draws it from with the same guidance and sampling; gradients pass. A code outside the k
+    likeliest or the least mass has -inf. At temperature 0, which has no gradient, the temperature is taken as 1.
     """
     layout, model, device = unified.layout, unified.model, unified.device
     whole = [(prompt, image.cpu().numpy()) for prompt, image in zip(prompts, codes, strict=True)]
@@ -74,6 +75,6 @@ def drawing_logprobs(
     at = batch.targets >= 0
     logits = model.code_logits(model.hidden(batch)[at]).unflatten(0, (len(rows), layout.codes))
     if guidance != 1:
-        logits = guided(*logits.chunk(2), guidance)
+        logits = guided(logits[: len(whole)], logits[len(whole) :], guidance)
     scored = replace(sampling, temperature=1.0) if sampling.temperature == 0 else sampling
     return log_probabilities(logits, scored).gather(-1, codes.to(device)[..., None])[..., 0]

@@ -140,12 +140,13 @@ class UnifiedModel(nn.Module):
         """Make again the tables that no checkpoint holds, where the model was built without memory."""
         with torch.device(device):
             self.backbone.rotary_emb = LlamaRotaryEmbedding(self.backbone.config)
-            self.encoder.embeddings.position_ids = torch.arange(self.config.encoder.tokens).expand(1, -1)
+            places = torch.arange(self.config.encoder.tokens).expand(1, -1)
+            self.encoder.embeddings.position_ids = nn.Buffer(places, persistent=False)
 
 
 def attention_mask(segments: Tensor) -> Tensor:
-    """Bool["batch 1 seq seq"]: whether a place (third axis) attends to another: itself, and what is before it in its own
-    segment of Int["batch seq"]. Padding attends to padding, so that no row of the mask is empty."""
+    """Bool["batch 1 seq seq"]: whether a place (third axis) attends to another: itself, and what is before it in its
+    own segment of Int["batch seq"]. Padding attends to padding, so that no row of the mask is empty."""
     same = segments[:, :, None] == segments[:, None, :]
     return (same & torch.ones_like(same[0]).tril())[:, None]
 

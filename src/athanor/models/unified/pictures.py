@@ -30,8 +30,8 @@ class Preparation:
     """Pixels that the shorter side keeps, at least."""
 
     def seen(self, image: Image.Image) -> Tensor:
-        """Float["3 size size"]: the longer side is scaled to `size`, then the image is padded to a square, centred, with
-        the colour that becomes about 0."""
+        """Float["3 size size"]: the longer side is scaled to `size`, then the image is padded to a square, centred,
+        with the colour that becomes about 0."""
         longer = max(image.size)
         sides = [max(int(side / longer * self.size), self.least) for side in image.size]
         scaled = rgb(image).resize((sides[0], sides[1]), Image.Resampling.BICUBIC)
@@ -39,15 +39,15 @@ class Preparation:
         if sides[0] != sides[1]:
             colour = tuple(int(value * 255) for value in self.mean)
             padded = Image.new("RGB", (square, square), colour)
-            padded.paste(scaled, tuple((square - side) // 2 for side in sides))
+            padded.paste(scaled, ((square - sides[0]) // 2, (square - sides[1]) // 2))
             scaled = padded
         pixels = torch.from_numpy(np.array(scaled)).permute(2, 0, 1).float() / 255
         return (pixels - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
 
 
 def to_draw(image: Image.Image, size: int) -> Tensor:
-    """Float["3 size size"], -1 to 1: an image for the visual tokenizer. The shorter side is scaled to `size`, the longer
-    is cut to it on both ends."""
+    """Float["3 size size"], -1 to 1: an image for the visual tokenizer. The shorter side is scaled to `size`, the
+    longer is cut to it on both ends."""
     fitted = ImageOps.fit(rgb(image), (size, size), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 127.5 - 1
 
@@ -59,7 +59,8 @@ def to_images(pixels: Tensor) -> list[Image.Image]:
 
 
 def opened(source: Path | bytes) -> Image.Image:
-    """An image of a file or of a file's bytes, decoded, the right way up. DataError if it is none, torn or too large."""
+    """An image of a file or of a file's bytes, decoded, the right way up. DataError if it is none, is torn or too
+    large."""
     name = source if isinstance(source, Path) else f"an image of {len(source)} bytes"
     try:
         with warnings.catch_warnings():
@@ -70,7 +71,9 @@ def opened(source: Path | bytes) -> Image.Image:
             image.load()
             return ImageOps.exif_transpose(image)
     except UnidentifiedImageError as error:
-        raise DataError(f"{name} is no image that can be read; pass a PNG, JPEG, WebP, GIF, BMP or TIFF file") from error
+        raise DataError(
+            f"{name} is no image that can be read; pass a PNG, JPEG, WebP, GIF, BMP or TIFF file"
+        ) from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} is too large ({error}); scale it down") from error
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:  # what torn files raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -61,13 +61,15 @@ def _safe(path: Path) -> Weights:
 
 def _pickled(path: Path) -> Weights:
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of the pickle's protocol: whether it is read is what counts
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise DataError(
-            f"{path} is a pickle that holds more than tensors, or is torn; it was not run. Pass one of tensors alone, or "
-            "a safetensors file"
+            f"{path} is a pickle that holds more than tensors, or is torn; it was not run. Pass one of tensors alone, "
+            "or a safetensors file"
         ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, BadZipFile) as error:
+    except Exception as error:  # a hostile or torn file can make the reader raise anything
         raise _torn(path, error) from error
     if not isinstance(found, dict) or not all(isinstance(one, Tensor) for one in found.values()):
         raise DataError(f"{path} holds no table of tensors; pass the weights of a model")
@@ -75,7 +77,8 @@ def _pickled(path: Path) -> Weights:
 
 
 def _torn(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} is torn or no file of weights ({str(error).splitlines()[0]}); copy it again")
+    why = (str(error) or type(error).__name__).splitlines()[0]
+    return DataError(f"{path} is torn or no file of weights ({why}); copy it again")
 
 
 def _in_parts(index: Path, opened: Callable[[Path], Weights]) -> Weights:

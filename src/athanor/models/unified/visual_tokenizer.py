@@ -208,7 +208,7 @@ class Quantiser(nn.Module):
         return F.normalize(self.embedding.weight, dim=-1)
 
     def forward(self, latents: Tensor) -> Quantised:
-        """The nearest codes of Float["batch code_size grid grid"], of any length; the gradient passes straight through."""
+        """The nearest codes of Float["batch code_size grid grid"], of any length; gradients pass straight through."""
         places = F.normalize(latents.permute(0, 2, 3, 1), dim=-1)
         table = self.table()
         with torch.no_grad():  # |z|^2 and |e|^2 are 1, so that the nearest is the one with the largest product
