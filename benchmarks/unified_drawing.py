@@ -33,12 +33,13 @@ TOWER = EncoderConfig(image_size=48, patch=8, width=32, inner=64, layers=1, head
 TOKENIZER: dict[str, Any] = {"channels": 32, "residual_blocks": 1, "latent": 32}
 
 
-def shapes() -> dict[str, UnifiedConfig]:
-    """The default's backbone, and one of about 100M parameters, with visual tokenizers that both classes can hold."""
+def shapes(grid: int) -> dict[str, UnifiedConfig]:
+    """The default's backbone, and one of about 100M parameters, with visual tokenizers that both classes can hold;
+    the latter's images are `grid` codes a side."""
     big = BackboneConfig(vocabulary=4096, width=768, inner=2048, layers=12, heads=12, kv_heads=12, context=512)
     few = VisualTokenizerConfig(image_size=48, multipliers=(1, 1, 1, 1), codes=512, **TOKENIZER)
-    many = VisualTokenizerConfig(image_size=96, multipliers=(1, 1, 1, 1), codes=16_384, **TOKENIZER)
-    wide = EncoderConfig(image_size=96, patch=8, width=32, inner=64, layers=1, heads=2)
+    many = VisualTokenizerConfig(image_size=8 * grid, multipliers=(1, 1, 1, 1), codes=16_384, **TOKENIZER)
+    wide = EncoderConfig(image_size=8 * grid, patch=8, width=32, inner=64, layers=1, heads=2)
     return {
         "tiny": UnifiedConfig(backbone=TINY.backbone, encoder=TOWER, tokenizer=few),
         "100M": UnifiedConfig(backbone=big, encoder=wide, tokenizer=many),
@@ -82,11 +83,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=2)
     parser.add_argument("--size", choices=("tiny", "100M"), nargs="*", default=["tiny", "100M"])
+    parser.add_argument("--grid", type=int, default=12)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     for name in asked.size:
-        print(measured(name, shapes()[name], asked.times), flush=True)
+        print(measured(name, shapes(asked.grid)[name], asked.times), flush=True)
 
 
 def measured(name: str, config: UnifiedConfig, times: int) -> str:

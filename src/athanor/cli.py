@@ -25,6 +25,8 @@ COMMANDS = {
     "check points": "check_points",
     "check run": "check_run",
     "verify points": "verify_points",
+    "draw": "draw",
+    "ask": "ask",
     "fetch": "fetch",
 }
 
