@@ -226,3 +226,37 @@ def test_it_rounds_a_side_that_is_cut_off_here_as_in_the_published_code():
     ours = Preparation(size=384).seen(image)
     rows = [int((pixels[0, :, 0] > 0.9).sum()) for pixels in (ours, theirs)]
     assert rows == [127, 128]
+
+
+@torch.no_grad()
+def test_its_postprocessing_fails_on_what_its_decoder_gives_and_ours_paints_the_same_image(both: Pair):
+    from transformers.models.janus.image_processing_pil_janus import JanusImageProcessorPil
+
+    from athanor.models.unified.pictures import to_images
+
+    ours, theirs = both
+    codes = torch.randint(0, ours.model.config.tokenizer.codes, (1, ours.layout.codes))
+    decoded = theirs.decode_image_tokens(codes)
+    peer = JanusImageProcessorPil(image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    with pytest.raises(ValueError, match="mean must have"):
+        peer.postprocess(list(decoded), return_tensors="PIL.Image.Image")
+    turned = peer.postprocess(list(decoded.permute(0, 3, 1, 2)), return_tensors="PIL.Image.Image")["pixel_values"]
+    (found,) = to_images(ours.model.visual_tokenizer.decode(codes))
+    assert np.abs(np.array(found).astype(int) - np.array(turned[0])).max() <= 1
+
+
+def test_its_generate_needs_a_mask_that_ours_has_no_use_for(both: Pair):
+    ids = torch.tensor([both.ours.layout.prompt("two")])
+    with pytest.raises(AttributeError):
+        both.theirs.generate(ids, generation_mode="image", do_sample=False, guidance_scale=2)
+
+
+def test_its_heads_are_tied_unless_the_configuration_says_otherwise_and_ours_says_so(both: Pair):
+    from transformers import JanusConfig
+
+    assert JanusConfig().tie_word_embeddings
+    assert not both.theirs.config.tie_word_embeddings
+    assert torch.equal(both.theirs.lm_head.weight, both.ours.model.text_head.weight)
+    before = both.theirs.lm_head.weight[:5].clone()
+    both.theirs.tie_weights()
+    assert torch.equal(both.theirs.lm_head.weight[:5], before)
