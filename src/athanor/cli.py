@@ -27,6 +27,8 @@ COMMANDS = {
     "check run": "check_run",
     "verify points": "verify_points",
     "verify scenes": "verify_scenes",
+    "draw": "draw",
+    "ask": "ask",
     "fetch": "fetch",
 }
 

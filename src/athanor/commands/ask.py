@@ -1,0 +1,64 @@
+"""athanor ask: a question about an image, answered by a unified model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from athanor.commands.draw import loaded
+from athanor.core.errors import DataError
+from athanor.core.records import Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Ask a unified model about an image."""
+
+    image: Annotated[Path, tyro.conf.Positional]
+    """The image: PNG, JPEG, WebP, GIF, BMP or TIFF."""
+    question: Annotated[str, tyro.conf.Positional]
+    """The question; <image_placeholder> in it, once for each image, says where the images stand."""
+    model: Path
+    """The folder of a unified model, in the layout of its release or of transformers."""
+    also: tuple[Path, ...] = ()
+    """More images, shown after the first."""
+    system: str | None = None
+    """What the model is told first; that of its template if not given, nothing if empty."""
+    most: int = 256
+    """Tokens of the answer, at most."""
+    temperature: float = 0.0
+    """0 takes the likeliest word each time."""
+    top_p: float | None = None
+    """Draw from the fewest likeliest tokens with this probability only."""
+    seed: int = 0
+    """Of what is drawn."""
+    template: Literal["janus-pro", "janus", "words"] | None = None
+    """How the model was taught to converse; janus for a released Janus-1.3B, which does not say it itself."""
+    device: str = "auto"
+    """Where the model runs, as torch calls it; auto is the first GPU, else the CPU."""
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    """In which precision; that of the file if not given."""
+
+
+def run(config: Config) -> int:
+    """Print the answer."""
+    images = tuple(_bytes(path) for path in (config.image, *config.also))
+    first = [] if config.system is None else [Message(role="system", text=config.system)]
+    asked = [*first, Message(role="user", text=config.question, images=images)]
+    unified = loaded(config)
+    from athanor.models.unified.answering import Answering, ask
+    from athanor.models.unified.sampling import Sampling
+
+    sampling = Sampling(temperature=config.temperature, top_p=config.top_p)
+    print(*ask(unified, [asked], Answering(most=config.most, sampling=sampling, seed=config.seed)))
+    return 0
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"the image {path} cannot be read ({error.strerror}); pass the path of an image") from error

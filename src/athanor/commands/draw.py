@@ -1,0 +1,114 @@
+"""athanor draw: images of a prompt, by a unified model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from athanor.core.build import build_name, versions
+from athanor.core.disk import all_or_nothing, cannot
+from athanor.core.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from athanor.models.unified.unified import Unified
+
+MANIFEST = "drawings.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Draw images of a prompt with a unified model."""
+
+    prompt: Annotated[str, tyro.conf.Positional]
+    """What to draw."""
+    model: Path
+    """The folder of a unified model, in the layout of its release or of transformers."""
+    out: Path
+    """The folder for the images; it must not hold drawings yet."""
+    n: int = 1
+    """How many images."""
+    seed: int = 0
+    """Of the first image; the others have the numbers after it. An image depends on its own alone."""
+    guidance: float = 5.0
+    """Weight of classifier-free guidance; 1 is none, and half the work."""
+    temperature: float = 1.0
+    """0 takes the likeliest code each time."""
+    top_k: int | None = None
+    """Draw from the k likeliest codes only."""
+    top_p: float | None = None
+    """Draw from the fewest likeliest codes with this probability only."""
+    batch: int = 16
+    """Images drawn at once."""
+    template: Literal["janus-pro", "janus", "words"] | None = None
+    """How the model was taught to converse; janus for a released Janus-1.3B, which does not say it itself."""
+    device: str = "auto"
+    """Where the model runs, as torch calls it; auto is the first GPU, else the CPU."""
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    """In which precision; that of the file if not given."""
+    compile: bool = False
+    """Compile the step first: a minute, then faster on a GPU."""
+
+
+def run(config: Config) -> int:
+    """Draw, write PNG files and what they were made with, and print the files' paths."""
+    if config.n < 1:
+        raise UsageError(f"--n is {config.n}, 1 or more was expected")
+    if (config.out / MANIFEST).exists():
+        raise UsageError(f"{config.out} holds drawings already; pass another --out")
+    from athanor.models.unified.drawing import Drawing, draw
+    from athanor.models.unified.pictures import to_images
+    from athanor.models.unified.sampling import Sampling
+
+    sampling = Sampling(temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
+    how = Drawing(guidance=config.guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
+    seeds = range(config.seed, config.seed + config.n)
+    drawn = draw(loaded(config), [config.prompt], seeds, how)
+    files = {f"{seed}.png": png(image) for seed, image in zip(seeds, to_images(drawn.pixels[0]), strict=True)}
+    made = [
+        {"file": name, "seed": seed, "codes": codes}
+        for name, seed, codes in zip(files, seeds, drawn.codes[0].tolist(), strict=True)
+    ]
+    asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(config).items()}
+    about = {"config": asked, "build": build_name(), "versions": versions(), "images": made}
+    try:
+        with all_or_nothing() as write:
+            for name, data in files.items():
+                write(config.out / name, data)
+            write(config.out / MANIFEST, json.dumps(about, indent=1).encode())
+    except OSError as error:
+        raise StoreError(cannot("write", config.out, error)) from error
+    for name in files:
+        print(config.out / name)
+    return 0
+
+
+def loaded(config: Any) -> Unified:
+    """The model that a command's `model`, `template`, `device` and `dtype` name."""
+    from athanor.models.backends.pretrained import device_of
+
+    try:
+        import torch
+
+        from athanor.models.unified.checkpoints import read
+    except ImportError as error:
+        raise UsageError("torch and transformers are not installed; run `pip install 'athanor-lab[torch]'`") from error
+    dtype = getattr(torch, config.dtype) if config.dtype else None
+    try:
+        return read(config.model, template=config.template, device=device_of(config.device), dtype=dtype)
+    except RuntimeError as error:  # what torch raises for a device that it does not know or that has no room
+        why = str(error).splitlines()[0]
+        raise UsageError(
+            f"the model cannot be put on the device {config.device!r} ({why}); pass another --device"
+        ) from (error)
+
+
+def png(image: Any) -> bytes:
+    """An image as the bytes of a PNG file."""
+    data = BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()

@@ -1,0 +1,91 @@
+"""Image files to pixels, as the published preprocessor does it but for the right way up, and pixels to image files."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from athanor.core.errors import DataError, UsageError
+
+LARGEST = 100_000_000
+"""Pixels of an image, at most: about 300 MB when decoded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """How an image to understand becomes pixels."""
+
+    size: int
+    """Pixels a side."""
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    least: int = 14
+    """Pixels that the shorter side keeps, at least."""
+
+    def seen(self, image: Image.Image) -> Tensor:
+        """Float["3 size size"]: the longer side is scaled to `size`, then the image is padded to a square, centred,
+        with the colour that becomes about 0."""
+        longer = max(image.size)
+        sides = [max(int(side / longer * self.size), self.least) for side in image.size]
+        scaled = rgb(image).resize((sides[0], sides[1]), Image.Resampling.BICUBIC)
+        square = max(sides)
+        if sides[0] != sides[1]:
+            colour = tuple(int(value * 255) for value in self.mean)
+            padded = Image.new("RGB", (square, square), colour)
+            padded.paste(scaled, ((square - sides[0]) // 2, (square - sides[1]) // 2))
+            scaled = padded
+        pixels = torch.from_numpy(np.array(scaled)).permute(2, 0, 1).float() / 255
+        return (pixels - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+
+
+def to_draw(image: Image.Image, size: int) -> Tensor:
+    """Float["3 size size"], -1 to 1: an image for the visual tokenizer. The shorter side is scaled to `size`, the
+    longer is cut to it on both ends."""
+    fitted = ImageOps.fit(rgb(image), (size, size), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def to_images(pixels: Tensor) -> list[Image.Image]:
+    """Images of Float["images 3 size size"], -1 to 1; what lies outside is cut off, fractions are dropped."""
+    scaled = ((pixels.float() + 1) / 2 * 255).clamp(0, 255).to(torch.uint8)
+    return [Image.fromarray(array) for array in scaled.permute(0, 2, 3, 1).cpu().numpy()]
+
+
+def opened(source: Path | bytes) -> Image.Image:
+    """An image of a file or of a file's bytes, decoded, the right way up. DataError if it is none, is torn or too
+    large."""
+    name = source if isinstance(source, Path) else f"an image of {len(source)} bytes"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is below
+            image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+            if image.width * image.height > LARGEST:
+                raise DataError(f"{name} has {image.width}x{image.height} pixels, at most {LARGEST:,}; scale it down")
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{name} is no image that can be read; pass a PNG, JPEG, WebP, GIF, BMP or TIFF file"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{name} is too large ({error}); scale it down") from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:  # what torn files raise
+        raise DataError(f"{name} cannot be read as an image ({error}); copy it again") from error
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """In red, green and blue of 8 bits; what is transparent keeps its colour, 16 bits of grey are shortened."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.array(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise UsageError(f"an image has the mode {image.mode}, whose white is unknown; save it with 8 or 16 bits")
+    if image.mode in ("P", "PA") and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
