@@ -16,6 +16,7 @@ COMMANDS = {
     "play points": "play_points",
     "analyse": "analyse",
     "report": "report",
+    "study sft-vs-rl": "study_sft_vs_rl",
     "study think-too-fast": "study_think_too_fast",
     "label": "label",
     "train empowerment": "train_empowerment",

@@ -62,6 +62,8 @@ class Solved(NamedTuple):
     """Int["multisets"], rows of the step table."""
     hands: np.ndarray
     solved: np.ndarray
+    recognised: np.ndarray
+    """Hands whose four numbers the first answer read right."""
 
     @property
     def share(self) -> float:
@@ -87,15 +89,18 @@ def hands_of(condition: Condition, each: int = EACH) -> Hands:
 def evaluate(policy: Policy, condition: Condition, play: Play, seed: int, each: int = EACH) -> Solved:
     """Play every hand of a condition once."""
     hands = hands_of(condition, each)
-    passed = []
+    passed, read = [], []
     for begin in range(0, len(hands.ranks), CHUNK):
         generator = generator_of(policy, seed, "evaluate", begin)
         part = hands.take(np.arange(begin, min(begin + CHUNK, len(hands.ranks))))
         made = roll(policy, part, samples=1, rounds=play.rounds, temperature=play.temperature, generator=generator)
         passed.append(made.passed.cpu().numpy())
+        read.append(made.recognised[:, 0].cpu().numpy())
     multisets, owner = np.unique(step_table().hands(hands.values), return_inverse=True)
-    solved = np.bincount(owner, np.concatenate(passed), len(multisets))
-    return Solved(multisets, np.bincount(owner), solved.astype(np.int64))
+    solved, recognised = (
+        np.bincount(owner, np.concatenate(those), len(multisets)).astype(np.int64) for those in (passed, read)
+    )
+    return Solved(multisets, np.bincount(owner), solved, recognised)
 
 
 @torch.no_grad()
@@ -108,7 +113,7 @@ def arithmetic(policy: Policy, seed: int, rows: int = 400) -> float:
     return float((made.tokens[:, 0, 0].cpu().numpy() == facts[:, 4]).mean())
 
 
-def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 64, hands: int = 256) -> dict[int, float]:
+def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 32, hands: int = 128) -> dict[int, float]:
     """Share of hands solved by at least one of k samples, k = 1, 2, 4, ... `samples`; unbiased (Chen et al. 2021)."""
     every = hands_of(condition)
     rows = stream(seed, "pass").permutation(len(every.ranks))[:hands]

@@ -18,6 +18,7 @@ from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError
 from athanor.core.store import Manifest, refuse_difference
+from athanor.models.policy.transformer import Policy
 from athanor.training import checkpoint, rl, sft
 from athanor.training.rl import RL, Learner
 from athanor.training.sft import SFT
@@ -118,6 +119,15 @@ def _keep(
     about = {"kind": KIND, "step": step, "seed": seed, "ledger": asdict(run.ledger)}
     checkpoint.write(out / f"checkpoint-{step:06d}.safetensors", tensors, about)
     checkpoint.keep_newest(out)
+
+
+def load_trained(policy: Policy, out: Path) -> None:
+    """Give a policy the weights of the newest checkpoint in a run's folder. DataError where there is none."""
+    path = checkpoint.newest(out)
+    if path is None:
+        raise DataError(f"{out} holds no checkpoint; train it first")
+    tensors, _ = checkpoint.read(path, KIND)
+    policy.load_state_dict({n.removeprefix("policy/"): t for n, t in tensors.items() if n.startswith("policy/")})
 
 
 def finished(out: Path, config: RL | SFT) -> bool:
