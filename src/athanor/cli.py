@@ -22,6 +22,7 @@ COMMANDS = {
     "train empowerment": "train_empowerment",
     "train base-points": "train_base_points",
     "train points": "train_points",
+    "train policy": "train_policy",
     "check alchemy": "check_alchemy",
     "check points": "check_points",
     "check run": "check_run",

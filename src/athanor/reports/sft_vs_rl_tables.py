@@ -12,7 +12,7 @@ from athanor.reports.sft_vs_rl_words import points, share
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
 from athanor.studies.sft_vs_rl.findings import Found
 from athanor.studies.sft_vs_rl.published import EPISODES, PUBLISHED, ROUNDS
-from athanor.studies.sft_vs_rl.study import ON_THE_WAY
+from athanor.training.evaluate import ON_THE_WAY
 
 OURS = {"before": BASE, "SFT": REFERENCE_SFT, "RL": REFERENCE_RL}
 

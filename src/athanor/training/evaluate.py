@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
 from athanor.models.policy.generate import sample
 from athanor.models.policy.transformer import Policy
+from athanor.training.rl import Learner
 from athanor.training.rollouts import generator_of, roll
 
 CHUNK = 2_048
@@ -53,6 +54,10 @@ class Play(NamedTuple):
 PLAYS = (Play(1.0, 1), Play(0.0, 1), Play(1.0, 3))
 SHARPER = (Play(0.7, 1), Play(0.5, 1), Play(0.3, 1))
 """For the base alone: what lower temperatures do without any training."""
+
+
+ON_THE_WAY = ("unseen", "rule")
+"""Conditions tried during training, and with three rounds at its end."""
 
 
 class Solved(NamedTuple):
@@ -127,3 +132,27 @@ def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 32, 
         found[k] = float(1 - np.mean(missed))
         k *= 2
     return found
+
+
+def tried(run: Learner, step: int, *, each: int, seed: int, last: int) -> list[dict[str, Any]]:
+    """Success at temperature 1 and greedily; at the end in every condition, with three rounds, and of what else the
+    policy knew."""
+    found = []
+    for name, condition in CONDITIONS.items():
+        for play in PLAYS:
+            if (name in ON_THE_WAY and play.rounds == 1) or (step == last and (name in ON_THE_WAY or play.rounds == 1)):
+                solved = evaluate(run.policy, condition, play, seed, each)
+                found.append(line(name, play, solved, run.ledger.flop, run.ledger.episodes))
+        if step == last and name in ON_THE_WAY:
+            found.append({"condition": name, "pass": pass_at(run.policy, condition, seed)})
+    if step == last:
+        found.append({"condition": "arithmetic", "share": arithmetic(run.policy, seed)})
+    return found
+
+
+def line(name: str, play: Play, solved: Solved, flop: float, episodes: int) -> dict[str, Any]:
+    return {
+        "condition": name, "temperature": play.temperature, "rounds": play.rounds, "share": solved.share, "flop": flop,
+        "episodes": episodes, "hands": solved.hands.tolist(), "solved": solved.solved.tolist(),
+        "recognised": solved.recognised.tolist(),
+    }  # fmt: skip

@@ -110,12 +110,13 @@ def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[di
         )  # fmt: skip
         run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.policy, rollout))
         line = {"step": step, **told(rollout), **update(run, config, rollout)}
-        barren = 0 if line["informative"] or config.algorithm not in _GROUPED else barren + 1
+        barren = 0 if line["informative"] or config.algorithm not in GROUPED else barren + 1
         _refuse(line, barren)
         yield {**line, **asdict(run.ledger)}
 
 
-_GROUPED = ("grpo", "dr-grpo", "rloo")
+GROUPED = ("grpo", "dr-grpo", "rloo")
+"""Algorithms that compare samples of one hand."""
 BARREN = 20
 """Steps in a row whose groups all agree, after which nothing will be learned."""
 FAR = 3.0

@@ -20,8 +20,8 @@ from athanor.analysis.generalization import (
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, Arm, arms
-from athanor.studies.sft_vs_rl.study import ON_THE_WAY, Asked, base_policy, base_scores, jobs
-from athanor.training.evaluate import CONDITIONS, PLAYS, SHARPER
+from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs
+from athanor.training.evaluate import CONDITIONS, ON_THE_WAY, PLAYS, SHARPER
 
 SAMPLED, GREEDY = (Key("", play.temperature, 1) for play in PLAYS[:2])
 """Ways to play: at temperature 1, and greedily."""

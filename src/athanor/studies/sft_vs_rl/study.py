@@ -12,7 +12,6 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -26,9 +25,19 @@ from athanor.models.policy.embedded import path_of
 from athanor.models.policy.transformer import Policy
 from athanor.studies.sft_vs_rl.arms import SETTINGS, Arm, Setting, arms, points
 from athanor.training.checkpoint import read_policy, write_policy
-from athanor.training.evaluate import CONDITIONS, PLAYS, SHARPER, Play, Solved, arithmetic, evaluate, pass_at
+from athanor.training.evaluate import (
+    CONDITIONS,
+    ON_THE_WAY,
+    PLAYS,
+    SHARPER,
+    Solved,
+    arithmetic,
+    evaluate,
+    line,
+    pass_at,
+    tried,
+)
 from athanor.training.post import load_trained, post_train
-from athanor.training.rl import Learner
 from athanor.training.sft import SFT
 
 KIND = "study sft-vs-rl"
@@ -132,7 +141,7 @@ def train_one(job: Job) -> str:
     try:
         start = path_of(job.base) if job.arm.first is None else _first(job, job.arm.first)
         post_train(config, start, job.out, job.seed, points=points(config),
-                   score=partial(_scores, each=job.each, seed=job.seed, last=config.steps))  # fmt: skip
+                   score=partial(tried, each=job.each, seed=job.seed, last=config.steps))  # fmt: skip
     except Stopped as error:
         why = str(error)
     write_atomically(job.out / "done.json", json.dumps({"stopped": why}).encode())
@@ -148,34 +157,6 @@ def _first(job: Job, config: SFT) -> Path:
         load_trained(policy, out)
         write_policy(out / "model.safetensors", policy, {"after": str(config)})
     return out / "model.safetensors"
-
-
-ON_THE_WAY = ("unseen", "rule")
-"""Conditions tried during training, and with three rounds at its end."""
-
-
-def _scores(run: Learner, step: int, *, each: int, seed: int, last: int) -> list[dict[str, Any]]:
-    """Success at temperature 1 and greedily; at the end in every condition, with three rounds, and of what else the
-    policy knew."""
-    found = []
-    for name, condition in CONDITIONS.items():
-        for play in PLAYS:
-            if (name in ON_THE_WAY and play.rounds == 1) or (step == last and (name in ON_THE_WAY or play.rounds == 1)):
-                solved = evaluate(run.policy, condition, play, seed, each)
-                found.append(_line(name, play, solved, run.ledger.flop, run.ledger.episodes))
-        if step == last and name in ON_THE_WAY:
-            found.append({"condition": name, "pass": pass_at(run.policy, condition, seed)})
-    if step == last:
-        found.append({"condition": "arithmetic", "share": arithmetic(run.policy, seed)})
-    return found
-
-
-def _line(name: str, play: Play, solved: Solved, flop: float, episodes: int) -> dict[str, Any]:
-    return {
-        "condition": name, "temperature": play.temperature, "rounds": play.rounds, "share": solved.share, "flop": flop,
-        "episodes": episodes, "hands": solved.hands.tolist(), "solved": solved.solved.tolist(),
-        "recognised": solved.recognised.tolist(),
-    }  # fmt: skip
 
 
 def base_scores(folder: Path, base: str) -> Path:
@@ -196,7 +177,7 @@ def try_base(base: str, setting: Setting, seed: int, path: Path) -> None:
             for number in range(setting.seeds):
                 if solved is None or play.temperature:  # greedy plays are all alike
                     solved = evaluate(policy, condition, play, seed_of(seed, base, number), setting.each)
-                lines.append({"number": number, **_line(name, play, solved, 0.0, 0)})
+                lines.append({"number": number, **line(name, play, solved, 0.0, 0)})
         if name in ON_THE_WAY:
             lines.append({"condition": name, "pass": pass_at(policy, condition, seed)})
     lines.append({"condition": "arithmetic", "share": arithmetic(policy, seed)})
