@@ -50,6 +50,8 @@ class Chapter:
     titles: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     note: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    """Pages to go on with: words and the path beside this page."""
 
 
 def report(runs: list[Path], out: Path, chapters: Sequence[Chapter] = (), more: Sequence[Estimate] = ()) -> Path:
@@ -140,6 +142,7 @@ def chapter_of(chapter: Chapter) -> dict[str, Any]:
     figure = chapter.figure
     return {
         "name": chapter.name, "title": chapter.title, "note": chapter.note, "titles": chapter.titles,
+        "links": chapter.links,
         "words": [(block(said, 2000), [block(point, 2000) for point in points]) for said, points in chapter.words],
         "rows": [[block(text, 600) for text in row] for row in chapter.rows],
         "svg": _picture(figure) if figure else "", "caption": figure.caption if figure else "",

@@ -24,8 +24,13 @@ from athanor.studies.sft_vs_rl.findings import Found
 from athanor.training.evaluate import CONDITIONS, SHARPER
 
 GREY = "#8A8A8A"
+SHORT = (
+    "A small policy, post-trained on GeneralPoints by reinforcement (grpo) and by fine-tuning (sft): differences with "
+    f"{LEVEL_TEXT} intervals over trainings and multisets. "
+    f"{'; '.join(f'{name}: {condition.about}' for name, condition in CONDITIONS.items())}."
+)
 PLAYS = ((1.0, "temperature 1"), (0.0, "greedy"))
-DIFFERENCES = ("seen", "unseen", "mapping", "rule", "old")
+DIFFERENCES = tuple(CONDITIONS)
 
 
 def page(found: Found, folder: Path) -> Path:
@@ -56,6 +61,28 @@ def page(found: Found, folder: Path) -> Path:
     return path
 
 
+def summary(found: Found, link: str) -> Chapter:
+    """The study in short, for another page: what is answered, and the reference's differences."""
+    (answer,) = words.findings(found)
+    look, by, charts = styles(found), found.by, list[Spec]()
+    for temperature, how in PLAYS:
+        panels = [
+            forest(
+                [Row(f"{REFERENCE_RL} minus {other}",
+                     by.get((REFERENCE_RL, f"{REFERENCE_RL} minus {other}: {Key(name, temperature, 1)}")),
+                     look[REFERENCE_RL].colour) for other in (REFERENCE_SFT, BASE)],
+                title=name, x_title="hands solved", labels=not place, width=128,
+            ) for place, name in enumerate(DIFFERENCES)
+        ]  # fmt: skip
+        charts.append(beside(panels, f"Differences of hands solved, {how}"))
+    told = tuple(f"{verdict} {said}" for verdict, said in answer.arms)
+    return Chapter(
+        name="post-training", title="Does post-training generalize?", words=((f"{answer.world}. {answer.lead}", told),),
+        figure=figure_of("post-training", "Does post-training generalize?", charts, SHORT),
+        links=(("The whole study", link),), note=words.note(found),
+    )  # fmt: skip
+
+
 def styles(found: Found) -> dict[str, Style]:
     """The base in grey, supervised arms broken, reinforced ones in a whole line; each main arm its own colour."""
     made = {BASE: Style(name=BASE, label="base, not trained", colour=GREY, dash=(2, 2), muted=True)}
@@ -82,7 +109,7 @@ def _differences(found: Found) -> Chapter:
                 ) for place, name in enumerate(DIFFERENCES)
             ]  # fmt: skip
             charts.append(beside(panels, f"Each arm {said}, {how}"))
-    told = "; ".join(f"{name}: {CONDITIONS[name].about}" for name in DIFFERENCES)
+    told = "; ".join(f"{name}: {condition.about}" for name, condition in CONDITIONS.items())
     caption = (
         f"Differences of shares of hands solved, paired on the same hands, with {LEVEL_TEXT} intervals over trainings "
         f"and multisets; the vertical line is no difference. {told[:1].upper()}{told[1:]}."

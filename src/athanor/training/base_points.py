@@ -38,7 +38,7 @@ class Recipe:
     """How a base policy is made."""
 
     seed: int
-    steps: int = 4_000
+    steps: int = 3_000
     rows: int = 256
     """Sequences of a step, of 25 tokens (42 with a revision)."""
     rates: Rates = field(default_factory=lambda: Rates(adamw=3e-3, muon=0.02, weight_decay=0.05))

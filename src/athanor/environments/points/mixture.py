@@ -33,10 +33,10 @@ class Mixture:
     """What a base policy learns from: at 24 from hands of one part alone, at other targets from hands of all."""
 
     part: str = "base"
-    at_24: float = 0.35
+    at_24: float = 0.2
     """Share of hands with the target 24; the others have another of 1 to `targets`."""
     targets: int = 60
-    wide: float = 0.5
+    wide: float = 0.15
     """Share of hands with a number above 13, which no part has: J, Q and K count 1 to `widest` in them."""
     widest: int = 30
     published_rules: float = 0.4
