@@ -12,7 +12,7 @@ from athanor.analysis.arms import BASELINES
 from athanor.core.errors import UsageError
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
-from athanor.reports.page import report
+from athanor.reports.page import Chapter, report
 from athanor.studies.playing import alchemy as playing
 
 WORLDS = {"atelier": "atelier", "opaque": "generated:opaque:1"}
@@ -23,10 +23,10 @@ FREE_TOKENS, CONSTRAINED_TOKENS = 40, 16
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A small language model and all baselines explore two worlds; then the report."""
+    """A small language model and all baselines explore two worlds, a small policy is post-trained; then the report."""
 
     out: Path
-    """The folder for the runs and the report."""
+    """The folder for runs/, sft-vs-rl/ and the report."""
     resume: bool = False
     """Go on with a tour that was interrupted; what is played is kept."""
     seed: int = 1
@@ -58,10 +58,26 @@ def run(config: Config) -> int:
             name = f"{world}-{SMOLLM2}{'-constrained' if constrained else ''}"
             plays.append((name, table, "language", config.episodes, options))
     failed = [_play(config, *one) for one in plays]
-    page = report([config.out / "runs" / name for name, *_ in plays], config.out)
+    stopped, chapter = _post_train(config)
+    page = report([config.out / "runs" / name for name, *_ in plays], config.out, [chapter])
     print(f"the tour took {perf_counter() - started:.0f} seconds; open the report in a browser:", file=sys.stderr)
     print(page.resolve())
-    return max(failed)
+    return max(*failed, stopped)
+
+
+def _post_train(config: Config) -> tuple[int, Chapter]:
+    """The small study of post-training, with a page of its own; 1 if a training was stopped."""
+    from athanor.reports import sft_vs_rl
+    from athanor.studies.sft_vs_rl.findings import find
+    from athanor.studies.sft_vs_rl.study import Asked, run
+
+    folder = config.out / "sft-vs-rl"
+    print("sft-vs-rl: two arms of post-training, two seeds each", file=sys.stderr)
+    asked = Asked(setting="quick", seed=config.seed, processes=0)
+    stopped = run(asked, folder)
+    found = find(asked, folder)
+    sft_vs_rl.page(found, folder)
+    return stopped, sft_vs_rl.summary(found, f"{folder.name}/report.html")
 
 
 def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> int:

@@ -17,7 +17,7 @@ class Config:
     """The folder to make: model.safetensors, log.jsonl, checkpoints."""
     seed: int = 1
     """All randomness follows from it."""
-    steps: int = 4_000
+    steps: int = 3_000
     """Batches of 256 sequences; the learning rate falls to zero over the last two thirds."""
     device: str = "cpu"
     """Where it is trained: cpu, or cuda."""

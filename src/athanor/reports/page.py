@@ -49,6 +49,8 @@ class Chapter:
     below: tuple[str, ...] = ()
     """What stands under each row, over its whole width; empty where there is nothing."""
     note: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    """Pages to go on with: words and the path beside this page."""
 
 
 def report(runs: list[Path], out: Path, chapters: Sequence[Chapter] = (), more: Sequence[Estimate] = ()) -> Path:
@@ -89,7 +91,7 @@ def page_of(
         title=_title(arms), findings=findings(arms, found), note=" ".join([BRACKETS, *_together(estimates)]),
         left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
         sections=[_section(figure, arms, found) for figure in figures],
-        chapters=[_chapter(chapter) for chapter in chapters],
+        chapters=[chapter_of(chapter) for chapter in chapters],
         transcripts=[transcript for arm in arms if (transcript := transcript_of(arm, turn_row))],
     )  # fmt: skip
 
@@ -106,20 +108,25 @@ def rendered(
     *,
     units: str = "episodes",
     counted: str = "episodes",
+    groups: Sequence[str] | None = None,
+    made: Sequence[dict[str, Any]] = (),
     **context: Any,
 ) -> str:
     """The page with what every page has: all estimates, how the runs were made, and what was left out.
 
     `units`: what estimates count as independent, `counted`: what the last column of the tables under figures counts.
+    `groups`: of the estimates, where they are not the arms; `made`: how what is no run folder was made.
     `context`: the rest of what report.html names.
     """
+    names = [arm.name for arm in arms] if groups is None else groups
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("athanor.reports", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
-        excluded=_excluded(arms), estimates=_estimate_groups(arms, estimates), runs=[_made(arm) for arm in arms],
-        level=LEVEL_TEXT, build=build_name(), units=units, counted=counted, **context,
+        excluded=_excluded(arms), estimates=_estimate_groups(names, estimates),
+        runs=[*(_made(arm) for arm in arms), *made], level=LEVEL_TEXT, build=build_name(), units=units,
+        counted=counted, **context,
     )  # fmt: skip
 
 
@@ -135,10 +142,12 @@ def _title(arms: Sequence[Arm]) -> str:
     return f"Exploration in {where}: {' against '.join(parts)}{f' in {worlds} worlds' if worlds > 1 else ''}"
 
 
-def _chapter(chapter: Chapter) -> dict[str, Any]:
+def chapter_of(chapter: Chapter) -> dict[str, Any]:
+    """A chapter as report.html takes it."""
     figure = chapter.figure
     return {
         "name": chapter.name, "title": chapter.title, "note": chapter.note, "titles": chapter.titles,
+        "links": chapter.links,
         "words": [(block(said, 2000), [block(point, 2000) for point in points]) for said, points in chapter.words],
         "rows": [
             {"cells": [block(text, 600) for text in row], "below": block(below, 2000)}
@@ -177,16 +186,16 @@ def _excluded(arms: Sequence[Arm]) -> str:
     return f"Left out everywhere: {errors} that ended in an error, {unfinished} not finished."
 
 
-def _estimate_groups(arms: Sequence[Arm], estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
+def _estimate_groups(names: Sequence[str], estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
     return [
         {
-            "arm": one_line(arm.name, 120),
+            "arm": one_line(name, 120),
             "rows": [
                 {"name": one_line(e.name, 120), **cell(e), "n": e.n, "excluded": e.excluded, "method": e.method}
-                for e in estimates if e.group == arm.name
+                for e in estimates if e.group == name
             ],
         }
-        for arm in arms
+        for name in names
     ]  # fmt: skip
 
 

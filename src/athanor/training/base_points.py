@@ -38,7 +38,7 @@ class Recipe:
     """How a base policy is made."""
 
     seed: int
-    steps: int = 4_000
+    steps: int = 3_000
     rows: int = 256
     """Sequences of a step, of 25 tokens (42 with a revision)."""
     rates: Rates = field(default_factory=lambda: Rates(adamw=3e-3, muon=0.02, weight_decay=0.05))
@@ -71,7 +71,7 @@ def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
                 raise DataError(f"the loss or its gradient is not finite at step {step}; train with a lower rate")
             optimizers.step(warm_hold_decay(step, recipe.steps))
             counted["tokens"] += batch.tokens.size
-            counted["flop"] += training_flop(policy, *batch.tokens.shape)
+            counted["flop"] += training_flop(policy, recipe.rows, batch.tokens.shape[1] - 1)
             counted["cpu_seconds"] += process_time() - begun
             bar.update()
             if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:

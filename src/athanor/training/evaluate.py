@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
 from athanor.models.policy.generate import sample
 from athanor.models.policy.transformer import Policy
+from athanor.training.rl import Learner
 from athanor.training.rollouts import generator_of, roll
 
 CHUNK = 2_048
@@ -55,6 +56,10 @@ SHARPER = (Play(0.7, 1), Play(0.5, 1), Play(0.3, 1))
 """For the base alone: what lower temperatures do without any training."""
 
 
+ON_THE_WAY = ("unseen", "rule")
+"""Conditions tried during training, and with three rounds at its end."""
+
+
 class Solved(NamedTuple):
     """Of each multiset, how many hands were played and solved."""
 
@@ -62,6 +67,8 @@ class Solved(NamedTuple):
     """Int["multisets"], rows of the step table."""
     hands: np.ndarray
     solved: np.ndarray
+    recognised: np.ndarray
+    """Hands whose four numbers the first answer read right."""
 
     @property
     def share(self) -> float:
@@ -87,15 +94,18 @@ def hands_of(condition: Condition, each: int = EACH) -> Hands:
 def evaluate(policy: Policy, condition: Condition, play: Play, seed: int, each: int = EACH) -> Solved:
     """Play every hand of a condition once."""
     hands = hands_of(condition, each)
-    passed = []
+    passed, read = [], []
     for begin in range(0, len(hands.ranks), CHUNK):
         generator = generator_of(policy, seed, "evaluate", begin)
         part = hands.take(np.arange(begin, min(begin + CHUNK, len(hands.ranks))))
         made = roll(policy, part, samples=1, rounds=play.rounds, temperature=play.temperature, generator=generator)
         passed.append(made.passed.cpu().numpy())
+        read.append(made.recognised[:, 0].cpu().numpy())
     multisets, owner = np.unique(step_table().hands(hands.values), return_inverse=True)
-    solved = np.bincount(owner, np.concatenate(passed), len(multisets))
-    return Solved(multisets, np.bincount(owner), solved.astype(np.int64))
+    solved, recognised = (
+        np.bincount(owner, np.concatenate(those), len(multisets)).astype(np.int64) for those in (passed, read)
+    )
+    return Solved(multisets, np.bincount(owner), solved, recognised)
 
 
 @torch.no_grad()
@@ -108,7 +118,7 @@ def arithmetic(policy: Policy, seed: int, rows: int = 400) -> float:
     return float((made.tokens[:, 0, 0].cpu().numpy() == facts[:, 4]).mean())
 
 
-def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 64, hands: int = 256) -> dict[int, float]:
+def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 32, hands: int = 128) -> dict[int, float]:
     """Share of hands solved by at least one of k samples, k = 1, 2, 4, ... `samples`; unbiased (Chen et al. 2021)."""
     every = hands_of(condition)
     rows = stream(seed, "pass").permutation(len(every.ranks))[:hands]
@@ -122,3 +132,27 @@ def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 64, 
         found[k] = float(1 - np.mean(missed))
         k *= 2
     return found
+
+
+def tried(run: Learner, step: int, *, each: int, seed: int, last: int) -> list[dict[str, Any]]:
+    """Success at temperature 1 and greedily; at the end in every condition, with three rounds, and of what else the
+    policy knew."""
+    found = []
+    for name, condition in CONDITIONS.items():
+        for play in PLAYS:
+            if (name in ON_THE_WAY and play.rounds == 1) or (step == last and (name in ON_THE_WAY or play.rounds == 1)):
+                solved = evaluate(run.policy, condition, play, seed, each)
+                found.append(line(name, play, solved, run.ledger.flop, run.ledger.episodes))
+        if step == last and name in ON_THE_WAY:
+            found.append({"condition": name, "pass": pass_at(run.policy, condition, seed)})
+    if step == last:
+        found.append({"condition": "arithmetic", "share": arithmetic(run.policy, seed)})
+    return found
+
+
+def line(name: str, play: Play, solved: Solved, flop: float, episodes: int) -> dict[str, Any]:
+    return {
+        "condition": name, "temperature": play.temperature, "rounds": play.rounds, "share": solved.share, "flop": flop,
+        "episodes": episodes, "hands": solved.hands.tolist(), "solved": solved.solved.tolist(),
+        "recognised": solved.recognised.tolist(),
+    }  # fmt: skip

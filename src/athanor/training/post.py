@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ import msgspec
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError
+from athanor.core.progress import progress
 from athanor.core.store import Manifest, refuse_difference
+from athanor.models.policy.transformer import Policy
 from athanor.training import checkpoint, rl, sft
 from athanor.training.rl import RL, Learner
+from athanor.training.rollouts import refuse_rounds
 from athanor.training.sft import SFT
 
 KIND = "post-training points"
@@ -27,29 +31,71 @@ Scorer = Callable[[Learner, int], list[dict[str, Any]]]
 """Scores of a run after so many steps, as rows of JSON values."""
 
 
-def post_train(config: RL | SFT, base: Path, out: Path, seed: int, *, points: tuple[int, ...], score: Scorer) -> None:
+def post_train(
+    config: RL | SFT, base: Path, out: Path, seed: int, *, points: Container[int], score: Scorer, device: str = "cpu",
+    show: bool = False,
+) -> None:  # fmt: skip
     """Train from the policy in `base`, or go on; after each number of steps in `points` a checkpoint and its scores.
 
-    Writes manifest.json, log.jsonl, scores.jsonl and checkpoint-STEP.safetensors. Stopped where training fails:
-    the newest checkpoint is the last good one.
+    Writes manifest.json, log.jsonl, scores.jsonl, checkpoint-STEP.safetensors and, where TensorBoard is installed,
+    tensorboard/. Stopped where training fails: the newest checkpoint is the last good one. `show`: a progress bar.
     """
-    run = _begin(config, base, out, seed)
+    run = _begin(config, base, out, seed, device)
     begun = _restore(run, out, seed)
     if begun >= config.steps:
         return
     lines = (rl.train(run, config, seed, begun=begun) if isinstance(config, RL)
              else sft.train(run, config, seed, begun=begun))  # fmt: skip
     told: list[dict[str, Any]] = []
-    for line in lines:
-        told.append(line)
-        if line["step"] + 1 in points or line["step"] + 1 == config.steps:
-            _keep(run, out, line["step"] + 1, seed, told, score(run, line["step"] + 1))
-            told = []
+    with progress(config.steps, "step", out.name, begun) if show else nullcontext() as bar, _board(out, begun) as board:
+        for line in lines:
+            told.append(line)
+            if line["step"] + 1 in points or line["step"] + 1 == config.steps:
+                scores = score(run, line["step"] + 1)
+                _keep(run, out, line["step"] + 1, seed, told, scores)
+                board.add(told, line["step"] + 1, scores)
+                told = []
+            if bar is not None:
+                bar.update()
 
 
-def _begin(config: RL | SFT, base: Path, out: Path, seed: int) -> Learner:
+class _Board:
+    """Curves for TensorBoard, where it is installed."""
+
+    def __init__(self, writer: Any | None) -> None:
+        self._writer = writer
+
+    def add(self, told: list[dict[str, Any]], step: int, scores: list[dict[str, Any]]) -> None:
+        """Every number of the log's lines, and every score's share."""
+        if self._writer is None:
+            return
+        for line in told:
+            for name, value in line.items():
+                if name != "step":
+                    self._writer.add_scalar(name, value, line["step"] + 1)
+        for one in scores:
+            if "share" in one:
+                parts = (f"{key} {one[key]:g}" for key in ("temperature", "rounds") if key in one)
+                self._writer.add_scalar("/".join(("solved", one["condition"], *parts)), one["share"], step)
+        self._writer.flush()
+
+
+@contextmanager
+def _board(out: Path, begun: int) -> Iterator[_Board]:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        yield _Board(None)
+        return
+    with SummaryWriter(str(out / "tensorboard"), purge_step=begun + 1 if begun else None) as writer:
+        yield _Board(writer)
+
+
+def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str) -> Learner:
     """The run at its start; its manifest is written, or the one that is there asks for the same."""
-    policy, _ = checkpoint.read_policy(base)
+    policy, _ = checkpoint.read_policy(base, device)
+    if isinstance(config, RL):
+        refuse_rounds(policy, config.rounds)
     digest = hashlib.sha256(base.read_bytes()).hexdigest()
     science = {"method": type(config).__name__, **json.loads(json.dumps(asdict(config))), "seed": seed}
     manifest = Manifest(
@@ -118,6 +164,15 @@ def _keep(
     about = {"kind": KIND, "step": step, "seed": seed, "ledger": asdict(run.ledger)}
     checkpoint.write(out / f"checkpoint-{step:06d}.safetensors", tensors, about)
     checkpoint.keep_newest(out)
+
+
+def load_trained(policy: Policy, out: Path) -> None:
+    """Give a policy the weights of the newest checkpoint in a run's folder. DataError where there is none."""
+    path = checkpoint.newest(out)
+    if path is None:
+        raise DataError(f"{out} holds no checkpoint; train it first")
+    tensors, _ = checkpoint.read(path, KIND)
+    policy.load_state_dict({n.removeprefix("policy/"): t for n, t in tensors.items() if n.startswith("policy/")})
 
 
 def finished(out: Path, config: RL | SFT) -> bool:

@@ -110,12 +110,13 @@ def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[di
         )  # fmt: skip
         run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.policy, rollout))
         line = {"step": step, **told(rollout), **update(run, config, rollout)}
-        barren = 0 if line["informative"] or config.algorithm not in _GROUPED else barren + 1
+        barren = 0 if line["informative"] or config.algorithm not in GROUPED else barren + 1
         _refuse(line, barren)
         yield {**line, **asdict(run.ledger)}
 
 
-_GROUPED = ("grpo", "dr-grpo", "rloo")
+GROUPED = ("grpo", "dr-grpo", "rloo")
+"""Algorithms that compare samples of one hand."""
 BARREN = 20
 """Steps in a row whose groups all agree, after which nothing will be learned."""
 FAR = 3.0
@@ -160,7 +161,8 @@ def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
         loss.backward()
         measured["norm"] = clip([*run.policy.parameters(), *run.critic.parameters()], 1.0)
         run.optimizers.step()
-        run.ledger.trained(rollout.tokens.numel(), training_flop(run.policy, *rollout.tokens.shape))
+        episodes, seq = rollout.tokens.shape
+        run.ledger.trained(rollout.tokens.numel(), training_flop(run.policy, episodes, seq - 1))
     return measured
 
 
@@ -183,10 +185,17 @@ def _values(run: Learner, hidden: Tensor, rollout: Rollout) -> Tensor:
 
 @torch.no_grad()
 def _of_base(run: Learner, config: RL, rollout: Rollout) -> Tensor:
-    """Float["written"]: the base's log-probabilities of the written tokens, which no pass changes."""
-    mask = rollout.written[:, 1:]
-    logits = run.base.head(run.base.hidden(rollout.tokens)[:, :-1][mask]) / (config.temperature or 1.0)
-    return losses.token_logprobs(logits, rollout.tokens[:, 1:][mask])
+    """Float["written"]: the base's log-probabilities of the tokens written in `_compared`, which no pass changes."""
+    some = _compared(config, rollout)
+    rows, mask = rollout.tokens[some], rollout.written[some, 1:]
+    run.ledger.trained(0, training_flop(run.base, *mask.shape) / 3)
+    logits = run.base.head(run.base.hidden(rows[:, :-1])[mask]) / (config.temperature or 1.0)
+    return losses.token_logprobs(logits, rows[:, 1:][mask])
+
+
+def _compared(config: RL, rollout: Rollout) -> slice:
+    """Episodes whose divergence from the base is measured: one of each hand, all where it is in the loss."""
+    return slice(None, None, 1 if config.kl else rollout.samples)
 
 
 def _losses(
@@ -194,9 +203,9 @@ def _losses(
     old_values: Tensor | None,
 ) -> tuple[Tensor, dict[str, Any]]:  # fmt: skip
     """The loss of one pass and what was measured. `reference`: as `_of_base` gives it."""
-    hidden = run.policy.hidden(rollout.tokens)
+    hidden = run.policy.hidden(rollout.tokens[:, :-1])
     mask = rollout.written[:, 1:]
-    logits = run.policy.head(hidden[:, :-1][mask]) / (config.temperature or 1.0)
+    logits = run.policy.head(hidden[mask]) / (config.temperature or 1.0)
     chosen = rollout.tokens[:, 1:][mask]
     logprobs = torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, losses.token_logprobs(logits, chosen))
     turns = rollout.turns[1:].expand(len(mask), -1)
@@ -208,7 +217,8 @@ def _losses(
         spread = losses.entropy(logits).mean()
     if config.entropy:
         loss = loss - config.entropy * spread
-    apart = losses.kl(logprobs[mask], reference, "k3").mean()
+    some = _compared(config, rollout)
+    apart = losses.kl(logprobs[some][mask[some]], reference, "k3").mean()
     loss = loss + config.kl * apart if config.kl else loss
     if returns is not None:
         values = _values(run, hidden, rollout)

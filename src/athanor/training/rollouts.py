@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from athanor.core.errors import UsageError
 from athanor.core.seeds import digest
 from athanor.environments.points import tokens
 from athanor.environments.points.judge import REWARDS
@@ -58,10 +59,21 @@ def generator_of(policy: Policy, seed: int, *names: str | int) -> torch.Generato
     return torch.Generator(policy.head.weight.device).manual_seed(digest(seed, *names) % 2**63)
 
 
+def refuse_rounds(policy: Policy, rounds: int) -> None:
+    """UsageError for more rounds than the policy has positions for."""
+    most = (policy.config.context - tokens.PROMPT + 1) // TURN
+    if not 1 <= rounds <= most:
+        raise UsageError(f"{rounds} rounds were asked for, the policy has room for 1 to {most}; ask for as many")
+
+
 def roll(
     policy: Policy, hands: Hands, *, samples: int, rounds: int, temperature: float, generator: torch.Generator
 ) -> Rollout:
-    """Let a policy answer each hand `samples` times, and again after a wrong answer, at most `rounds` times."""
+    """Let a policy answer each hand `samples` times, and again after a wrong answer, at most `rounds` times.
+
+    UsageError for more rounds than the policy has positions for.
+    """
+    refuse_rounds(policy, rounds)
     device = policy.head.weight.device
     asked = torch.from_numpy(tokens.prompts(hands)).to(device)
     every = Hands(*(np.repeat(part, samples, axis=0) for part in hands))

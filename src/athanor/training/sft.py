@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from athanor.core.errors import Stopped, UsageError
+from athanor.core.errors import Stopped
 from athanor.core.seeds import stream
 from athanor.environments.points import mixture, tokens
 from athanor.environments.points.mixture import Lesson
@@ -37,6 +37,8 @@ class SFT:
     solutions: Solutions = "canonical"
     """canonical: the first of a hand's; random: another at each showing; all: every one, each as often; own: right
     answers that the base itself writes (rejection sampling), of which a hand has none, one or several."""
+    rules: mixture.Rules = "one"
+    """What J, Q and K mean in the hands that are dealt."""
     loss: Literal["nll", "dft"] = "nll"
     turns: Literal[1, 2] = 1
     """2: half of the sequences have a wrong first answer, which is not learned, and put it right."""
@@ -65,7 +67,7 @@ def examples(run: Learner, config: SFT, seed: int) -> tuple[Hands, np.ndarray] |
     if config.hands == 0 and config.solutions != "own":
         return None
     count = config.hands or 1_000
-    hands = mixture.training_hands(stream(seed, "hands"), count)
+    hands = mixture.training_hands(stream(seed, "hands"), count, config.rules)
     match config.solutions:
         case "own":
             return _own(run, config, hands, seed)
@@ -80,14 +82,14 @@ def examples(run: Learner, config: SFT, seed: int) -> tuple[Hands, np.ndarray] |
 
 
 def _own(run: Learner, config: SFT, hands: Hands, seed: int) -> tuple[Hands, np.ndarray]:
-    """The base's own right answers, each once a hand. UsageError if it has none."""
+    """The base's own right answers, each once a hand. Stopped if it has none."""
     generator = generator_of(run.base, seed, "own")
     rollout = roll(run.base, hands, samples=config.tries, rounds=1, temperature=1.0, generator=generator)
     run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.base, rollout))
     answers = rollout.tokens[:, tokens.PROMPT :].cpu().numpy()
     right = np.flatnonzero(rollout.passed.cpu().numpy())
     if not len(right):
-        raise UsageError(
+        raise Stopped(
             f"the base solved none of {len(hands.ranks)} hands in {config.tries} tries each; begin from one that does, "
             "or train on solutions that are given"
         )
@@ -99,7 +101,7 @@ def _own(run: Learner, config: SFT, hands: Hands, seed: int) -> tuple[Hands, np.
 def _batch(data: tuple[Hands, np.ndarray] | None, config: SFT, seed: int, step: int) -> Lesson:
     rng = stream(seed, "batch", step)
     if data is None:
-        hands = mixture.training_hands(rng, config.rows)
+        hands = mixture.training_hands(rng, config.rows, config.rules)
         answered = mixture.solutions(rng, hands, "first" if config.solutions == "canonical" else "random")
     else:
         rows = rng.integers(0, len(data[1]), config.rows)
@@ -131,6 +133,6 @@ def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
     loss.backward()
     norm = clip(run.policy.parameters(), 1.0)
     run.optimizers.step()
-    run.ledger.trained(rows.numel(), training_flop(run.policy, *rows.shape))
+    run.ledger.trained(rows.numel(), training_flop(run.policy, *mask.shape))
     told: dict[str, Any] = {"loss": float(loss.detach()), "nll": float(fitted.detach()), "norm": norm}
     return told if apart is None else {**told, "kl": float(apart.detach())}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -33,9 +33,12 @@ class Mixture:
     """What a base policy learns from: at 24 from hands of one part alone, at other targets from hands of all."""
 
     part: str = "base"
-    at_24: float = 0.35
+    at_24: float = 0.2
     """Share of hands with the target 24; the others have another of 1 to `targets`."""
     targets: int = 60
+    wide: float = 0.15
+    """Share of hands with a number above 13, which no part has: J, Q and K count 1 to `widest` in them."""
+    widest: int = 30
     published_rules: float = 0.4
     """Share of hands under J = Q = K = 10 or 11, 12, 13, half each; the others draw the three from 1 to 13."""
     arithmetic: float = 0.08
@@ -90,9 +93,14 @@ def deal(
     return Hands(chosen, faces, targets)
 
 
-def training_hands(rng: np.random.Generator, count: int) -> Hands:
-    """What post-training deals: hands of the part `train` under J = Q = K = 10 with the target 24."""
-    return deal(rng, count, np.tile(TENS.faces, (count, 1)), np.full(count, 24), "train")
+Rules = Literal["one", "many"]
+"""one: J = Q = K = 10. many: each of them means a number of 1 to 10, drawn anew for every hand; none above 10."""
+
+
+def training_hands(rng: np.random.Generator, count: int, rules: Rules = "one") -> Hands:
+    """What post-training deals: hands of the part `train` with the target 24."""
+    faces = np.tile(TENS.faces, (count, 1)) if rules == "one" else rng.integers(1, 11, (count, 3))
+    return deal(rng, count, faces, np.full(count, 24), "train")
 
 
 def solutions(rng: np.random.Generator, hands: Hands, which: str = "random") -> np.ndarray:
@@ -110,11 +118,67 @@ def lesson(rng: np.random.Generator, rows: int, mixture: Mixture) -> Lesson:
     kind = rng.random()
     if kind < mixture.arithmetic:
         return arithmetic(rng, rows)
-    hands = drawn(rng, rows, mixture)
-    asked, answered = tokens.prompts(hands), solutions(rng, hands)
+    hands, answered = problems(rng, rows, mixture)
+    asked = tokens.prompts(hands)
     if kind < mixture.arithmetic + mixture.revisions:
         return revised(rng, hands, asked, answered)
     return Lesson(np.concatenate([asked, answered], axis=1), learned(rows, tokens.PROMPT, tokens.ANSWER))
+
+
+def problems(rng: np.random.Generator, rows: int, mixture: Mixture) -> tuple[Hands, np.ndarray]:
+    """Hands of the mixture and a right answer to each, Int["rows 16"]."""
+    wide = int(rng.binomial(rows, mixture.wide))
+    hands = drawn(rng, rows - wide, mixture)
+    if not wide:
+        return hands, solutions(rng, hands)
+    beyond, further = _wide(rng, wide, mixture)
+    both = Hands(*(np.concatenate(pair) for pair in zip(hands, beyond, strict=True)))
+    return both, np.concatenate([solutions(rng, hands), further])
+
+
+def _wide(rng: np.random.Generator, rows: int, mixture: Mixture) -> tuple[Hands, np.ndarray]:
+    """Hands with a number above HIGHEST, and an answer made forwards: random steps, whose last result is the target."""
+    ours = int(rng.binomial(rows, mixture.at_24))
+    found: list[tuple[Hands, np.ndarray]] = []
+    for wanted, is_24 in ((ours, True), (rows - ours, False)):
+        while wanted > 0:
+            block = 64 * rows
+            faces = rng.integers(1, mixture.widest + 1, (block, 3))
+            ranks = np.where(
+                rng.random((block, 4)) < 0.5, rng.integers(10, 13, (block, 4)), rng.integers(0, 10, (block, 4))
+            )
+            hands = Hands(ranks, faces, np.zeros(block, dtype=np.int64))
+            steps, made = _forwards(rng, hands.values)
+            kept = (hands.values.max(axis=1) > HIGHEST) & ((made == 24) if is_24 else (made > 0) & (made != 24))
+            kept &= made <= mixture.targets
+            chosen = np.flatnonzero(kept)[:wanted]
+            wanted -= len(chosen)
+            hands = Hands(ranks, faces, made).take(chosen)
+            found.append((hands, tokens.answers(hands.values, steps[chosen])))
+    hands = Hands(*(np.concatenate(parts) for parts in zip(*(one for one, _ in found), strict=True)))
+    return hands, np.concatenate([answered for _, answered in found])
+
+
+def _forwards(rng: np.random.Generator, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Three random steps over each row of numbers, Int["rows 12"], and what they make, -1 where a step is none."""
+    rows = len(values)
+    pool = rng.permuted(values, axis=1)
+    steps, good = np.zeros((rows, 12), dtype=np.int64), np.ones(rows, dtype=bool)
+    for k in range(3):
+        pool = rng.permuted(pool, axis=1)
+        high, low = pool[:, :2].max(axis=1), pool[:, :2].min(axis=1)
+        operator = rng.integers(0, 4, rows)
+        exact = (low > 0) & (high % np.maximum(low, 1) == 0)
+        made = np.select(
+            [operator == 0, operator == 1, operator == 2],
+            [high + low, high - low, high * low],
+            high // np.maximum(low, 1),
+        )
+        good &= (made <= LARGEST) & ((operator < 3) | exact)
+        made = np.where(good, made, 0)
+        steps[:, 4 * k : 4 * k + 4] = np.stack([high, operator, low, made], axis=1)
+        pool = np.concatenate([made[:, None], pool[:, 2:]], axis=1)
+    return steps, np.where(good, steps[:, 11], -1)
 
 
 def drawn(rng: np.random.Generator, rows: int, mixture: Mixture) -> Hands:

@@ -1,6 +1,6 @@
 """The policy: a decoder-only transformer small enough to be trained, and trained again, on a laptop.
 
-Pre-normalised blocks (RMSNorm) of causal self-attention and a squared-ReLU network four times as wide, learned
+Pre-normalised blocks (RMSNorm) of causal self-attention and a ReLU network four times as wide, learned
 positions, an output layer of its own. Embeddings of numbers begin as Fourier features, so that the order of numbers is
 there to be read from the start.
 """
@@ -50,9 +50,9 @@ class Attention(nn.Module):
 class Block(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.before_attention = nn.RMSNorm(width)
+        self.before_attention = nn.RMSNorm(width, elementwise_affine=False)
         self.attention = Attention(width, heads)
-        self.before_network = nn.RMSNorm(width)
+        self.before_network = nn.RMSNorm(width, elementwise_affine=False)
         self.up = nn.Linear(width, 4 * width, bias=False)
         self.down = nn.Linear(4 * width, width, bias=False)
 
@@ -61,7 +61,7 @@ class Block(nn.Module):
         return x + self.network(self.before_network(x))
 
     def network(self, x: Tensor) -> Tensor:
-        return self.down(F.relu(self.up(x)).square())
+        return self.down(F.relu(self.up(x)))
 
 
 class Policy(nn.Module):
@@ -73,7 +73,7 @@ class Policy(nn.Module):
         self.tokens = nn.Embedding(config.vocabulary, config.width)
         self.positions = nn.Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
-        self.last = nn.RMSNorm(config.width)
+        self.last = nn.RMSNorm(config.width, elementwise_affine=False)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
 
     @property

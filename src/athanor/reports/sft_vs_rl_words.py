@@ -1,0 +1,98 @@
+"""What the study's page says in words."""
+
+from __future__ import annotations
+
+from athanor.analysis.exploration import LEVEL_TEXT
+from athanor.analysis.generalization import BASE, Key
+from athanor.core.records import Estimate
+from athanor.reports.words import Finding
+from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
+from athanor.studies.sft_vs_rl.claims import claims
+from athanor.studies.sft_vs_rl.findings import Found
+
+
+def findings(found: Found) -> list[Finding]:
+    """The study's answer, then every claim with its verdict."""
+    by = found.by
+    lead = [
+        f"{name}, {'greedy' if temperature == 0 else 'temperature 1'}: {points(one)}"
+        for name in ("rule", "unseen") for temperature in (1.0, 0.0)
+        if (one := by.get((REFERENCE_RL, f"{REFERENCE_RL} minus {REFERENCE_SFT}: {Key(name, temperature, 1)}")))
+    ]  # fmt: skip
+    said = tuple((f"{claim.verdict.capitalize()}:", _told(claim.statement, claim.evidence)) for claim in claims(by))
+    answer = f"Reinforcement (grpo) minus supervised fine-tuning (sft) of the same compute: {'; '.join(lead)}."
+    world = f"{len(found.bases)} bases" if len(found.bases) > 1 else "One base"
+    return [Finding(world=f"{world}, {_trainings(found)}", lead=answer if lead else "", arms=said)]
+
+
+def _trainings(found: Found) -> str:
+    finished = [one for one in found.trained if one.arm != BASE]
+    stopped = sum(bool(one.stopped) for one in finished)
+    ended = f", of which {stopped} stopped early" if stopped else ""
+    left = f"; {found.missing} are not finished" if found.missing else ""
+    return f"{len(finished)} trainings{ended}{left}"
+
+
+def _told(statement: str, evidence: tuple[Estimate, ...]) -> str:
+    return f"{statement}. {'; '.join(f'{_short(one.name)} {points(one)}' for one in evidence)}."
+
+
+def _short(name: str) -> str:
+    return name.replace("temperature 1", "T = 1")
+
+
+def points(one: Estimate) -> str:
+    """A difference of shares in percentage points with its interval."""
+    if one.value is None:
+        return "unknown"
+    ends = "no interval" if one.low is None or one.high is None else f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
+    return f"{100 * one.value:+.1f} points [{ends}]".replace("-", "\N{MINUS SIGN}")
+
+
+def share(one: Estimate | None) -> str:
+    """A share in per cent with its interval."""
+    if one is None or one.value is None:
+        return "unknown"
+    ends = "" if one.low is None or one.high is None else f" [{100 * one.low:.1f}, {100 * one.high:.1f}]"
+    return f"{100 * one.value:.1f}%{ends}"
+
+
+def note(found: Found) -> str:
+    """How sure the numbers are."""
+    bases = "these two bases" if len(found.bases) == 2 else "this base" if len(found.bases) == 1 else "these bases"
+    return (
+        f"Points are percentage points of hands solved. Intervals ({LEVEL_TEXT}) hold for other trainings from {bases} "
+        "and for other multisets of numbers; another base may differ by more (All estimates has each base alone). They "
+        "are not adjusted for the number of comparisons. A claim holds where the whole interval of each of its "
+        "differences is on its side."
+    )
+
+
+def sharpening(found: Found) -> str:
+    """How reinforcement at temperature 1 compares with the base at the best temperature."""
+    by, told = found.by, []
+    for name in ("unseen", "rule"):
+        ours = by.get((REFERENCE_RL, f"solved: {Key(name, 1.0, 1)}"))
+        base = [by.get((BASE, f"solved: {Key(name, t, 1)}")) for t in (1.0, 0.7, 0.5, 0.3, 0.0)]
+        best = max((one for one in base if one and one.value is not None), key=lambda e: e.value or 0, default=None)
+        greedy = by.get((REFERENCE_RL, f"{REFERENCE_RL} minus {BASE}: {Key(name, 0.0, 1)}"))
+        if ours and best and greedy:
+            told.append(
+                f"{name}: the base solves {share(base[0])} at temperature 1 and at its best {share(best)} "
+                f"({best.name.partition(', ')[2]}); grpo at temperature 1 {share(ours)}; both greedy, grpo has "
+                f"{points(greedy)}"
+            )
+    return f"{'. '.join(told)}." if told else ""
+
+
+def levers(found: Found) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Each lever: what it does to unseen hands and to the changed rule, at temperature 1."""
+    by, rows = found.by, []
+    for arm in found.arms:
+        if arm.of:
+            told = [
+                f"{name} {points(one)}" for name in ("unseen", "rule")
+                if (one := by.get((arm.name, f"{arm.name} minus {arm.of}: {Key(name, 1.0, 1)}")))
+            ]  # fmt: skip
+            rows.append(f"{arm.name} ({arm.about}) against {arm.of}: {', '.join(told) or 'not known'}.")
+    return (("At temperature 1:", tuple(rows)),)

@@ -1,0 +1,146 @@
+"""What is trained in the study: its settings, and the arms that follow from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+
+from athanor.environments.points import tokens
+from athanor.models.policy.transformer import Policy
+from athanor.training.ledger import training_flop
+from athanor.training.optimizers import Rates
+from athanor.training.rl import RL
+from athanor.training.rollouts import Rollout, generation_flop, turns_of
+from athanor.training.sft import SFT
+
+REFERENCE_RL, REFERENCE_SFT = "grpo", "sft"
+"""The two arms whose difference is the study's answer."""
+SEQUENCE = tokens.PROMPT + tokens.ANSWER - 1
+"""Tokens of a single answer that something is learned from: the last one is only predicted."""
+MAIN = ("sft", "sft, fresh hands", "dft", "sft on own answers", "grpo", "ppo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One way to post-train."""
+
+    name: str
+    config: RL | SFT
+    about: str
+    of: str = ""
+    """The main arm of which this one is a lever: what it is compared with. Empty for main arms."""
+    first: SFT | None = None
+    """What the policy is fine-tuned on before `config`, as the publication does before RL."""
+
+    @property
+    def supervised(self) -> bool:
+        return isinstance(self.config, SFT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A size of the study."""
+
+    bases: tuple[str, ...]
+    """Names of base policies that come with the package."""
+    seeds: int
+    """Trainings of each main arm from each base."""
+    lever_seeds: int
+    """Trainings of each lever, from the first base alone; 0 trains none."""
+    steps: int
+    """Of reinforcement; supervised arms have as many as cost the same."""
+    arms: tuple[str, ...] = MAIN
+    """Names of the main arms that are trained."""
+    each: int
+    """Hands of each multiset that policies are tried on, at most."""
+    about: str
+
+
+SETTINGS: dict[str, Setting] = {
+    "smoke": Setting(bases=("base-points-1",), seeds=2, lever_seeds=0, steps=2, arms=("sft", "grpo"), each=1,
+                     about="two arms of two steps: that everything runs, in under a minute"),
+    "quick": Setting(bases=("base-points-1",), seeds=2, lever_seeds=0, steps=25, arms=("sft", "grpo"), each=2,
+                     about="two arms, two seeds, in five minutes on two cores"),
+    "laptop": Setting(bases=("base-points-1", "base-points-2"), seeds=4, lever_seeds=2, steps=40, each=4,
+                      about="every arm, four seeds on two bases, within an hour on two cores"),
+}  # fmt: skip
+
+
+def arms(setting: Setting, policy: Policy) -> tuple[Arm, ...]:
+    """Every arm of a setting, supervised ones with as many steps as cost what the reference's reinforcement costs."""
+    grpo = RL(steps=setting.steps)
+    flop = setting.steps * step_flop(policy, grpo)
+    row = training_flop(policy, SFT().rows, SEQUENCE)
+    sft = SFT(steps=max(1, round(flop / row)))
+    main = [arm for arm in _main(grpo, sft) if arm.name in setting.arms]
+    return (*main, *(_levers(grpo, sft) if setting.lever_seeds else ()))
+
+
+def _main(grpo: RL, sft: SFT) -> tuple[Arm, ...]:
+    return (
+        Arm(name="sft", config=sft, about="one canonical solution of each of 1,000 hands"),
+        Arm(name="sft, fresh hands", config=replace(sft, hands=0, solutions="random"),
+            about="new hands at every step, a random solution each"),
+        Arm(name="dft", config=replace(sft, loss="dft"), about="each token's loss times its own probability"),
+        Arm(name="sft on own answers", config=replace(sft, solutions="own"),
+            about="right answers that the base itself wrote to 1,000 hands, 8 tries each"),
+        Arm(name="grpo", config=grpo, about="64 hands, 8 answers each, no divergence term"),
+        Arm(name="ppo", config=replace(grpo, algorithm="ppo"), about="a critic in place of the group"),
+    )  # fmt: skip
+
+
+def _levers(grpo: RL, sft: SFT) -> tuple[Arm, ...]:
+    """One thing changed at a time: what may move supervised learning or reinforcement."""
+    rollouts = grpo.steps * grpo.prompts * grpo.samples
+    warm, long = replace(sft, steps=max(1, sft.steps // 8)), replace(sft, steps=2 * sft.steps)
+    return (
+        Arm(name="sft, low rate", config=replace(sft, rates=Rates(adamw=1e-4)), about="a fifth of the rate", of="sft"),
+        Arm(name="sft, KL", config=replace(sft, kl=1.0), about="held near the base by the divergence", of="sft"),
+        Arm(name="sft, many rules", config=replace(sft, rules="many"), of="sft",
+            about="prompt diversity: J, Q and K mean numbers of 1 to 10, drawn anew for every hand"),
+        Arm(name="sft, all solutions", config=replace(sft, solutions="all"), of="sft",
+            about="every solution of each hand"),
+        Arm(name="sft, two turns", config=replace(sft, turns=2), about="half of the answers put a wrong one right",
+            of="sft"),
+        Arm(name="sft on as many own answers", of="sft on own answers",
+            config=replace(sft, solutions="own", hands=rollouts // sft.tries),
+            about="right ones among as many answers as reinforcement samples: matched by rollouts"),
+        Arm(name="grpo, KL", config=replace(grpo, kl=0.1), about="held near the base by the divergence", of="grpo"),
+        Arm(name="grpo, 3 rounds", config=_rounds(grpo, 3), about="two further attempts, at equal compute", of="grpo"),
+        Arm(name="grpo, 5 rounds", config=_rounds(grpo, 5), about="four further attempts, at equal compute", of="grpo"),
+        Arm(name="w-reinforce", config=replace(grpo, algorithm="w-reinforce"), of="grpo",
+            about="wrong answers suppressed, right ones reinforced at a tenth"),
+        Arm(name="grpo after sft", config=grpo, first=warm, of="grpo", about="after an eighth of the sft arm's steps"),
+        Arm(name="grpo after long sft", config=grpo, first=long, of="grpo", about="after twice the sft arm's steps"),
+    )  # fmt: skip
+
+
+def _rounds(grpo: RL, rounds: int) -> RL:
+    """The same with further rounds, fewer steps: an episode of k rounds has about (10 + 17 k) / 27 as many tokens."""
+    turn, prompt = tokens.ANSWER + 1, tokens.PROMPT
+    share = (prompt + turn) / (prompt + rounds * turn)
+    return replace(grpo, rounds=rounds, steps=max(1, round(grpo.steps * share)))
+
+
+@cache
+def _shape(samples: int, prompts: int) -> Rollout:
+    """Episodes of one turn, all taken: what a step of reinforcement generates."""
+    episodes, length = samples * prompts, tokens.PROMPT + tokens.ANSWER
+    written = torch.zeros(episodes, length, dtype=torch.bool)
+    written[:, tokens.PROMPT :] = True
+    zeros = torch.zeros(episodes, 1, dtype=torch.long)
+    return Rollout(torch.zeros(episodes, length), written, turns_of(1), torch.zeros(1), zeros, zeros > 0, samples)
+
+
+def step_flop(policy: Policy, config: RL) -> float:
+    """Operations of one step of reinforcement with single answers: generating, and learning from all of it."""
+    episodes = config.prompts * config.samples
+    learned = training_flop(policy, episodes, SEQUENCE) * config.epochs
+    return generation_flop(policy, _shape(config.samples, config.prompts)) + learned
+
+
+def points(config: RL | SFT) -> tuple[int, ...]:
+    """Steps after which a run is tried: a third, two thirds, and the end."""
+    return tuple(sorted({max(1, round(config.steps * share)) for share in (1 / 3, 2 / 3, 1.0)}))

@@ -1,0 +1,100 @@
+"""What the publication and its followers claim, and what this study's estimates say of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from athanor.analysis.generalization import BASE, Key
+from athanor.core.records import Estimate, Record
+from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
+
+Verdict = Literal["holds", "holds in part", "does not hold", "contradicted", "cannot be told"]
+By = Mapping[tuple[str, str], Estimate]
+"""Estimates by group and name."""
+OWN = "sft on own answers"
+
+
+class Claim(Record, kw_only=True):
+    """A claim and how it fares."""
+
+    statement: str
+    verdict: Verdict
+    evidence: tuple[Estimate, ...]
+    source: str = ""
+
+
+def claims(by: By) -> Iterator[Claim]:
+    """Every claim for which there are estimates."""
+    rl, sft = REFERENCE_RL, REFERENCE_SFT
+    told = (
+        ("Reinforcement generalizes to J, Q, K = 11, 12, 13 better than supervised fine-tuning of the same compute",
+         _both(rl, sft, "rule"), "Chu et al. 2025, figure 1"),
+        ("Reinforcement generalizes to unseen hands better than supervised fine-tuning of the same compute",
+         _both(rl, sft, "unseen"), ""),
+        ("Reinforcement makes its base better under 11, 12, 13", _both(rl, BASE, "rule"),
+         "Chu et al. 2025, 11.5 to 15.0%"),
+        ("Reinforcement makes its base better on unseen hands", _both(rl, BASE, "unseen"), ""),
+        ("What reinforcement gains under 11, 12, 13 is more than its base has when it is played greedily",
+         [_name(rl, BASE, "rule", 0.0), f"{_name(rl, BASE, 'rule', 1.0)}, the other at {Key('rule', 0.0, 1)}"],
+         "Yue et al. 2025, arXiv:2504.13837, hold that it is not"),
+        ("What reinforcement gains on unseen hands is more than its base has when it is played greedily",
+         [_name(rl, BASE, "unseen", 0.0), f"{_name(rl, BASE, 'unseen', 1.0)}, the other at {Key('unseen', 0.0, 1)}"],
+         "Yue et al. 2025, arXiv:2504.13837, hold that it is not"),
+    )  # fmt: skip
+    for statement, names, source in told:
+        if made := _claim(by, statement, [(rl, name, 1) for name in names], source):
+            yield made
+    against = [(sft, name, -1) for name in _both(sft, BASE, "rule")]
+    if made := _claim(by, "Supervised fine-tuning makes its base worse under 11, 12, 13", against, "Chu et al. 2025"):
+        yield made
+    memorised = [(sft, _name(sft, BASE, "seen", 1.0), 1), (sft, _name(sft, BASE, "unseen", 1.0), -1)]
+    if made := _claim(by, "Supervised fine-tuning memorizes: it gains on hands it saw and loses on others", memorised,
+                      "Chu et al. 2025"):  # fmt: skip
+        yield made
+    forgotten = [(sft, _name(sft, BASE, "old", 1.0), -1)]
+    if made := _claim(by, "Supervised fine-tuning forgets hands that the base had learned", forgotten):
+        yield made
+    own = [(OWN, _name(OWN, sft, name, 1.0), 1) for name in ("rule", "unseen")]
+    if made := _claim(by, "Fine-tuning on the base's own right answers keeps more than on given ones", own,
+                      "arXiv:2510.18874"):  # fmt: skip
+        yield made
+
+
+def _both(arm: str, other: str, condition: str) -> list[str]:
+    return [_name(arm, other, condition, temperature) for temperature in (1.0, 0.0)]
+
+
+def _name(arm: str, other: str, condition: str, temperature: float) -> str:
+    return f"{arm} minus {other}: {Key(condition, temperature, 1)}"
+
+
+def _claim(by: By, statement: str, named: list[tuple[str, str, int]], source: str = "") -> Claim | None:
+    """A claim that estimates have these signs; None where one of them is not there."""
+    found = [(by.get((arm, name)), sign) for arm, name, sign in named]
+    evidence = tuple(one for one, _ in found if one is not None)
+    if len(evidence) < len(found):
+        return None
+    signs = [sign * _sign(one) for one, sign in found if one is not None]
+    return Claim(statement=statement, verdict=_verdict(signs), evidence=evidence, source=source)
+
+
+def _verdict(signs: list[int]) -> Verdict:
+    """1 is as claimed, -1 the other way, 0 an interval that includes zero.
+
+    >>> _verdict([1, 1]), _verdict([1, 0]), _verdict([1, -1]), _verdict([0, 0]), _verdict([-1, 0])
+    ('holds', 'holds in part', 'does not hold', 'cannot be told', 'contradicted')
+    """
+    if min(signs) > 0:
+        return "holds"
+    if max(signs) == 0 and min(signs) == 0:
+        return "cannot be told"
+    if max(signs) <= 0:
+        return "contradicted"
+    return "holds in part" if min(signs) == 0 else "does not hold"
+
+
+def _sign(one: Estimate) -> int:
+    if one.low is None or one.high is None:
+        return 0
+    return 1 if one.low > 0 else -1 if one.high < 0 else 0

@@ -1,0 +1,39 @@
+"""Intervals over runs and multisets at once hold what they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from athanor.analysis.crossed import crossed_mean
+from athanor.core.seeds import stream
+
+
+@pytest.mark.parametrize(("of_runs", "of_items"), [(0.05, 0.2), (0.02, 0.3), (0.1, 0.05), (0.0, 0.2)])
+def test_intervals_hold_for_new_runs_and_new_multisets(of_runs, of_items):
+    rng = stream(0, "crossed", str(of_runs), str(of_items))
+    held = 0
+    for _ in range(400):
+        values = 0.1 + of_runs * rng.normal(size=(8, 1)) + of_items * rng.normal(size=(1, 200))
+        values = values + 0.3 * rng.normal(size=(8, 200))
+        found = crossed_mean(values)
+        held += found.low <= 0.1 <= found.high
+    assert 0.92 < held / 400 <= 0.99
+
+
+def test_an_interval_over_hands_alone_is_too_narrow_for_new_runs():
+    """What the two-way interval is for: with eight runs the one-way interval misses far too often."""
+    rng = stream(0, "narrow")
+    held = 0
+    for _ in range(300):
+        values = 0.05 * rng.normal(size=(8, 1)) + 0.1 * rng.normal(size=(1, 200)) + 0.3 * rng.normal(size=(8, 200))
+        by_item = values.mean(0)
+        held += abs(by_item.mean()) < 1.97 * by_item.std(ddof=1) / np.sqrt(200)
+    assert held / 300 < 0.75
+
+
+def test_one_run_says_that_another_would_differ():
+    found = crossed_mean(stream(0, "one").normal(size=(1, 60)))
+    assert "another run would differ" in found.method
+    assert found.low < found.value < found.high
+    assert crossed_mean(np.ones((3, 20))).low is None
