@@ -6,16 +6,19 @@ import asyncio
 import os
 import subprocess
 import sys
+from itertools import islice
 
 import msgspec
 import pytest
 
 from athanor.agents.points import POINTS_AGENTS
 from athanor.agents.registry import AGENTS, AgentOptions
+from athanor.agents.scenes import PAINTERS
 from athanor.core.play import Planned, play
 from athanor.core.replay import check_episode
 from athanor.environments.points.text import PointsDialogue
 from athanor.environments.registry import ENVIRONMENTS, Judged
+from athanor.environments.scenes import Look, Scenes
 
 ASKED = ("human", "language")
 """Agents that ask a person or a model."""
@@ -25,6 +28,7 @@ MAKERS = {
         name: lambda game, make=make: make((game, PointsDialogue()), AgentOptions().language, None)
         for name, make in POINTS_AGENTS.items()
     },
+    "scenes": PAINTERS,
 }
 """The agents of each environment, made over one of its settings."""
 ALONE = [(game, name) for game, makers in MAKERS.items() for name in makers if name not in ASKED]
@@ -44,6 +48,18 @@ def played(judged: Judged, name: str, turns: int = 40, past=()):
 
 def actions(episode) -> str:
     return msgspec.json.encode([turn.action for turn in episode.turns]).decode()
+
+
+def test_the_gold_painter_always_passes_and_chance_hardly_ever():
+    game = Scenes()
+    passed = {}
+    for name, make in PAINTERS.items():
+        tasks = islice(game.tasks("all", 1), 120)
+        planned = [Planned(key=f"{k:04}", task=task, past=()) for k, task in enumerate(tasks)]
+        ends = [asyncio.run(play(game, Look(environment=game), make(game), one, seed=1, turns=1)) for one in planned]
+        passed[name] = sum(episode.turns[-1].verdict.passed for episode in ends)
+    assert passed["gold"] == 120
+    assert passed["random"] < 12
 
 
 @pytest.mark.parametrize(("judged", "name"), EVERY, ids=lambda one: one if isinstance(one, str) else one.name)

@@ -35,8 +35,7 @@ class SFT:
     hands: int = 1_000
     """Different hands that are dealt once and shown again and again; 0 deals fresh ones at every step."""
     solutions: Solutions = "canonical"
-    """canonical: the first of a hand's; random: another at each showing; all: every one, each as often; own: right
-    answers that the base itself writes (rejection sampling), of which a hand has none, one or several."""
+    """Of a hand: the first, another at each showing, every one, or the base's own right ones (rejection sampling)."""
     rules: mixture.Rules = "one"
     """What J, Q and K mean in the hands that are dealt."""
     loss: Literal["nll", "dft"] = "nll"
