@@ -49,8 +49,9 @@ class Trained:
 
     arm: str
     base: str
-    number: int
-    """Of the seed: trainings of one number from one base are tried with the same draws."""
+    number: int | None
+    """Of the seed: trainings of one number from one base are tried with the same draws. None is a base that was tried
+    once, beside the trainings of every number."""
     scores: dict[Key, dict[int, Score]]
     """By step."""
     flop: dict[int, float] = field(default_factory=dict)
@@ -123,7 +124,7 @@ def difference(
     theirs = {(one.base, one.number): one.last(other_key or key) for one in trained if one.arm == other}
     rows = []
     for one in trained:
-        mine, against = one.last(key), theirs.get((one.base, one.number))
+        mine, against = one.last(key), theirs.get((one.base, one.number), theirs.get((one.base, None)))
         if one.arm == arm and base in (None, one.base) and mine is not None and against is not None:
             rows.append(mine.solved - against.solved)
     name = f"{arm} minus {other}: {key}"
@@ -146,13 +147,15 @@ class Place(NamedTuple):
     solved: Estimate
 
 
-def course(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> tuple[Place, ...]:
-    """An arm's scores on the way, first those of its bases before any training."""
+def course(
+    trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL, *, start: str = BASE
+) -> tuple[Place, ...]:
+    """An arm's scores on the way, first those of the arm that it begins from."""
     mine = [one for one in trained if one.arm == arm and key in one.scores and not one.stopped]
     own = {(one.base, one.number) for one in mine}
     before = [
         found.solved for one in trained
-        if one.arm == BASE and (one.base, one.number) in own and (found := one.last(key)) is not None
+        if one.arm == start and (one.base, one.number) in own and (found := one.last(key)) is not None
     ]  # fmt: skip
     places = [Place(0.0, 0.0, _estimate(str(key), _crossed(before, level), arm))]
     lengths = {len(one.scores[key]) for one in mine}

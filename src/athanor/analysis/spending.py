@@ -54,7 +54,9 @@ def spent(run: Path) -> Spent:
         learned = round(tokens * steps * batch / sampled)
         return Spent(steps, sampled, tokens, learned, float(FORWARD * forwards * tokens + pass_cost(config) * learned))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{run} does not tell what a training cost ({error!r}); pass a folder of `train points`") from error
+        raise DataError(
+            f"{run} does not tell what a training cost ({error!r}); pass a folder of `train points`"
+        ) from error
 
 
 def _counted(totals: list[int]) -> int:

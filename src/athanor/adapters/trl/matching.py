@@ -20,6 +20,8 @@ def matched(config: Config, tokenizer: Any) -> int:
     UsageError if that one is not finished; DataError if it does not tell what it cost.
     """
     other = Path(config.match)
+    if config.data.look:
+        raise UsageError("--match counts the tokens of words, and --data.look shows pictures; pass --steps")
     if not (other / "final" / "config.json").is_file():
         raise UsageError(f"--match {other} is no finished training; finish it, or pass --steps")
     step = given(config.optim.batch) * _tokens(config, getattr(tokenizer, "tokenizer", tokenizer))
