@@ -65,6 +65,8 @@ def _counted(totals: list[int]) -> int:
     >>> _counted([10, 20, 5, 15])
     35
     """
+    if not totals:
+        raise ValueError("no line of its log has num_tokens")
     before = [0, *totals[:-1]]
     return round(sum(now - last if now >= last else now for last, now in zip(before, totals, strict=True)))
 

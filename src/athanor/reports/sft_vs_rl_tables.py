@@ -11,7 +11,7 @@ from athanor.reports.page import Chapter
 from athanor.reports.sft_vs_rl_words import points, share
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
 from athanor.studies.sft_vs_rl.findings import Cost, Found
-from athanor.studies.sft_vs_rl.published import EPISODES, PUBLISHED, ROUNDS
+from athanor.studies.sft_vs_rl.published import ANSWERS, EPISODES, PUBLISHED, ROUNDS
 from athanor.studies.sft_vs_rl.study import ON_THE_WAY
 
 
@@ -63,8 +63,9 @@ def passes(found: Found) -> Iterator[Chapter]:
 
 def published(found: Found) -> Chapter:
     """What Chu et al. print, with the intervals that it leaves out, beside ours where there is such a condition."""
-    rows, start, rl = [], found.start, found.rl
-    ours_of = {"before": start, "SFT": REFERENCE_SFT, "RL": rl}
+    rows, ours_of = [], {"before": found.start, "SFT": REFERENCE_SFT, "RL": found.rl}
+    within = Key("rule", 1.0, ANSWERS)
+    counted = [Key("rule", 1.0, 1), *([within] if (found.start, f"solved: {within}") in found.by else [])]
     before = {(one.task, one.shift): one for one in PUBLISHED if one.of == "before"}
     for one in PUBLISHED:
         ends = one.interval()
@@ -72,15 +73,17 @@ def published(found: Found) -> Chapter:
         first, p = before[one.task, one.shift], ""
         if one.n and one.of != "before" and one.successes is not None and first.successes is not None:
             p = f"p = {two_proportions(one.successes, one.n, first.successes, one.n)[1]:.2g} against before"
-        ours = found.by.get((ours_of[one.of], f"solved: {Key('rule', 1.0, 1)}")) if one.task == "GP-L" else None
-        rows.append((one.task, one.shift, one.of, f"{one.percent:.1f}%{interval}", p, share(ours) if ours else "",
-                     one.source))  # fmt: skip
+        ours = [found.by.get((ours_of[one.of], f"solved: {key}")) if one.task == "GP-L" else None for key in counted]
+        told = [share(estimate) if estimate else "" for estimate in ours]
+        rows.append((one.task, one.shift, one.of, f"{one.percent:.1f}%{interval}", p, *told, one.source))
     return Chapter(
         name="published", title="Published numbers, with their intervals", rows=tuple(rows),
-        titles=("task", "shift", "of", "published", "test", "ours, T = 1", "source"),
+        titles=("task", "shift", "of", "published", "test", *("ours, T = 1", f"ours, within {ANSWERS}")[: len(counted)],
+                "source"),
         note=f"Chu et al. 2025 (arXiv:2501.17161): {EPISODES} episodes a number on GeneralPoints by public scripts, "
         "one training each; intervals by Clopper and Pearson, tests of two shares, both ours. From 11.5 to 15.0% is 27 "
-        f"to 35 of 234 hands. Ours are single answers of {found.about}.",
+        f"to 35 of 234 hands. Ours are of {found.about}; the published count as solved what "
+        f"is solved within {ANSWERS} answers.",
     )  # fmt: skip
 
 
@@ -126,7 +129,7 @@ def costs(found: Found) -> Iterator[Chapter]:
         yield Chapter(
             name="costs", title="What each training cost", rows=tuple(rows),
             titles=("training", "steps", "answers sampled", "tokens sampled", "tokens learned from", "operations",
-                    f"of {found.rl}'s"),
+                    f"share of {found.rl}'s operations"),
             note=f"Fine-tuning (sft) {how}. Operations: 2 a weight and token forward and 4 backward (2 where adapters "
             "alone are trained), attention left out; reinforcement samples an episode, scores it, and learns from it "
             "once a pass. A sampled token is paid for once; the publication's measure, in which the past is computed "

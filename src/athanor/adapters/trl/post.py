@@ -75,6 +75,8 @@ def train(asked_for: Config) -> Path:
     try:
         trainer = _trainer(config, whole, path, tokenizer)
         trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+        if trainer.state.global_step < given(config.steps):
+            raise Stopped(f"training ended after {trainer.state.global_step} of {config.steps} steps: its data ran out")
     except Stopped as stopped:
         last = newest(config.out)
         where = f"the last checkpoint is {last}" if last else "no checkpoint was written before"

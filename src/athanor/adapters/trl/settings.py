@@ -238,6 +238,11 @@ def refuse(asked: Config, whole: Config) -> None:
     only = [name for name in changed(asked.data, "data") if name in ("--data.solutions", "--data.thoughts")]
     only += ["--match"] if asked.match else []
     refuse_idle(only + (["--optim.loss"] if asked.optim.loss != "nll" else []), f"--method {asked.method}")
+    if whole.data.hands is not None and whole.data.hands < (needed := hands_at_once(whole)):
+        raise UsageError(
+            f"--data.hands {whole.data.hands} was given, {needed} or more were expected, since episodes to so many are "
+            "sampled at once; pass more, a smaller --optim.batch, or leave --data.hands out"
+        )
     rounds = given(whole.rl.rounds)
     if rounds > 1 and (whole.method not in GRPO or whole.data.look):
         raise UsageError(
@@ -256,9 +261,15 @@ def judge_of(config: Config) -> Judge:
 
 
 def shown(config: Config) -> int:
-    """Hands that the steps need."""
-    shares = 1 if config.method == "sft" else config.rl.samples * given(config.rl.epochs)
-    return max(1, ceil(given(config.steps) * given(config.optim.batch) / shares))
+    """Hands that the steps need; of reinforcement whole sets, for sampling begins with nothing less."""
+    if config.method == "sft":
+        return given(config.steps) * given(config.optim.batch)
+    return hands_at_once(config) * ceil(given(config.steps) / (given(config.rl.ahead) * given(config.rl.epochs)))
+
+
+def hands_at_once(config: Config) -> int:
+    """Hands to which episodes are sampled at once."""
+    return ceil(given(config.optim.batch) * given(config.rl.ahead) / config.rl.samples)
 
 
 def arguments(config: Config, processes: int) -> Any:

@@ -15,10 +15,9 @@ from typing import Literal, NamedTuple
 from athanor.analysis.generalization import BASE, Key
 from athanor.core.records import Record
 from athanor.core.seeds import digest
+from athanor.studies.sft_vs_rl.published import ANSWERS
 
 INIT, SFT = "init", "sft"
-ANSWERS = 5
-"""Rounds of verification in the published training and evaluation on GeneralPoints."""
 
 
 class Trial(NamedTuple):
