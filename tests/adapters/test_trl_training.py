@@ -128,13 +128,17 @@ def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path,
     assert answer(final) in ("stop", "length")
 
 
-def test_fewer_steps_than_answers_were_sampled_for_are_still_taken(model: Path, tmp_path: Path):
+def test_fewer_steps_than_answers_were_sampled_for_are_still_taken(model: Path, tmp_path: Path, monkeypatch):
     rl = replace(SAMPLED, ahead=2, epochs=4)
     out, optim = tmp_path / "run", replace(SMALL, batch=8, micro=8)
     train(config(model, out, method="grpo", steps=1, rl=rl, optim=optim))
     assert [line["step"] for line in lines(out) if "loss" in line] == [1]
     with pytest.raises(UsageError, match=r"--data.hands 1 was given, 2 or more were expected"):
         train(config(model, tmp_path / "a", method="grpo", steps=1, rl=rl, optim=optim, data=Data(hands=1)))
+    monkeypatch.setattr("athanor.adapters.trl.post.shown", lambda config: 1)
+    with pytest.raises(Stopped, match="ended after 0 of 1 steps: its data ran out"):
+        train(config(model, tmp_path / "a", method="grpo", steps=1, rl=rl, optim=optim))
+    assert not (tmp_path / "a" / "final").exists()
 
 
 def test_fine_tuning_can_be_as_long_as_costs_what_another_training_cost(model: Path, tmp_path: Path):
