@@ -17,6 +17,7 @@ from athanor.adapters.trl.data import Data, rows
 from athanor.adapters.trl.post import newest, train
 from athanor.adapters.trl.revision import Revision, between
 from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement
+from athanor.analysis.spending import spent
 from athanor.core.errors import Stopped, UsageError
 from athanor.core.records import Message, Sampling
 from athanor.environments.points import Answer, Exact, Points
@@ -125,6 +126,42 @@ def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path,
     assert any(line["grad_norm"] > 0 for line in logged)
     assert not same(final, begun)
     assert answer(final) in ("stop", "length")
+
+
+def test_fewer_steps_than_answers_were_sampled_for_are_still_taken(model: Path, tmp_path: Path, monkeypatch):
+    rl = replace(SAMPLED, ahead=2, epochs=4)
+    out, optim = tmp_path / "run", replace(SMALL, batch=8, micro=8)
+    train(config(model, out, method="grpo", steps=1, rl=rl, optim=optim))
+    assert [line["step"] for line in lines(out) if "loss" in line] == [1]
+    with pytest.raises(UsageError, match=r"--data.hands 1 was given, 2 or more were expected"):
+        train(config(model, tmp_path / "a", method="grpo", steps=1, rl=rl, optim=optim, data=Data(hands=1)))
+    monkeypatch.setattr("athanor.adapters.trl.post.shown", lambda config: 1)
+    with pytest.raises(Stopped, match="ended after 0 of 1 steps: its data ran out"):
+        train(config(model, tmp_path / "a", method="grpo", steps=1, rl=rl, optim=optim))
+    assert not (tmp_path / "a" / "final").exists()
+
+
+def test_fine_tuning_can_be_as_long_as_costs_what_another_training_cost(model: Path, tmp_path: Path):
+    rl = replace(SAMPLED, rounds=2, epochs=2)
+    other = tmp_path / "rl"
+    train(config(model, other, method="grpo", steps=2, rl=rl, optim=replace(SMALL, batch=8, micro=8)))
+    cost = spent(other)
+    assert cost.sampled == 8
+    sequences = [line for line in lines(other) if "told" in line]
+    assert cost.tokens_sampled == sequences[0]["num_tokens"] + 8 * sequences[0]["told"]
+    assert sequences[0]["told"] > 0
+    out = tmp_path / "sft"
+    train(config(model, out, steps=None, match=str(other)))
+    assert spent(out).operations == pytest.approx(cost.operations, rel=0.15)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["config"]["steps"] == spent(out).steps > 1
+    assert train(config(model, out, steps=None, match=str(other), resume=True)) == out / "final"
+    with pytest.raises(UsageError, match="--steps 3 and --match"):
+        train(config(model, tmp_path / "a", match=str(other)))
+    with pytest.raises(UsageError, match="--match has no effect with --method grpo"):
+        train(config(model, tmp_path / "a", steps=None, method="grpo", match=str(other)))
+    with pytest.raises(UsageError, match="is no finished training"):
+        train(config(model, tmp_path / "a", steps=None, match=str(tmp_path)))
 
 
 def told(model: Path, tmp_path: Path) -> Path:

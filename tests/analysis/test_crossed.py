@@ -37,3 +37,10 @@ def test_one_run_says_that_another_would_differ():
     assert "another run would differ" in found.method
     assert found.low < found.value < found.high
     assert crossed_mean(np.ones((3, 20))).low is None
+
+
+def test_a_share_has_no_interval_beyond_nought_and_one():
+    values = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    assert (crossed_mean(values).low or 0) < 0
+    held = crossed_mean(values, within=(0.0, 1.0))
+    assert (held.low, held.high) == (0.0, 1.0)

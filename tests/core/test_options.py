@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 import pytest
+import tyro
 
 from athanor.core.errors import UsageError
-from athanor.core.options import changed, refuse_idle, refuse_outside
+from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,22 @@ def test_options_that_were_given_are_named_as_they_are_written() -> None:
     assert changed(Settings()) == []
     assert changed(Settings(most_turns=4, share=0.5)) == ["--most-turns", "--share"]
     assert changed(Settings(most_turns=4, share=0.5), "http", but=("share",)) == ["--http.most-turns"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switches:
+    fast: bool = False
+    slow: bool = True
+    betas: tuple[float, float] | None = None
+    name: str = "a"
+
+
+def test_the_words_that_give_a_configuration_are_read_as_that_configuration() -> None:
+    for given in (Switches(), Switches(fast=True, betas=(0.9, 1e-8), name="b c")):
+        assert tyro.cli(Switches, args=words_of(given), config=(tyro.conf.FlagCreatePairsOff,)) == given
+    assert words_of(Switches(fast=True, name="b"), "group") == ["--group.fast", "--group.name", "b"]
+    with pytest.raises(TypeError, match="--slow cannot be given"):
+        words_of(Switches(slow=False))
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, math.nan, math.inf])

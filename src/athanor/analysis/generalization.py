@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from athanor.analysis.crossed import crossed_mean
-from athanor.analysis.intervals import LEVEL, Interval, mean
+from athanor.analysis.intervals import ANY, LEVEL, SHARE, Interval, Range, mean
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
 
@@ -49,8 +49,9 @@ class Trained:
 
     arm: str
     base: str
-    number: int
-    """Of the seed: trainings of one number from one base are tried with the same draws."""
+    number: int | None
+    """Of the seed: trainings of one number from one base are tried with the same draws. None is a base that was tried
+    once, beside the trainings of every number."""
     scores: dict[Key, dict[int, Score]]
     """By step."""
     flop: dict[int, float] = field(default_factory=dict)
@@ -102,13 +103,13 @@ def read_trained(path: Path, arm: str, base: str, number: int, stopped: str = ""
 def score(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> Estimate:
     """How much of a condition the policies of an arm solve."""
     rows = [values.solved for one in trained if one.arm == arm and (values := one.last(key)) is not None]
-    return _estimate(f"solved: {key}", _crossed(rows, level), arm)
+    return _estimate(f"solved: {key}", _crossed(rows, level, SHARE), arm)
 
 
 def recognition(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> Estimate:
     """How often the four numbers of a hand are read right, whatever is then made of them."""
     rows = [values.recognised for one in trained if one.arm == arm and (values := one.last(key)) is not None]
-    return _estimate(f"recognised: {key}", _crossed(rows, level), arm)
+    return _estimate(f"recognised: {key}", _crossed(rows, level, SHARE), arm)
 
 
 def difference(
@@ -123,7 +124,7 @@ def difference(
     theirs = {(one.base, one.number): one.last(other_key or key) for one in trained if one.arm == other}
     rows = []
     for one in trained:
-        mine, against = one.last(key), theirs.get((one.base, one.number))
+        mine, against = one.last(key), theirs.get((one.base, one.number), theirs.get((one.base, None)))
         if one.arm == arm and base in (None, one.base) and mine is not None and against is not None:
             rows.append(mine.solved - against.solved)
     name = f"{arm} minus {other}: {key}"
@@ -146,29 +147,31 @@ class Place(NamedTuple):
     solved: Estimate
 
 
-def course(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> tuple[Place, ...]:
-    """An arm's scores on the way, first those of its bases before any training."""
+def course(
+    trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL, *, start: str = BASE
+) -> tuple[Place, ...]:
+    """An arm's scores on the way, first those of the arm that it begins from."""
     mine = [one for one in trained if one.arm == arm and key in one.scores and not one.stopped]
     own = {(one.base, one.number) for one in mine}
     before = [
         found.solved for one in trained
-        if one.arm == BASE and (one.base, one.number) in own and (found := one.last(key)) is not None
+        if one.arm == start and (one.base, one.number) in own and (found := one.last(key)) is not None
     ]  # fmt: skip
-    places = [Place(0.0, 0.0, _estimate(str(key), _crossed(before, level), arm))]
+    places = [Place(0.0, 0.0, _estimate(str(key), _crossed(before, level, SHARE), arm))]
     lengths = {len(one.scores[key]) for one in mine}
     for place in range(min(lengths, default=0)):
         steps = [sorted(one.scores[key])[place] for one in mine]
         rows = [one.scores[key][step].solved for one, step in zip(mine, steps, strict=True)]
         flop = float(np.mean([one.flop[step] for one, step in zip(mine, steps, strict=True)]))
         sampled = float(np.mean([one.episodes[step] for one, step in zip(mine, steps, strict=True)]))
-        places.append(Place(flop, sampled, _estimate(str(key), _crossed(rows, level), arm)))
+        places.append(Place(flop, sampled, _estimate(str(key), _crossed(rows, level, SHARE), arm)))
     return tuple(places)
 
 
-def _crossed(rows: Sequence[np.ndarray], level: float) -> Interval:
+def _crossed(rows: Sequence[np.ndarray], level: float, within: Range = ANY) -> Interval:
     if not rows:
         return Interval(value=None, low=None, high=None, level=level, n=0, method="no training of this kind is there")
-    return crossed_mean(np.stack(rows), level)
+    return crossed_mean(np.stack(rows), level, within=within)
 
 
 def _estimate(name: str, found: Interval, group: str) -> Estimate:

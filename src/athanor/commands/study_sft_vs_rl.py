@@ -2,58 +2,244 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+import tyro
+
+from athanor.adapters.trl.settings import PRESETS, Loading, Lora, Optimisation, Reinforcement, Vllm, resolved
+from athanor.adapters.trl.settings import Config as TrainConfig
+from athanor.core.errors import DataError, UsageError
+from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
+from athanor.models.backends.torch_local import TorchConfig
+from athanor.studies.sft_vs_rl.plan import Plan, steps
+
+if TYPE_CHECKING:
+    from athanor.studies.sft_vs_rl.findings import Found
+
+_PUBLISHED = PRESETS["chu2025 rl"]["rl"]
+EVERY = 20
+"""Steps between checkpoints, as in the published fine-tuning."""
+
+
+def _optimisation() -> Optimisation:
+    return Optimisation(every=EVERY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """paper: how policies are trained, as in `train points`."""
+
+    load: Loading = field(default_factory=Loading)
+    lora: Lora = field(default_factory=Lora)
+    sft_optim: Annotated[Optimisation, tyro.conf.arg(name="sft-optim")] = field(default_factory=_optimisation)
+    """Of init and sft."""
+    rl_optim: Annotated[Optimisation, tyro.conf.arg(name="rl-optim")] = field(default_factory=_optimisation)
+    rl: Reinforcement = field(default_factory=Reinforcement)
+    vllm: Vllm = field(default_factory=Vllm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """paper: what is run. Options of training that are left out are those of the preset chu2025."""
+
+    model: str = ""
+    """A folder in Hugging Face's format, a GGUF file, smollm2-135m-instruct, or OWNER/NAME on the hub. Needed."""
+    seeds: int = 4
+    """Trainings of each arm."""
+    episodes: int = 1_000
+    """Hands of each condition, the same for all policies."""
+    conditions: tuple[Literal["seen", "unseen", "mapping", "rule"], ...] = ("seen", "unseen", "mapping", "rule")
+    """What is played: hands of training, numbers never dealt, these with J, Q, K = 7, 8, 9, and with 11, 12, 13."""
+    method: Literal["grpo", "dr-grpo", "dapo", "rloo"] = "grpo"
+    """Of reinforcement; rloo needs --rl.rounds 1."""
+    init_steps: int | None = None
+    """Of the fine-tuning before the arms; left out, the preset's."""
+    sft_steps: int | None = None
+    """Of the fine-tuning after it; left out, as many as cost what reinforcement cost by its log."""
+    rl_steps: int | None = None
+    """Of reinforcement; left out, the preset's."""
+    verifier: Literal["exact", "chu2025"] = "exact"
+    """Who judges in training and in play: fractions, or as published, defects included."""
+    launch: str = ""
+    """What goes before a training's command: "accelerate launch --config_file FILE -m", "torchrun ... -m"."""
+    training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
+    torch: TorchConfig = field(default_factory=TorchConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Post-train small policies on GeneralPoints, supervised and by reinforcement, and compare them on the same hands;
-    ends with a report beside the numbers of Chu et al. 2025."""
+    """Post-train policies on GeneralPoints, supervised and by reinforcement, and compare them on the same hands; ends
+    with a report beside the numbers of Chu et al. 2025."""
 
     out: Path
-    """The study's folder: runs/, bases/, estimates.jsonl, claims.jsonl, figures/, report.html."""
+    """The study's folder: runs/, estimates.jsonl, claims.jsonl, figures/, report.html."""
     setting: Literal["smoke", "laptop", "paper"] = "laptop"
-    """smoke: under a minute; laptop: within an hour on two cores; paper: how to run it at the published size."""
+    """smoke: under a minute; laptop: within an hour on two cores; paper: --model at the published size, for days."""
     quick: bool = False
     """Two arms, two seeds, from one base, in five minutes on two cores."""
     bases: tuple[str, ...] = ()
     """Base policies to train from, files of `train base-points`; those of the package if none is given."""
     resume: bool = False
-    """Go on with the study in --out; what is trained is kept."""
+    """Go on with the study in --out; what is finished is kept."""
+    dry_run: bool = False
+    """paper: print every command, one a line, and run nothing."""
     seed: int = 1
     """All randomness follows from it."""
     processes: int = 0
     """Trainings at once, each on one thread; 0 is one for each core."""
     json: bool = False
     """Print the estimates as JSON on standard output instead of the report's path."""
+    paper: Annotated[Paper, tyro.conf.arg(name="")] = field(default_factory=Paper)
 
 
 def run(config: Config) -> int:
     """Train, compare, write the report; print its path, or the estimates. 1 if a training was stopped."""
-    from athanor.core.errors import UsageError
-
-    if config.quick and config.setting != "laptop":
-        raise UsageError(f"--quick and --setting {config.setting} were given; pass one of them")
-    if config.processes < 0:
-        raise UsageError(f"--processes {config.processes} was given, 0 or more were expected; pass such a number")
+    _refuse(config)
+    if config.dry_run:
+        for step in steps(plan_of(config), config.out):
+            print(shlex.join(step.command))
+        return 0
     if config.out.is_dir() and any(config.out.iterdir()) and not config.resume:
         raise UsageError(f"{config.out} already holds something; pass --resume to go on with a study, or another --out")
-    from athanor.reports.sft_vs_rl import page
+    stopped, found = _at_size(config) if config.setting == "paper" else _own(config)
+    written = _page(found, config.out)
+    if config.json:
+        print(msgspec.json.format(msgspec.json.encode(found.estimates), indent=1).decode())
+    print(written.resolve(), file=sys.stderr if config.json else sys.stdout)
+    return stopped
+
+
+def _own(config: Config) -> tuple[int, Found]:
+    """The study of the project's own policies, in this process and others."""
     from athanor.studies.sft_vs_rl.findings import find
     from athanor.studies.sft_vs_rl.study import Asked
     from athanor.studies.sft_vs_rl.study import run as train
 
     setting = "quick" if config.quick else config.setting
     asked = Asked(setting=setting, seed=config.seed, processes=config.processes, bases=config.bases)
-    stopped = train(asked, config.out)
-    found = find(asked, config.out)
-    written = page(found, config.out)
-    if config.json:
-        print(msgspec.json.format(msgspec.json.encode(found.estimates), indent=1).decode())
-    print(written.resolve(), file=sys.stderr if config.json else sys.stdout)
-    return stopped
+    return train(asked, config.out), find(asked, config.out)
+
+
+def _at_size(config: Config) -> tuple[int, Found]:
+    """The study at the published size, each step a command of its own. A page is written of what is finished, whether
+    or not a step fails or is interrupted."""
+    from athanor.core.disk import write_atomically
+    from athanor.studies.sft_vs_rl.carrying_out import StepFailed, carry_out
+    from athanor.studies.sft_vs_rl.played import find_played
+    from athanor.studies.sft_vs_rl.study import begin_study
+
+    plan = plan_of(config)
+    every = tuple(steps(plan, config.out))
+    execution = {"seeds": plan.seeds, "launch": " ".join(plan.launch)}
+    begin_study(config.out, science_of(config), execution=execution, hashes={})
+    write_atomically(config.out / "plan.jsonl", b"".join(msgspec.json.encode(step) + b"\n" for step in every))
+    try:
+        carry_out(every, config.out)
+    except (StepFailed, KeyboardInterrupt):
+        with suppress(DataError):  # nothing is finished that a page could be about
+            print(_page(find_played(plan, config.out), config.out).resolve(), file=sys.stderr)
+        raise
+    return 0, find_played(plan, config.out)
+
+
+def plan_of(config: Config) -> Plan:
+    """Every setting in the words of the commands that are run."""
+    paper, training = config.paper, config.paper.training
+    rl = training.rl
+    load = [*words_of(training.load, "load"), *words_of(training.lora, "lora")]
+    download = paper.torch.download or training.load.download
+    return Plan(
+        model=paper.model, method=paper.method, seed=config.seed, seeds=paper.seeds, episodes=paper.episodes,
+        conditions=paper.conditions,
+        verifier=paper.verifier, tokens=_PUBLISHED["max_tokens"] if rl.max_tokens is None else rl.max_tokens,
+        init_steps=_steps(paper.init_steps), sft_steps=_steps(paper.sft_steps), rl_steps=_steps(paper.rl_steps),
+        shared=tuple(load), supervised=tuple(words_of(training.sft_optim, "optim")),
+        reinforced=(*words_of(training.rl_optim, "optim"), *words_of(replace(rl, max_tokens=None), "rl"),
+                    *words_of(training.vllm, "vllm")),
+        play=tuple(words_of(replace(paper.torch, download=download), "torch")), launch=_launch(paper.launch),
+    )  # fmt: skip
+
+
+def _steps(number: int | None) -> tuple[str, ...]:
+    return () if number is None else ("--steps", str(number))
+
+
+def _launch(text: str) -> tuple[str, ...]:
+    """The words before a training's command. UsageError if they cannot be told apart, or run no module."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(
+            f"--launch {text!r} cannot be read ({error}); put it in one pair of quotation marks"
+        ) from error
+    if words and words[-1] not in ("-m", "--module"):
+        raise UsageError(
+            f"--launch {text!r} was given, a launcher that ends in -m was expected, since the module athanor follows; "
+            'pass for example "accelerate launch -m"'
+        )
+    return words
+
+
+def science_of(config: Config) -> dict[str, Any]:
+    """What can change the result, as JSON values: a study that is gone on with must have the same. There may be more
+    seeds."""
+    paper, training = config.paper, config.paper.training
+    left = ("kept", "checkpointing")
+    found = {
+        "setting": config.setting, "seed": config.seed, "model": paper.model, "episodes": paper.episodes,
+        "conditions": paper.conditions,
+        "method": paper.method, "verifier": paper.verifier, "init_steps": paper.init_steps,
+        "sft_steps": paper.sft_steps, "rl_steps": paper.rl_steps, "dtype": training.load.dtype,
+        "mixed": training.load.mixed, "lora": asdict(training.lora), "rl": asdict(training.rl),
+        "sft_optim": {k: v for k, v in asdict(training.sft_optim).items() if k not in left},
+        "rl_optim": {k: v for k, v in asdict(training.rl_optim).items() if k not in left},
+        "play_dtype": paper.torch.dtype,
+    }  # fmt: skip
+    return msgspec.json.decode(msgspec.json.encode(found))
+
+
+def _page(found: Found, folder: Path) -> Path:
+    from athanor.reports.sft_vs_rl import page
+
+    return page(found, folder)
+
+
+def _refuse(config: Config) -> None:
+    """UsageError for options that cannot be meant, or do nothing in the setting."""
+    if config.quick and config.setting != "laptop":
+        raise UsageError(f"--quick and --setting {config.setting} were given; pass one of them")
+    refuse_outside(config, {"processes": (0, inf)})
+    given = [name for name, value in (("--bases", config.bases), ("--processes", config.processes)) if value]
+    if config.setting != "paper":
+        paper, training = config.paper, config.paper.training
+        given = changed(paper, but=("training", "torch")) + changed(paper.torch, "torch")
+        given += [one for name in ("load", "lora", "rl", "vllm") for one in changed(getattr(training, name), name)]
+        given += [f"--{group.replace('_', '-')}.*" for group in ("sft_optim", "rl_optim")
+                  if getattr(training, group) != _optimisation()]  # fmt: skip
+        given += ["--dry-run"] if config.dry_run else []
+    refuse_idle(given, f"--setting {config.setting}")
+    if config.setting != "paper":
+        return
+    refuse_outside(config.paper, {"seeds": (1, inf), "episodes": (1, inf), "init_steps": (1, inf),
+                                  "sft_steps": (1, inf), "rl_steps": (1, inf)})  # fmt: skip
+    if not config.paper.conditions:
+        raise UsageError("--conditions names none; pass some of seen, unseen, mapping, rule, or leave it out")
+    if not config.paper.model:
+        raise UsageError("--setting paper trains a model of yours; pass --model with a folder or OWNER/NAME on the hub")
+    _refuse_training(config)
+
+
+def _refuse_training(config: Config) -> None:
+    """UsageError if a training would refuse its options: now, and not after days."""
+    plan = plan_of(config)
+    for step in steps(replace(plan, seeds=1), config.out):
+        if step.kind == "train":
+            words = step.command[len(plan.launch) + len(("athanor", "train", "points")) :]
+            resolved(tyro.cli(TrainConfig, args=words, config=(tyro.conf.FlagCreatePairsOff,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from athanor.core.errors import UsageError
@@ -24,6 +24,23 @@ def changed(config: Any, group: str = "", *, but: Iterable[str] = ()) -> list[st
     plain = type(config)()
     names = [field.name for field in fields(config) if field.name not in but]
     return [option(name, group) for name in names if getattr(config, name) != getattr(plain, name)]
+
+
+def words_of(config: Any, group: str = "") -> list[str]:
+    """A command line's words that give a configuration's options that do not have their default.
+
+    TypeError for a switch that is on by default, and for a group of options: neither is given by one option.
+    """
+    plain, words = type(config)(), list[str]()
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if value == getattr(plain, field.name):
+            continue
+        if value is False or is_dataclass(value):
+            raise TypeError(f"{option(field.name, group)} cannot be given as an option with a value")
+        told = value if isinstance(value, tuple) else () if value is True else (value,)
+        words += [option(field.name, group), *map(str, told)]
+    return words
 
 
 def refuse_idle(given: Sequence[str], beside: str) -> None:

@@ -17,9 +17,8 @@ from athanor.reports.drawing import COLOURS, DASHES, Line, Spec, Style, legend, 
 from athanor.reports.figures import figure_of
 from athanor.reports.forest import Row, beside, forest
 from athanor.reports.page import Chapter, chapter_of, rendered, written
-from athanor.reports.sft_vs_rl_tables import ablations, listed_arms, passes, published
+from athanor.reports.sft_vs_rl_tables import ablations, costs, listed_arms, passes, published
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
-from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import Found
 from athanor.training.evaluate import CONDITIONS, SHARPER
 
@@ -36,8 +35,8 @@ DIFFERENCES = tuple(CONDITIONS)
 def page(found: Found, folder: Path) -> Path:
     """Write folder/report.html with its figures and estimates, and give its path."""
     chapters = [
-        _differences(found), _course(found), _sharpening(found), *_levers(found), *ablations(found), passes(found),
-        published(found), listed_arms(found),
+        _differences(found), _course(found), _sharpening(found), *_levers(found), *ablations(found), *passes(found),
+        published(found), listed_arms(found), *costs(found),
     ]  # fmt: skip
     figures = [chapter.figure for chapter in chapters if chapter.figure]
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
@@ -56,7 +55,7 @@ def page(found: Found, folder: Path) -> Path:
         chapters=[chapter_of(chapter) for chapter in chapters], transcripts=[],
     )  # fmt: skip
     path = written(html, figures, found.estimates, folder)
-    lines = b"".join(msgspec.json.encode(claim) + b"\n" for claim in claims(found.by))
+    lines = b"".join(msgspec.json.encode(claim) + b"\n" for claim in words.claims_of(found))
     write_atomically(folder / "claims.jsonl", lines)
     return path
 
@@ -98,7 +97,9 @@ def _differences(found: Found) -> Chapter:
     look, by = styles(found), found.by
     mine = [arm for arm in found.arms if not arm.of]
     charts: list[Spec] = []
-    for other, said in ((REFERENCE_SFT, "minus supervised fine-tuning (sft)"), (BASE, "minus the base")):
+    begun = "minus the base" if found.start == BASE else f"minus what they begin from ({found.start})"
+    tried = [name for name in DIFFERENCES if name in found.conditions]
+    for other, said in ((REFERENCE_SFT, "minus supervised fine-tuning (sft)"), (found.start, begun)):
         rows = [arm for arm in mine if arm.name != other]
         for temperature, how in PLAYS:
             panels = [
@@ -106,10 +107,10 @@ def _differences(found: Found) -> Chapter:
                     [Row(arm.name, by.get((arm.name, f"{arm.name} minus {other}: {Key(name, temperature, 1)}")),
                          look[arm.name].colour) for arm in rows],
                     title=name, x_title="hands solved", labels=not place, width=128,
-                ) for place, name in enumerate(DIFFERENCES)
+                ) for place, name in enumerate(tried)
             ]  # fmt: skip
             charts.append(beside(panels, f"Each arm {said}, {how}"))
-    told = "; ".join(f"{name}: {condition.about}" for name, condition in CONDITIONS.items())
+    told = "; ".join(f"{name}: {CONDITIONS[name].about}" for name in tried)
     caption = (
         f"Differences of shares of hands solved, paired on the same hands, with {LEVEL_TEXT} intervals over trainings "
         f"and multisets; the vertical line is no difference. {told[:1].upper()}{told[1:]}."
@@ -117,13 +118,14 @@ def _differences(found: Found) -> Chapter:
     return Chapter(
         name="differences", title="Reinforcement against supervised fine-tuning", figure=figure_of(
             "differences", "Reinforcement against supervised fine-tuning", charts, caption
-        ), note="Supervised arms had as many steps as cost what reinforcement by grpo cost, generation included.",
+        ), note=f"Supervised arms had as many steps as cost what reinforcement by {found.rl} cost, generation included."
+        if found.matched else "The arms are not matched by compute: fine-tuning had a given number of steps.",
     )  # fmt: skip
 
 
 def _course(found: Found) -> Chapter:
     look = styles(found)
-    mine = [arm for arm in found.arms if not arm.of]
+    mine = [arm for arm in found.arms if not arm.of and arm.name != found.start]
     charts: list[Spec] = [legend([look[arm.name] for arm in mine])]
     for by_rollouts in (False, True):
         pair = []
@@ -131,8 +133,8 @@ def _course(found: Found) -> Chapter:
             for temperature, how in PLAYS:
                 lines = []
                 for arm in mine:
-                    places = course(found.trained, arm.name, Key(name, temperature, 1))
-                    if not by_rollouts or places[-1].episodes:
+                    places = course(found.trained, arm.name, Key(name, temperature, 1), start=found.start)
+                    if len(places) > 1 and (places[-1].episodes or not by_rollouts):
                         lines.append(_line(look[arm.name], places, by_rollouts))
                 pair.append((f"{name}, {how}", lines))
         furthest = max((line.points[-1].at for _, lines in pair for line in lines), default=1)
@@ -146,7 +148,8 @@ def _course(found: Found) -> Chapter:
         charts += [{"hconcat": panels[i : i + 2], "spacing": 20} for i in range(0, len(panels), 2)]
     caption = (
         "Hands solved as training goes on, by what it cost (above) and by answers sampled and judged (below: arms that "
-        f"sample any). Bands: {LEVEL_TEXT} intervals over trainings and multisets; where all begin, the bases."
+        f"sample any). Bands: {LEVEL_TEXT} intervals over trainings and multisets; where all begin, "
+        f"{'the bases' if found.start == BASE else found.start}."
     )
     return Chapter(name="course", title="By compute and by rollouts",
                    figure=figure_of("course", "By compute and by rollouts", charts, caption))  # fmt: skip
@@ -162,21 +165,22 @@ def _line(style: Style, places: Sequence[Place], by_rollouts: bool) -> Line:
 
 
 def _sharpening(found: Found) -> Chapter:
-    """The base at every temperature beside reinforced and supervised policies at two."""
-    look, by = styles(found), found.by
-    temperatures = [1.0, *(play.temperature for play in SHARPER), 0.0]
+    """Where all begin, at every temperature, beside reinforced and supervised policies at two."""
+    look, by, start = styles(found), found.by, found.start
+    tried = {key.temperature for one in found.trained if one.arm == start for key in one.scores}
+    temperatures = [t for t in (1.0, *(play.temperature for play in SHARPER), 0.0) if t in tried]
     panels = []
-    for place, name in enumerate(("seen", "unseen", "mapping", "rule", "old")):
-        rows = [Row(f"base, {_how(t)}", by.get((BASE, f"solved: {Key(name, t, 1)}")), GREY) for t in temperatures]
-        for arm in (REFERENCE_RL, "ppo", REFERENCE_SFT):
+    for place, name in enumerate(found.conditions):
+        rows = [Row(f"{start}, {_how(t)}", by.get((start, f"solved: {Key(name, t, 1)}")), GREY) for t in temperatures]
+        for arm in dict.fromkeys((found.rl, "ppo", REFERENCE_SFT)):
             if arm in look:
                 rows += [Row(f"{arm}, {_how(t)}", by.get((arm, f"solved: {Key(name, t, 1)}")), look[arm].colour)
                          for t, _ in PLAYS]  # fmt: skip
         panels.append(forest(rows, title=name, x_title="hands solved", labels=not place, width=128, zero=False))
     caption = (
         "The control: what lower temperatures give without any training. Where a reinforced policy at temperature 1 is "
-        f"level with its base played greedily, training sharpened what was there. {LEVEL_TEXT} intervals over "
-        "trainings (of the base: over draws) and multisets."
+        f"level with where it began, played greedily, training sharpened what was there. {LEVEL_TEXT} intervals over "
+        "trainings (of a base: over draws) and multisets."
     )
     said = words.sharpening(found)
     return Chapter(

@@ -10,11 +10,9 @@ from athanor.analysis.generalization import BASE, Key, two_proportions
 from athanor.reports.page import Chapter
 from athanor.reports.sft_vs_rl_words import points, share
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
-from athanor.studies.sft_vs_rl.findings import Found
-from athanor.studies.sft_vs_rl.published import EPISODES, PUBLISHED, ROUNDS
+from athanor.studies.sft_vs_rl.findings import Cost, Found
+from athanor.studies.sft_vs_rl.published import ANSWERS, EPISODES, PUBLISHED, ROUNDS
 from athanor.training.evaluate import ON_THE_WAY
-
-OURS = {"before": BASE, "SFT": REFERENCE_SFT, "RL": REFERENCE_RL}
 
 
 def ablations(found: Found) -> Iterator[Chapter]:
@@ -46,8 +44,8 @@ def ablations(found: Found) -> Iterator[Chapter]:
         )  # fmt: skip
 
 
-def passes(found: Found) -> Chapter:
-    """Hands solved by at least one of k samples."""
+def passes(found: Found) -> Iterator[Chapter]:
+    """Hands solved by at least one of k samples; nothing where none were drawn."""
     rows = []
     for name in ON_THE_WAY:
         for arm in (BASE, *(arm.name for arm in found.arms)):
@@ -55,7 +53,8 @@ def passes(found: Found) -> Chapter:
             if mine:
                 rows.append((name, arm, *(f"{100 * np.mean([one[k] for one in mine]):.1f}%" for k in sorted(mine[0]))))
     ks = sorted(next((one.passes[n] for one in found.trained for n in one.passes), {}))
-    return Chapter(
+    if rows:
+        yield Chapter(
         name="passes", title="One of k samples", titles=("condition", "arm", *(f"pass@{k}" for k in ks)),
         rows=tuple(rows), note="Mean over trainings, 128 hands at temperature 1, unbiased (Chen et al. 2021). Training "
         "that only sharpens raises the left columns and lowers the right ones.",
@@ -64,7 +63,9 @@ def passes(found: Found) -> Chapter:
 
 def published(found: Found) -> Chapter:
     """What Chu et al. print, with the intervals that it leaves out, beside ours where there is such a condition."""
-    rows = []
+    rows, ours_of = [], {"before": found.start, "SFT": REFERENCE_SFT, "RL": found.rl}
+    within = Key("rule", 1.0, ANSWERS)
+    counted = [Key("rule", 1.0, 1), *([within] if (found.start, f"solved: {within}") in found.by else [])]
     before = {(one.task, one.shift): one for one in PUBLISHED if one.of == "before"}
     for one in PUBLISHED:
         ends = one.interval()
@@ -72,37 +73,71 @@ def published(found: Found) -> Chapter:
         first, p = before[one.task, one.shift], ""
         if one.n and one.of != "before" and one.successes is not None and first.successes is not None:
             p = f"p = {two_proportions(one.successes, one.n, first.successes, one.n)[1]:.2g} against before"
-        ours = found.by.get((OURS[one.of], f"solved: {Key('rule', 1.0, 1)}")) if one.task == "GP-L" else None
-        rows.append((one.task, one.shift, one.of, f"{one.percent:.1f}%{interval}", p, share(ours) if ours else "",
-                     one.source))  # fmt: skip
+        ours = [found.by.get((ours_of[one.of], f"solved: {key}")) if one.task == "GP-L" else None for key in counted]
+        told = [share(estimate) if estimate else "" for estimate in ours]
+        rows.append((one.task, one.shift, one.of, f"{one.percent:.1f}%{interval}", p, *told, one.source))
     return Chapter(
         name="published", title="Published numbers, with their intervals", rows=tuple(rows),
-        titles=("task", "shift", "of", "published", "test", "ours, T = 1", "source"),
+        titles=("task", "shift", "of", "published", "test", *("ours, T = 1", f"ours, within {ANSWERS}")[: len(counted)],
+                "source"),
         note=f"Chu et al. 2025 (arXiv:2501.17161): {EPISODES} episodes a number on GeneralPoints by public scripts, "
         "one training each; intervals by Clopper and Pearson, tests of two shares, both ours. From 11.5 to 15.0% is 27 "
-        "to 35 of 234 hands. Ours are of a policy of under a million parameters: the same question, another model.",
+        f"to 35 of 234 hands. Ours are of {found.about}; the published count as solved what "
+        f"is solved within {ANSWERS} answers.",
     )  # fmt: skip
 
 
 def listed_arms(found: Found) -> Chapter:
     """What each arm is, what it cost, and what its policies still know."""
-    rows = [("base", "not trained", "", "", *_knows(found, BASE))]
+    known = [name for name in KNOWN if any((arm, name) in found.by for arm in (BASE, *(a.name for a in found.arms)))]
+    rows = [("base", "not trained", "", "", *_knows(found, BASE, known))]
     for arm in found.arms:
         mine = [one for one in found.trained if one.arm == arm.name]
         flop = float(np.mean([max(one.flop.values()) for one in mine if one.flop] or [np.nan]))
         stopped = sum(bool(one.stopped) for one in mine)
         about = f"{arm.about}; stopped early: {stopped}" if stopped else arm.about
-        rows.append((arm.name, about, str(len(mine)), f"{flop:.2g}", *_knows(found, arm.name)))
+        rows.append((arm.name, about, str(len(mine)), f"{flop:.2g}", *_knows(found, arm.name, known)))
     return Chapter(
         name="arms", title="The arms", rows=tuple(rows),
-        titles=("arm", "what is trained", "trainings", "operations", "arithmetic kept", "numbers read right",
-                "the same under 11, 12, 13"),
+        titles=("arm", "what is trained", "trainings", "operations", *(KNOWN[name] for name in known)),
         note="Operations of a training, generation included, that of fine-tuning before it not. Numbers read right: of "
         "first answers at temperature 1, whatever was then made of them: whether the rule was read.",
     )  # fmt: skip
 
 
-def _knows(found: Found, arm: str) -> tuple[str, str, str]:
-    names = ("arithmetic told right", *(f"recognised: {Key(name, 1.0, 1)}" for name in ("unseen", "rule")))
-    kept, unseen, rule = (share(found.by.get((arm, name))) for name in names)
-    return kept, unseen, rule
+KNOWN = {
+    "arithmetic told right": "arithmetic kept",
+    f"recognised: {Key('unseen', 1.0, 1)}": "numbers read right",
+    f"recognised: {Key('rule', 1.0, 1)}": "the same under 11, 12, 13",
+}
+"""Estimates of what policies still know, and what they are called."""
+
+
+def _knows(found: Found, arm: str, known: list[str]) -> tuple[str, ...]:
+    return tuple(share(found.by.get((arm, name))) for name in known)
+
+
+def costs(found: Found) -> Iterator[Chapter]:
+    """What each training cost, where their logs tell."""
+    rows = [
+        (f"{one.arm} {one.number}", f"{one.spent.steps:,}", f"{one.spent.sampled:,}", f"{one.spent.tokens_sampled:,}",
+         f"{one.spent.tokens_learned:,}", f"{one.operations:.3g}", _ratio(found, one))
+        for one in found.costs
+    ]  # fmt: skip
+    if rows:
+        how = "had as many steps as cost what reinforcement cost" if found.matched else "had a given number of steps"
+        yield Chapter(
+            name="costs", title="What each training cost", rows=tuple(rows),
+            titles=("training", "steps", "answers sampled", "tokens sampled", "tokens learned from", "operations",
+                    f"share of {found.rl}'s operations"),
+            note=f"Fine-tuning (sft) {how}. Operations: 2 a weight and token forward and 4 backward (2 where adapters "
+            "alone are trained), attention left out; reinforcement samples an episode, scores it, and learns from it "
+            "once a pass. A sampled token is paid for once; the publication's measure, in which the past is computed "
+            "again for each, makes reinforcement cost more.",
+        )  # fmt: skip
+
+
+def _ratio(found: Found, one: Cost) -> str:
+    """An arm's operations as a share of those of reinforcement of the same seed."""
+    theirs = [other.operations for other in found.costs if (other.arm, other.number) == (found.rl, one.number)]
+    return f"{one.operations / theirs[0]:.2f}" if theirs and theirs[0] else ""

@@ -6,31 +6,50 @@ from athanor.analysis.exploration import LEVEL_TEXT
 from athanor.analysis.generalization import BASE, Key
 from athanor.core.records import Estimate
 from athanor.reports.words import Finding
-from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
-from athanor.studies.sft_vs_rl.claims import claims
+from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
+from athanor.studies.sft_vs_rl.claims import Claim, claims
 from athanor.studies.sft_vs_rl.findings import Found
 
 
 def findings(found: Found) -> list[Finding]:
     """The study's answer, then every claim with its verdict."""
-    by = found.by
+    by, rl = found.by, found.rl
     lead = [
         f"{name}, {'greedy' if temperature == 0 else 'temperature 1'}: {points(one)}"
         for name in ("rule", "unseen") for temperature in (1.0, 0.0)
-        if (one := by.get((REFERENCE_RL, f"{REFERENCE_RL} minus {REFERENCE_SFT}: {Key(name, temperature, 1)}")))
+        if (one := by.get((rl, f"{rl} minus {REFERENCE_SFT}: {Key(name, temperature, 1)}")))
     ]  # fmt: skip
-    said = tuple((f"{claim.verdict.capitalize()}:", _told(claim.statement, claim.evidence)) for claim in claims(by))
-    answer = f"Reinforcement (grpo) minus supervised fine-tuning (sft) of the same compute: {'; '.join(lead)}."
+    said = tuple(
+        (f"{claim.verdict.capitalize()}:", _told(claim.statement, claim.evidence)) for claim in claims_of(found)
+    )
+    same = " of the same compute" if found.matched else ""
+    answer = f"Reinforcement ({rl}) minus supervised fine-tuning ({REFERENCE_SFT}){same}: {'; '.join(lead)}."
     world = f"{len(found.bases)} bases" if len(found.bases) > 1 else "One base"
     return [Finding(world=f"{world}, {_trainings(found)}", lead=answer if lead else "", arms=said)]
+
+
+def claims_of(found: Found) -> list[Claim]:
+    """The claims for which the study has estimates."""
+    return list(claims(found.by, start=found.start, rl=found.rl, matched=found.matched))
 
 
 def _trainings(found: Found) -> str:
     finished = [one for one in found.trained if one.arm != BASE]
     stopped = sum(bool(one.stopped) for one in finished)
     ended = f", of which {stopped} stopped early" if stopped else ""
-    left = f"; {found.missing} are not finished" if found.missing else ""
-    return f"{len(finished)} trainings{ended}{left}"
+    return f"{len(finished)} trainings{ended}{_unfinished(found.missing)}"
+
+
+NAMED = 4
+"""Unfinished things that are named."""
+
+
+def _unfinished(names: tuple[str, ...]) -> str:
+    """What is missing, the first few by name."""
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"; {len(names)} are not finished: {', '.join(names[:NAMED])}{more}"
 
 
 def _told(statement: str, evidence: tuple[Estimate, ...]) -> str:
@@ -60,26 +79,41 @@ def share(one: Estimate | None) -> str:
 def note(found: Found) -> str:
     """How sure the numbers are."""
     bases = "these two bases" if len(found.bases) == 2 else "this base" if len(found.bases) == 1 else "these bases"
-    return (
-        f"Points are percentage points of hands solved. Intervals ({LEVEL_TEXT}) hold for other trainings from {bases} "
-        "and for other multisets of numbers; another base may differ by more (All estimates has each base alone). They "
-        "are not adjusted for the number of comparisons. A claim holds where the whole interval of each of its "
-        "differences is on its side."
+    alone = " (All estimates has each base alone)" if len(found.bases) > 1 else ""
+    held = (
+        f"hold for other trainings from {bases} and for other multisets of numbers; another base may differ by more"
+        f"{alone}"
     )
+    single = [name for name, count in _counts(found).items() if count == 1]
+    if single:
+        held += (
+            f". Of {', '.join(single)} there is one training: what is said of it holds for other multisets only, and "
+            "another training would differ"
+        )
+    return (
+        f"Points are percentage points of hands solved. Intervals ({LEVEL_TEXT}) {held}. They are not adjusted for the "
+        "number of comparisons. A claim holds where the whole interval of each of its differences is on its side."
+    )
+
+
+def _counts(found: Found) -> dict[str, int]:
+    """Trainings of each main arm."""
+    return {arm.name: sum(one.arm == arm.name for one in found.trained) for arm in found.arms if not arm.of}
 
 
 def sharpening(found: Found) -> str:
     """How reinforcement at temperature 1 compares with the base at the best temperature."""
-    by, told = found.by, []
+    by, rl, start, told = found.by, found.rl, found.start, []
+    its = "the base" if start == BASE else start
     for name in ("unseen", "rule"):
-        ours = by.get((REFERENCE_RL, f"solved: {Key(name, 1.0, 1)}"))
-        base = [by.get((BASE, f"solved: {Key(name, t, 1)}")) for t in (1.0, 0.7, 0.5, 0.3, 0.0)]
+        ours = by.get((rl, f"solved: {Key(name, 1.0, 1)}"))
+        base = [by.get((start, f"solved: {Key(name, t, 1)}")) for t in (1.0, 0.7, 0.5, 0.3, 0.0)]
         best = max((one for one in base if one and one.value is not None), key=lambda e: e.value or 0, default=None)
-        greedy = by.get((REFERENCE_RL, f"{REFERENCE_RL} minus {BASE}: {Key(name, 0.0, 1)}"))
+        greedy = by.get((rl, f"{rl} minus {start}: {Key(name, 0.0, 1)}"))
         if ours and best and greedy:
             told.append(
-                f"{name}: the base solves {share(base[0])} at temperature 1 and at its best {share(best)} "
-                f"({best.name.partition(', ')[2]}); grpo at temperature 1 {share(ours)}; both greedy, grpo has "
+                f"{name}: {its} solves {share(base[0])} at temperature 1 and at its best {share(best)} "
+                f"({best.name.partition(', ')[2]}); {rl} at temperature 1 {share(ours)}; both greedy, {rl} has "
                 f"{points(greedy)}"
             )
     return f"{'. '.join(told)}." if told else ""

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from warnings import catch_warnings, filterwarnings
 import msgspec
 
 from athanor.adapters.trl.data import answered, asked, dialogue_of, rows
+from athanor.adapters.trl.matching import matched
 from athanor.adapters.trl.revision import Revision
 from athanor.adapters.trl.rewards import Kind, episode_reward, verdict_reward
 from athanor.adapters.trl.settings import (
@@ -61,6 +62,7 @@ def train(asked_for: Config) -> Path:
             "a model's folder"
         )
     tokenizer = _tokenizer(path, config)
+    config = replace(config, steps=matched(config, tokenizer)) if config.match else config
     whole = arguments(config, state.num_processes)
     if state.is_main_process:
         _begin(config, path)
@@ -73,6 +75,8 @@ def train(asked_for: Config) -> Path:
     try:
         trainer = _trainer(config, whole, path, tokenizer)
         trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+        if trainer.state.global_step < given(config.steps):
+            raise Stopped(f"training ended after {trainer.state.global_step} of {config.steps} steps: its data ran out")
     except Stopped as stopped:
         last = newest(config.out)
         where = f"the last checkpoint is {last}" if last else "no checkpoint was written before"

@@ -68,6 +68,7 @@ class Revision:
             "returned": [one.returned for one in played],
             "passed": [one.passed for one in played],
             "turns": [one.turns for one in played],
+            "told": [one.written.count(0) for one in played],
         }
 
     def _begun(self, prompt: list[dict[str, str]], trainer: Any) -> _Episode:

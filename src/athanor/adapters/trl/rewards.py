@@ -64,9 +64,10 @@ def verdict_reward(dialogue: PointsDialogue, judge: Judge, kind: Kind) -> Callab
 
 
 def episode_reward(completions: Sequence[Any], returned: Sequence[float], passed: Sequence[bool], turns: Sequence[int],
-                   log_metric: Any = None, **columns: Any) -> list[float]:  # fmt: skip
+                   told: Sequence[int], log_metric: Any = None, **columns: Any) -> list[float]:  # fmt: skip
     """A reward function over episodes of several answers, which were judged as they were played."""
     if log_metric is not None:
         log_metric("passed", sum(passed) / len(passed))
         log_metric("turns", sum(turns) / len(turns))
+        log_metric("told", sum(told) / len(told))
     return list(returned)

@@ -146,6 +146,8 @@ class Config:
     """The folder to make; refused if it exists, unless --resume is given."""
     steps: int | None = None
     """Changes of the weights; left out, the preset's."""
+    match: str = ""
+    """sft: in place of --steps, a finished training's folder: as many steps as cost what it cost."""
     rule: str = "10"
     """What J, Q and K count as: 10, or 11-12-13."""
     split: str = "train"
@@ -220,6 +222,8 @@ def refuse(asked: Config, whole: Config) -> None:
     if whole.split not in (*SHARES, "all"):
         raise UsageError(f"split {whole.split!r} is not one of {', '.join(SHARES)}, all; pass --split with one of them")
     refuse_outside(whole, {"steps": (1, inf)})
+    if asked.match and asked.steps is not None:
+        raise UsageError(f"--steps {asked.steps} and --match {asked.match} were given; pass one of them")
     refuse_outside(whole.data, {"hands": (1, inf)}, "data")
     refuse_outside(whole.lora, {"rank": (0, inf), "alpha": (0, inf), "dropout": (0, 1)}, "lora")
     refuse_outside(whole.optim, {"learning_rate": (0, inf), "warmup": (0, 1), "batch": (1, inf), "micro": (1, inf),
@@ -232,7 +236,13 @@ def refuse(asked: Config, whole: Config) -> None:
         refuse_idle([*changed(asked.rl, "rl"), *changed(asked.vllm, "vllm")], "--method sft")
         return
     only = [name for name in changed(asked.data, "data") if name in ("--data.solutions", "--data.thoughts")]
+    only += ["--match"] if asked.match else []
     refuse_idle(only + (["--optim.loss"] if asked.optim.loss != "nll" else []), f"--method {asked.method}")
+    if whole.data.hands is not None and whole.data.hands < (needed := hands_at_once(whole)):
+        raise UsageError(
+            f"--data.hands {whole.data.hands} was given, {needed} or more were expected, since episodes to so many are "
+            "sampled at once; pass more, a smaller --optim.batch, or leave --data.hands out"
+        )
     rounds = given(whole.rl.rounds)
     if rounds > 1 and (whole.method not in GRPO or whole.data.look):
         raise UsageError(
@@ -251,9 +261,15 @@ def judge_of(config: Config) -> Judge:
 
 
 def shown(config: Config) -> int:
-    """Hands that the steps need."""
-    shares = 1 if config.method == "sft" else config.rl.samples * given(config.rl.epochs)
-    return max(1, ceil(given(config.steps) * given(config.optim.batch) / shares))
+    """Hands that the steps need; of reinforcement whole sets, for sampling begins with nothing less."""
+    if config.method == "sft":
+        return given(config.steps) * given(config.optim.batch)
+    return hands_at_once(config) * ceil(given(config.steps) / (given(config.rl.ahead) * given(config.rl.epochs)))
+
+
+def hands_at_once(config: Config) -> int:
+    """Hands to which episodes are sampled at once."""
+    return ceil(given(config.optim.batch) * given(config.rl.ahead) / config.rl.samples)
 
 
 def arguments(config: Config, processes: int) -> Any:
@@ -321,7 +337,7 @@ def adapter_of(lora: Lora) -> Any:
 
 def science_of(config: Config) -> dict[str, Any]:
     """What can change the result, as JSON values: a run that is gone on with must have the same."""
-    left = {"out", "resume", "vllm"}
+    left = {"out", "resume", "vllm", "match"}  # the steps that a match gave are there
     found = {name: value for name, value in asdict(config).items() if name not in left}
     found["load"] = {name: found["load"][name] for name in ("dtype", "mixed")}
     found["optim"] = {name: value for name, value in found["optim"].items() if name not in ("kept", "checkpointing")}

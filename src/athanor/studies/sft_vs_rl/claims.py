@@ -24,35 +24,39 @@ class Claim(Record, kw_only=True):
     source: str = ""
 
 
-def claims(by: By) -> Iterator[Claim]:
-    """Every claim for which there are estimates."""
-    rl, sft = REFERENCE_RL, REFERENCE_SFT
+def claims(by: By, *, start: str = BASE, rl: str = REFERENCE_RL, matched: bool = True) -> Iterator[Claim]:
+    """Every claim for which there are estimates.
+
+    `start`: the arm that the others begin from. `rl`: the reinforced one. `matched`: supervised ones cost the same.
+    """
+    sft, same = REFERENCE_SFT, " of the same compute" if matched else ""
+    its = "its base" if start == BASE else f"what it begins from ({start})"
     told = (
-        ("Reinforcement generalizes to J, Q, K = 11, 12, 13 better than supervised fine-tuning of the same compute",
+        (f"Reinforcement generalizes to J, Q, K = 11, 12, 13 better than supervised fine-tuning{same}",
          _both(rl, sft, "rule"), "Chu et al. 2025, figure 1"),
-        ("Reinforcement generalizes to unseen hands better than supervised fine-tuning of the same compute",
+        (f"Reinforcement generalizes to unseen hands better than supervised fine-tuning{same}",
          _both(rl, sft, "unseen"), ""),
-        ("Reinforcement makes its base better under 11, 12, 13", _both(rl, BASE, "rule"),
+        (f"Reinforcement makes {its} better under 11, 12, 13", _both(rl, start, "rule"),
          "Chu et al. 2025, 11.5 to 15.0%"),
-        ("Reinforcement makes its base better on unseen hands", _both(rl, BASE, "unseen"), ""),
-        ("What reinforcement gains under 11, 12, 13 is more than its base has when it is played greedily",
-         [_name(rl, BASE, "rule", 0.0), f"{_name(rl, BASE, 'rule', 1.0)}, the other at {Key('rule', 0.0, 1)}"],
+        (f"Reinforcement makes {its} better on unseen hands", _both(rl, start, "unseen"), ""),
+        (f"What reinforcement gains under 11, 12, 13 is more than {its} has when it is played greedily",
+         [_name(rl, start, "rule", 0.0), f"{_name(rl, start, 'rule', 1.0)}, the other at {Key('rule', 0.0, 1)}"],
          "Yue et al. 2025, arXiv:2504.13837, hold that it is not"),
-        ("What reinforcement gains on unseen hands is more than its base has when it is played greedily",
-         [_name(rl, BASE, "unseen", 0.0), f"{_name(rl, BASE, 'unseen', 1.0)}, the other at {Key('unseen', 0.0, 1)}"],
+        (f"What reinforcement gains on unseen hands is more than {its} has when it is played greedily",
+         [_name(rl, start, "unseen", 0.0), f"{_name(rl, start, 'unseen', 1.0)}, the other at {Key('unseen', 0.0, 1)}"],
          "Yue et al. 2025, arXiv:2504.13837, hold that it is not"),
     )  # fmt: skip
     for statement, names, source in told:
         if made := _claim(by, statement, [(rl, name, 1) for name in names], source):
             yield made
-    against = [(sft, name, -1) for name in _both(sft, BASE, "rule")]
-    if made := _claim(by, "Supervised fine-tuning makes its base worse under 11, 12, 13", against, "Chu et al. 2025"):
+    against = [(sft, name, -1) for name in _both(sft, start, "rule")]
+    if made := _claim(by, f"Supervised fine-tuning makes {its} worse under 11, 12, 13", against, "Chu et al. 2025"):
         yield made
-    memorised = [(sft, _name(sft, BASE, "seen", 1.0), 1), (sft, _name(sft, BASE, "unseen", 1.0), -1)]
+    memorised = [(sft, _name(sft, start, "seen", 1.0), 1), (sft, _name(sft, start, "unseen", 1.0), -1)]
     if made := _claim(by, "Supervised fine-tuning memorizes: it gains on hands it saw and loses on others", memorised,
                       "Chu et al. 2025"):  # fmt: skip
         yield made
-    forgotten = [(sft, _name(sft, BASE, "old", 1.0), -1)]
+    forgotten = [(sft, _name(sft, start, "old", 1.0), -1)]
     if made := _claim(by, "Supervised fine-tuning forgets hands that the base had learned", forgotten):
         yield made
     own = [(OWN, _name(OWN, sft, name, 1.0), 1) for name in ("rule", "unseen")]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from athanor.analysis.generalization import (
     BASE,
@@ -17,14 +19,32 @@ from athanor.analysis.generalization import (
     recognition,
     score,
 )
+from athanor.analysis.spending import Spent
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
-from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, Arm, arms
+from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, arms
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs
-from athanor.training.evaluate import CONDITIONS, ON_THE_WAY, PLAYS, SHARPER
+from athanor.training.evaluate import CONDITIONS, PLAYS, SHARPER
 
-SAMPLED, GREEDY = (Key("", play.temperature, 1) for play in PLAYS[:2])
-"""Ways to play: at temperature 1, and greedily."""
+
+class Shown(NamedTuple):
+    """An arm in words."""
+
+    name: str
+    about: str
+    supervised: bool
+    of: str = ""
+    """The main arm of which this one is a lever; empty for main arms."""
+
+
+class Cost(NamedTuple):
+    """What one training cost, where its log tells."""
+
+    arm: str
+    number: int
+    spent: Spent
+    operations: float
+    """Of the whole model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,71 +52,108 @@ class Found:
     """What the study found."""
 
     bases: tuple[str, ...]
-    arms: tuple[Arm, ...]
+    arms: tuple[Shown, ...]
     """Those that were trained, in order."""
     trained: tuple[Trained, ...]
     """Trainings, and trials of the bases under the arm BASE."""
     estimates: tuple[Estimate, ...]
-    missing: int
-    """Trainings that are not finished."""
+    missing: tuple[str, ...]
+    """What is not finished, by name: trainings, or steps."""
+    about: str
+    """What the policies are."""
+    start: str = BASE
+    """The arm from which fine-tuning and reinforcement begin."""
+    rl: str = REFERENCE_RL
+    """The reinforced arm whose difference from fine-tuning is the study's answer."""
+    matched: bool = True
+    """Whether supervised arms have as many steps as cost what that arm cost."""
+    costs: tuple[Cost, ...] = ()
 
-    @property
+    @cached_property
     def by(self) -> dict[tuple[str, str], Estimate]:
         """Estimates by group and name."""
         return {(one.group, one.name): one for one in self.estimates}
 
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Those that policies were tried in, in their order."""
+        tried = {key.condition for one in self.trained for key in one.scores}
+        return tuple(name for name in CONDITIONS if name in tried)
+
 
 def find(asked: Asked, folder: Path) -> Found:
-    """Read everything that is finished. DataError if nothing is."""
+    """Read everything that is finished of a study of the project's own policies. DataError if nothing is."""
     setting = asked.sizes
     every = jobs(asked, folder)
     trained = [
         read_trained(path, BASE, base, number)
         for base in setting.bases if (path := base_scores(folder, base)).exists() for number in range(setting.seeds)
     ]  # fmt: skip
-    missing = 0
+    missing = []
     for job in every:
         if (job.out / "done.json").exists():
             stopped = json.loads((job.out / "done.json").read_bytes())["stopped"]
             if (job.out / "scores.jsonl").exists():
                 trained.append(read_trained(job.out / "scores.jsonl", job.arm.name, job.base, job.number, stopped))
         else:
-            missing += 1
+            missing.append(job.out.name)
+    shown = [Shown(a.name, a.about, a.supervised, a.of) for a in arms(setting, base_policy(setting.bases[0]))]
+    about = "a policy of under a million parameters: the same question, another model"
+    return found(trained, shown, bases=setting.bases, missing=tuple(missing), about=about, folder=folder)
+
+
+def found(
+    trained: Sequence[Trained], shown: Sequence[Shown], *, bases: tuple[str, ...], missing: tuple[str, ...], about: str,
+    folder: Path, start: str = BASE, rl: str = REFERENCE_RL, matched: bool = True, costs: tuple[Cost, ...] = (),
+) -> Found:  # fmt: skip
+    """What follows from trainings, wherever they were read from. DataError without any, or without their base."""
     names = {one.arm for one in trained}
-    mine = tuple(arm for arm in arms(setting, base_policy(setting.bases[0])) if arm.name in names)
+    mine = tuple(arm for arm in shown if arm.name in names)
     if not mine or BASE not in names:
         raise DataError(f"{folder} holds no finished training; run the study on with --resume")
     return Found(
-        bases=setting.bases, arms=mine, trained=tuple(trained), missing=missing,
-        estimates=tuple(_estimates(trained, mine, setting.bases)),
+        bases=bases, arms=mine, trained=tuple(trained), missing=missing, about=about, start=start, rl=rl,
+        matched=matched, costs=costs, estimates=tuple(_estimates(trained, mine, bases, start, rl)),
     )  # fmt: skip
 
 
-def _estimates(trained: Sequence[Trained], mine: Sequence[Arm], bases: Sequence[str]) -> Iterator[Estimate]:
+def keys_tried(trained: Sequence[Trained]) -> tuple[list[Key], list[Key]]:
+    """What single answers were tried in, at temperature 1 and greedily, and what several rounds were."""
+    tried = {key for one in trained for key in one.scores}
     keys = [Key(name, play.temperature, 1) for name in CONDITIONS for play in PLAYS[:2]]
-    rounds = [Key(name, play.temperature, play.rounds) for name in ON_THE_WAY for play in PLAYS if play.rounds > 1]
+    rounds = sorted((key for key in tried if key.rounds > 1), key=lambda key: list(CONDITIONS).index(key.condition))
+    return [key for key in keys if key in tried], rounds
+
+
+def _estimates(
+    trained: Sequence[Trained], mine: Sequence[Shown], bases: Sequence[str], start: str, rl: str
+) -> Iterator[Estimate]:
+    keys, rounds = keys_tried(trained)
     for name in (BASE, *(arm.name for arm in mine)):
         for key in (*keys, *rounds):
             yield score(trained, name, key)
         yield from (recognition(trained, name, key) for key in keys)
-        yield kept(trained, name)
-    for play in SHARPER:
-        for condition in CONDITIONS:
-            yield score(trained, BASE, Key(condition, play.temperature, 1))
-    names = {arm.name for arm in mine}
+        if any(one.arithmetic is not None for one in trained):
+            yield kept(trained, name)
+    sharper = [
+        key for play in SHARPER for name in CONDITIONS
+        if any((key := Key(name, play.temperature, 1)) in one.scores for one in trained)
+    ]  # fmt: skip
+    yield from (score(trained, BASE, key) for key in sharper)
+    names = {BASE, *(arm.name for arm in mine)}
     for arm in mine:
-        against = [BASE, *(name for name in (REFERENCE_SFT, arm.of) if name in names and name != arm.name)]
-        for other in dict.fromkeys(against):
-            yield from (difference(trained, arm.name, other, key) for key in (*keys, *rounds))
-        yield from _sharpened(trained, arm)
-    if {REFERENCE_RL, REFERENCE_SFT} <= names:
+        for other in dict.fromkeys((start, BASE, REFERENCE_SFT, arm.of)):
+            if other in names and other != arm.name:
+                yield from (difference(trained, arm.name, other, key) for key in (*keys, *rounds))
+        yield from _sharpened(trained, arm.name, start, [*sharper, *keys])
+    if {rl, REFERENCE_SFT} <= names and len(bases) > 1:
         for base in bases:
-            yield from (difference(trained, REFERENCE_RL, REFERENCE_SFT, key, base=base) for key in keys)
+            yield from (difference(trained, rl, REFERENCE_SFT, key, base=base) for key in keys)
 
 
-def _sharpened(trained: Sequence[Trained], arm: Arm) -> Iterator[Estimate]:
-    """An arm at temperature 1 against its base at lower ones, which no training was needed for."""
-    for condition in CONDITIONS:
-        for temperature in (*(play.temperature for play in SHARPER), 0.0):
-            key, other = Key(condition, 1.0, 1), Key(condition, temperature, 1)
-            yield difference(trained, arm.name, BASE, key, other_key=other)
+def _sharpened(trained: Sequence[Trained], arm: str, start: str, lower: Sequence[Key]) -> Iterator[Estimate]:
+    """An arm at temperature 1 against where it begins at lower ones, which no training was needed for."""
+    for other in lower:
+        if other.temperature < 1 and arm != start:
+            key = Key(other.condition, 1.0, 1)
+            yield difference(trained, arm, start, key, other_key=other)

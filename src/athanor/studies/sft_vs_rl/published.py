@@ -54,6 +54,8 @@ PUBLISHED: tuple[Published, ...] = tuple(
     )
     for of, percent in zip(("before", "SFT", "RL"), percents, strict=True)
 )
+ANSWERS = 5
+"""Rounds of verification in the published training and evaluation on GeneralPoints."""
 ROUNDS = {1: 0.48, 3: 2.15, 5: 2.99, 10: 5.99}
 """Points gained under the shifted rule by RL with so many verification rounds, at equal compute (GP-L, the ablation of
 verification iterations)."""

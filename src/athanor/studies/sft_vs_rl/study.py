@@ -12,6 +12,7 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -186,11 +187,16 @@ def try_base(base: str, setting: Setting, seed: int, path: Path) -> None:
 
 
 def begin(asked: Asked, folder: Path) -> None:
-    """Write the study's manifest, or see that the one that is there asks for the same."""
+    """`begin_study`, with the bases that are trained from."""
+    hashes = {Path(base).stem: sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases}
     config = {"setting": asked.setting, "seed": asked.seed}
+    begin_study(folder, config, execution={"processes": asked.processes}, hashes=hashes)
+
+
+def begin_study(folder: Path, config: dict[str, Any], *, execution: dict[str, Any], hashes: dict[str, str]) -> None:
+    """Write the study's manifest, or see that the one that is there asks for the same. `config` as JSON has it."""
     manifest = Manifest(
-        kind=KIND, config=config, execution={"processes": asked.processes}, build=build_name(), versions=versions(),
-        hashes={Path(base).stem: sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases},
+        kind=KIND, config=config, execution=execution, build=build_name(), versions=versions(), hashes=hashes,
         label=KIND, created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
     path = folder / "manifest.json"

@@ -1,0 +1,125 @@
+"""The runs of the study at the published size, read into what its findings are made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from athanor.analysis.generalization import Key, Score, Trained
+from athanor.analysis.points import read_run
+from athanor.analysis.spending import Spent, spent, weights
+from athanor.analysis.tables import Run
+from athanor.core.errors import DataError
+from athanor.studies.sft_vs_rl.carrying_out import finished
+from athanor.studies.sft_vs_rl.findings import Cost, Found, Shown, found
+from athanor.studies.sft_vs_rl.plan import (
+    HOW,
+    INIT,
+    SFT,
+    Plan,
+    Step,
+    keys_of,
+    policies,
+    run_of,
+    steps,
+    trial_of,
+)
+
+Hands = dict[str, tuple[Path, tuple[str, ...]]]
+"""By condition: the run that was read first, and its hands as they were dealt."""
+
+
+def find_played(plan: Plan, folder: Path) -> Found:
+    """Read everything that is finished. DataError if nothing is, or if two policies did not play the same hands."""
+    every = {step.out: step for step in steps(plan, folder)}
+    hands: Hands = {}
+    trained = [one for arm, number in policies(plan) if (one := _read(plan, folder, arm, number, every, hands))]
+    costs = tuple(_cost(folder, one) for one in trained if one.number is not None)
+    unfinished = tuple(step.name for step in every.values() if not finished(folder, step))
+    spending: dict[tuple[str, int | None], Cost] = {(cost.arm, cost.number): cost for cost in costs}
+    trained = [_with_cost(one, spending.get((one.arm, one.number))) for one in trained]
+    return found(
+        trained, shown(plan), bases=(plan.model,), missing=unfinished, start=INIT, rl=plan.method, costs=costs,
+        matched=not plan.sft_steps, about=f"{Path(plan.model).name}, with the preset of the published training",
+        folder=folder,
+    )  # fmt: skip
+
+
+def shown(plan: Plan) -> tuple[Shown, ...]:
+    """The arms in words."""
+    longer = (
+        "as many steps as cost what reinforcement cost" if not plan.sft_steps else "a number of steps that was given"
+    )
+    return (
+        Shown(INIT, "a short fine-tuning, which gives the format; where the other arms begin", supervised=True),
+        Shown(SFT, f"fine-tuning that goes on from init, {longer}", supervised=True),
+        Shown(plan.method, "reinforcement that begins at init", supervised=False),
+    )
+
+
+def _read(
+    plan: Plan, folder: Path, arm: str, number: int | None, every: dict[str, Step], hands: Hands
+) -> Trained | None:
+    """One policy with its finished trials; None where there are none, or its training is not finished."""
+    if number is not None and not finished(folder, every[str(run_of(folder, arm, number))]):
+        return None
+    scores: dict[Key, dict[int, Score]] = {}
+    for condition in plan.conditions:
+        for how in HOW:
+            out = trial_of(folder, arm, number, condition, how)
+            if finished(folder, every[str(out)]):
+                run = read_run(out)
+                _same(run, condition, plan.episodes, hands)
+                for key in keys_of(condition, how):
+                    scores[key] = {0: score_of(run, key.rounds)}
+    return Trained(arm=arm, base=plan.model, number=number, scores=scores) if scores else None
+
+
+def score_of(run: Run, rounds: int) -> Score:
+    """What a run solved within some rounds, by multisets of numbers in the order of their names."""
+    episodes = run.episodes
+    _, owner = np.unique(np.array(episodes["numbers"].to_pylist()), return_inverse=True)
+    passed = np.array([within is not None and within <= rounds for within in episodes["solved"].to_pylist()], float)
+    read = _first_numbers(run)
+    right = np.array([read.get(key) is True for key in episodes["episode"].to_pylist()], float)
+    each = np.bincount(owner)
+    return Score(np.bincount(owner, passed) / each, np.bincount(owner, right) / each)
+
+
+def _first_numbers(run: Run) -> dict[str, bool | None]:
+    """By episode: whether the first answer told the hand's numbers right; None where it told none."""
+    columns = (run.turns[name].to_pylist() for name in ("episode", "turn", "numbers"))
+    return {episode: numbers for episode, turn, numbers in zip(*columns, strict=True) if turn == 0}
+
+
+def _same(run: Run, condition: str, episodes: int, hands: Hands) -> None:
+    """DataError unless the run played all of the hands that the others of its condition played, in the same order."""
+    ends, tasks = run.episodes["end"].to_pylist(), tuple(map(str, run.episodes["task"].to_pylist()))
+    broken = sum(end in (None, "error") for end in ends)
+    if len(ends) != episodes or broken:
+        raise DataError(
+            f"{run.path} has {len(ends)} hands of which {broken} did not end well, {episodes} whole ones were "
+            "expected; remove it with its file in done/ and go on with --resume"
+        )
+    first, theirs = hands.setdefault(condition, (run.path, tasks))
+    if tasks != theirs:
+        place = next(k for k, (one, other) in enumerate(zip(tasks, theirs, strict=True)) if one != other)
+        raise DataError(
+            f"{run.path} and {first} did not play the same hands (hand {place} is {tasks[place]} and {theirs[place]}), "
+            "which a comparison needs; remove the one that is wrong with its file in done/ and go on with --resume"
+        )
+
+
+def _cost(folder: Path, one: Trained) -> Cost:
+    assert one.number is not None
+    run = run_of(folder, one.arm, one.number)
+    told: Spent = spent(run)
+    return Cost(one.arm, one.number, told, told.operations * weights(run / "final"))
+
+
+def _with_cost(one: Trained, cost: Cost | None) -> Trained:
+    if cost is None:
+        return one
+    return replace(one, flop={0: cost.operations}, episodes={0: cost.spent.sampled})
