@@ -26,6 +26,7 @@ COMMANDS = {
     "check alchemy": "check_alchemy",
     "check points": "check_points",
     "check scenes": "check_scenes",
+    "check policy": "check_policy",
     "check run": "check_run",
     "verify points": "verify_points",
     "verify scenes": "verify_scenes",
