@@ -50,8 +50,8 @@ def gae(
     ended; no advantage reaches over from one episode into another.
     """
     episodes, turns = rewards.shape
-    after = torch.zeros(episodes) if bootstrap is None else bootstrap
-    advantage, found = torch.zeros(episodes), torch.zeros_like(rewards)
+    after = rewards.new_zeros(episodes) if bootstrap is None else bootstrap
+    advantage, found = rewards.new_zeros(episodes), torch.zeros_like(rewards)
     for turn in reversed(range(turns)):
         played = taken[:, turn]
         surprise = rewards[:, turn] + gamma * after - values[:, turn]
