@@ -83,7 +83,7 @@ def test_one_step_makes_likelier_what_did_better(able, algorithm):
     config = RL(algorithm=algorithm, prompts=64, samples=8, rounds=2, rates=Rates(adamw=1e-4), reward="classes")
     run = learner(deepcopy(able), config.rates)
     made = roll(run.policy, hands(64), samples=8, rounds=2, temperature=1.0, generator=torch.Generator().manual_seed(2))
-    gains, _, _ = rl._judged(run, config, made)
+    gains = rl._judged(run, config, made, run.policy.hidden(made.tokens[:, :-1])).gains
     weights = gains.gather(1, made.turns[1:].clamp(min=0).expand(len(made.tokens), -1)) * made.written[:, 1:]
 
     def objective() -> float:

@@ -135,19 +135,24 @@ def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 32, 
 
 
 def tried(run: Learner, step: int, *, each: int, seed: int, last: int) -> list[dict[str, Any]]:
-    """Success at temperature 1 and greedily; at the end in every condition, with three rounds, and of what else the
-    policy knew."""
-    found = []
-    for name, condition in CONDITIONS.items():
-        for play in PLAYS:
-            if (name in ON_THE_WAY and play.rounds == 1) or (step == last and (name in ON_THE_WAY or play.rounds == 1)):
-                solved = evaluate(run.policy, condition, play, seed, each)
-                found.append(line(name, play, solved, run.ledger.flop, run.ledger.episodes))
-        if step == last and name in ON_THE_WAY:
-            found.append({"condition": name, "pass": pass_at(run.policy, condition, seed)})
-    if step == last:
-        found.append({"condition": "arithmetic", "share": arithmetic(run.policy, seed)})
-    return found
+    """What a policy solves, at temperature 1 and greedily: on the way of some conditions, and half as many hands.
+
+    At the end of all, with three rounds too, with one of k samples, and single steps of arithmetic.
+    """
+    if step < last:
+        on_the_way = [(name, play) for name in ON_THE_WAY for play in PLAYS if play.rounds == 1]
+        return [_tried(run, name, play, seed, max(1, each // 2)) for name, play in on_the_way]
+    found = [
+        _tried(run, name, play, seed, each)
+        for name in CONDITIONS for play in PLAYS if play.rounds == 1 or name in ON_THE_WAY
+    ]  # fmt: skip
+    found += [{"condition": name, "pass": pass_at(run.policy, CONDITIONS[name], seed)} for name in ON_THE_WAY]
+    return [*found, {"condition": "arithmetic", "share": arithmetic(run.policy, seed)}]
+
+
+def _tried(run: Learner, name: str, play: Play, seed: int, each: int) -> dict[str, Any]:
+    solved = evaluate(run.policy, CONDITIONS[name], play, seed, each)
+    return line(name, play, solved, run.ledger.flop, run.ledger.episodes)
 
 
 def line(name: str, play: Play, solved: Solved, flop: float, episodes: int) -> dict[str, Any]:

@@ -153,11 +153,13 @@ def deal(config: RL, seed: int, step: int) -> Hands:
 
 def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
     """Learn from a batch of episodes; what was measured on the way."""
-    gains, returns, values = _judged(run, config, rollout)
     reference = _of_base(run, config, rollout)
+    judged: Judged | None = None
     measured: dict[str, Any] = {}
     for _ in range(config.epochs):
-        loss, measured = _losses(run, config, rollout, gains, reference, returns, values)
+        hidden = run.policy.hidden(rollout.tokens[:, :-1])
+        judged = judged or _judged(run, config, rollout, hidden.detach())
+        loss, measured = _losses(run, config, rollout, hidden, judged, reference)
         loss.backward()
         measured["norm"] = clip([*run.policy.parameters(), *run.critic.parameters()], 1.0)
         run.optimizers.step()
@@ -166,14 +168,25 @@ def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
     return measured
 
 
-def _judged(run: Learner, config: RL, rollout: Rollout) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Advantages of turns; with a critic also the returns that it is to tell, and what it told."""
+class Judged(NamedTuple):
+    """What turns were worth, judged before the first pass over a batch."""
+
+    gains: Tensor
+    """Float["episodes turns"]: advantages."""
+    returns: Tensor | None = None
+    """With a critic: Float["episodes turns"], what it is to tell."""
+    values: Tensor | None = None
+    """With a critic: Float["episodes turns"], what it told."""
+
+
+@torch.no_grad()
+def _judged(run: Learner, config: RL, rollout: Rollout, hidden: Tensor) -> Judged:
+    """From what the policy computes before the first pass, Float["episodes seq-1 width"], which only a critic reads."""
     if config.algorithm != "ppo":
-        return group_advantages(config, rollout), None, None
-    with torch.no_grad():
-        values = _values(run, run.policy.hidden(rollout.tokens), rollout)
+        return Judged(group_advantages(config, rollout))
+    values = _values(run, hidden, rollout)
     found, returns = advantages.gae(rollout.rewards(config.reward), values, rollout.taken, gamma=1.0, lam=0.95)
-    return advantages.whitened(found, rollout.taken), returns, values
+    return Judged(advantages.whitened(found, rollout.taken), returns, values)
 
 
 def _values(run: Learner, hidden: Tensor, rollout: Rollout) -> Tensor:
@@ -199,19 +212,18 @@ def _compared(config: RL, rollout: Rollout) -> slice:
 
 
 def _losses(
-    run: Learner, config: RL, rollout: Rollout, gains: Tensor, reference: Tensor, returns: Tensor | None,
-    old_values: Tensor | None,
-) -> tuple[Tensor, dict[str, Any]]:  # fmt: skip
-    """The loss of one pass and what was measured. `reference`: as `_of_base` gives it."""
-    hidden = run.policy.hidden(rollout.tokens[:, :-1])
+    run: Learner, config: RL, rollout: Rollout, hidden: Tensor, judged: Judged, reference: Tensor
+) -> tuple[Tensor, dict[str, Any]]:
+    """The loss of one pass and what was measured. `hidden`: of all tokens but the last; `reference`: of `_of_base`."""
     mask = rollout.written[:, 1:]
     logits = run.policy.head(hidden[mask]) / (config.temperature or 1.0)
     chosen = rollout.tokens[:, 1:][mask]
     logprobs = torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, losses.token_logprobs(logits, chosen))
     turns = rollout.turns[1:].expand(len(mask), -1)
     loss, held = losses.clipped(
-        logprobs, rollout.logprobs[:, 1:], gains, mask, turns, level=config.level, low=config.clip, high=config.clip
-    )
+        logprobs, rollout.logprobs[:, 1:], judged.gains, mask, turns, level=config.level, low=config.clip,
+        high=config.clip,
+    )  # fmt: skip
     measured: dict[str, Any] = {"clipped": float(held)}
     with torch.set_grad_enabled(config.entropy > 0):
         spread = losses.entropy(logits).mean()
@@ -220,9 +232,9 @@ def _losses(
     some = _compared(config, rollout)
     apart = losses.kl(logprobs[some][mask[some]], reference, "k3").mean()
     loss = loss + config.kl * apart if config.kl else loss
-    if returns is not None:
+    if judged.returns is not None:
         values = _values(run, hidden, rollout)
-        loss = loss + 0.5 * losses.value_loss(values, returns, rollout.taken, old=old_values)
+        loss = loss + 0.5 * losses.value_loss(values, judged.returns, rollout.taken, old=judged.values)
     return loss, measured | {
         "loss": float(loss.detach()),
         "entropy": float(spread.detach()),
