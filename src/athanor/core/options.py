@@ -36,9 +36,10 @@ def words_of(config: Any, group: str = "") -> list[str]:
         value = getattr(config, field.name)
         if value == getattr(plain, field.name):
             continue
-        if value is False or is_dataclass(value):
+        switch = isinstance(value, bool)
+        if (switch and not value) or is_dataclass(value):
             raise TypeError(f"{option(field.name, group)} cannot be given as an option with a value")
-        told = value if isinstance(value, tuple) else () if value is True else (value,)
+        told = value if isinstance(value, tuple) else () if switch else (value,)
         words += [option(field.name, group), *map(str, told)]
     return words
 
