@@ -83,7 +83,7 @@ def score_of(run: Run, rounds: int) -> Score:
     _, owner = np.unique(np.array(episodes["numbers"].to_pylist()), return_inverse=True)
     passed = np.array([within is not None and within <= rounds for within in episodes["solved"].to_pylist()], float)
     read = _first_numbers(run)
-    right = np.array([read.get(key) is True for key in episodes["episode"].to_pylist()], float)
+    right = np.array([bool(read.get(key)) for key in episodes["episode"].to_pylist()], float)
     each = np.bincount(owner)
     return Score(np.bincount(owner, passed) / each, np.bincount(owner, right) / each)
 
