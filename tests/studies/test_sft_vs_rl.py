@@ -45,7 +45,7 @@ def played(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Asked,
     folder = tmp_path_factory.mktemp("study") / "out"
     threads = torch.get_num_threads()
     asked = Asked(setting="smoke", seed=1, processes=1, bases=(str(base),))
-    study.begin(asked, folder)
+    study.prepare(asked, folder)
     every = jobs(asked, folder)
     for job in every:
         train_one(job)

@@ -27,11 +27,12 @@ from athanor.commands import play_points, train_points
 from athanor.commands.study_sft_vs_rl import Config, plan_of
 from athanor.core.errors import DataError, UsageError
 from athanor.reports.sft_vs_rl import page
+from athanor.studies.folder import begin
 from athanor.studies.playing import points as playing
 from athanor.studies.sft_vs_rl.carrying_out import StepFailed, carry_out, finished, marker
 from athanor.studies.sft_vs_rl.plan import HOW, TRIALS, Plan, Step, policies, run_of, steps, trial_of
 from athanor.studies.sft_vs_rl.played import find_played, score_of
-from athanor.studies.sft_vs_rl.study import begin_study
+from athanor.studies.sft_vs_rl.study import KIND
 from tests import tiny_model
 
 PLAN = Plan(model="tiny", method="grpo", seed=1, seeds=2, episodes=12, verifier="exact", tokens=8)
@@ -257,7 +258,7 @@ def done(folder: Path, plan: Plan) -> None:
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of one seed of two in which agents stand for the policies: reinforced ones solve every hand."""
     folder = tmp_path_factory.mktemp("paper") / "out"
-    begin_study(folder, {"setting": "paper"}, execution={}, hashes={})
+    begin(folder, KIND, {"setting": "paper"}, execution={})
     for arm, number in policies(replace(PLAN, seeds=1)):
         if number is not None:
             trained(folder, arm, number, {"init": 500, "grpo": 1000, "sft": 4_500}[arm])

@@ -131,14 +131,15 @@ def _at_size(config: Config) -> tuple[int, Found]:
     """The study at the published size, each step a command of its own. A page is written of what is finished, whether
     or not a step fails or is interrupted."""
     from athanor.core.disk import write_atomically
+    from athanor.studies.folder import begin
     from athanor.studies.sft_vs_rl.carrying_out import StepFailed, carry_out
     from athanor.studies.sft_vs_rl.played import find_played
-    from athanor.studies.sft_vs_rl.study import begin_study
+    from athanor.studies.sft_vs_rl.study import KIND
 
     plan = plan_of(config)
     every = tuple(steps(plan, config.out))
     execution = {"seeds": plan.seeds, "launch": " ".join(plan.launch)}
-    begin_study(config.out, science_of(config), execution=execution, hashes={})
+    begin(config.out, KIND, science_of(config), execution=execution)
     write_atomically(config.out / "plan.jsonl", b"".join(msgspec.json.encode(step) + b"\n" for step in every))
     try:
         carry_out(every, config.out)

@@ -22,11 +22,12 @@ class Row(NamedTuple):
 
 def forest(
     rows: Sequence[Row], *, title: str, x_title: str, labels: bool = True, width: int = 195, zero: bool = True,
-    percent: bool = True, domain: tuple[float, float] | None = None,
+    percent: bool = True, unknown: str = "unknown", behind: Sequence[Spec] = (),
 ) -> Spec:  # fmt: skip
     """A panel; with `labels` the rows' names stand at its left, so that several panels share the names of the first.
 
-    What is unknown is said in words. Labels must be unique and have gone through `one_line`.
+    What is unknown is said in the words `unknown`; `behind` are layers below all others. Labels must be unique and have
+    gone through `one_line`.
     """
     order = [row.label for row in rows]
     y = {
@@ -36,16 +37,15 @@ def forest(
     x = {
         "field": "value", "type": "quantitative", "title": x_title,
         "axis": {"tickCount": 4, **({"format": ".0%"} if percent else {})},
-        **({"scale": {"domain": list(domain)}} if domain else {}),
     }  # fmt: skip
     colour = {"field": "colour", "type": "nominal", "scale": None}
     told = [
         {"row": row.label, "value": e.value, "low": e.low, "high": e.high, "colour": row.colour}
         for row in rows if (e := row.estimate) is not None and e.value is not None
     ]  # fmt: skip
-    unknown = [{"row": row.label} for row in rows if row.estimate is not None and row.estimate.value is None]
+    untold = [{"row": row.label} for row in rows if row.estimate is not None and row.estimate.value is None]
     spans = [row for row in told if row["low"] is not None]
-    layers: list[Spec] = [_zero()] if zero else []
+    layers: list[Spec] = [*behind, *([_zero()] if zero else [])]
     layers += [
         {
             "data": {"values": spans}, "mark": {"type": "rule", "strokeWidth": 2},
@@ -56,8 +56,8 @@ def forest(
             "encoding": {"y": y, "x": x, "color": colour},
         },
         {
-            "data": {"values": unknown},
-            "mark": {"type": "text", "text": "unknown", "fontSize": 10, "color": GREY, "align": "left"},
+            "data": {"values": untold},
+            "mark": {"type": "text", "text": unknown, "fontSize": 10, "color": GREY, "align": "left"},
             "encoding": {"y": y, "x": {"value": 4}},
         },
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from athanor.analysis.weights import ALL, MANY, PUBLISHED, TOGETHER, named
 from athanor.core.records import Estimate
 from athanor.reports.drawing import COLOURS, Spec, shortened, to_png, to_svg
 from athanor.reports.figures import Figure
+from athanor.reports.forest import GREY, Row, forest
 from athanor.reports.text import one_line
 
 KINDS = (PUBLISHED, MANY, ALL)
@@ -65,51 +66,22 @@ def _labels(groups: Sequence[str]) -> dict[str, str]:
 def _panel(
     term: str, kind: str, groups: Sequence[str], labels: dict[str, str], by: Found, *, first: bool
 ) -> Spec | None:  # fmt: skip
-    mine = [(group, one) for group in groups if (one := by.get((group, named(term, kind)))) is not None]
+    colour = COLOURS[KINDS.index(kind)]
     rows = [
-        {"group": labels[group], "value": e.value, "low": e.low, "high": e.high, "random": group in RANDOM}
-        for group, e in mine if e.value is not None
+        Row(labels[group], by.get((group, named(term, kind))), GREY if group in RANDOM else colour) for group in groups
     ]  # fmt: skip
-    unknown = [{"group": labels[group]} for group, e in mine if e.value is None]
-    if not rows:
+    if not any(row.estimate is not None and row.estimate.value is not None for row in rows):
         return None
-    order = [labels[group] for group in groups]
-    y = {
-        "field": "group", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None,
-        "axis": {"labels": first, "ticks": False, "domain": False, "labelLimit": 260, "grid": True},
-    }  # fmt: skip
-    x = {"field": "value", "type": "quantitative", "title": "weight", "axis": {"tickCount": 4}}
-    colour = {"condition": {"test": "datum.random", "value": "#777777"}, "value": COLOURS[KINDS.index(kind)]}
-    spans = [row for row in rows if row["low"] is not None]
-    layers: list[Spec] = [_band(by, term) if kind == PUBLISHED else {}, _zero()]
-    layers += [
-        {
-            "data": {"values": spans}, "mark": {"type": "rule", "strokeWidth": 2},
-            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, "color": colour},
-        },
-        {
-            "data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 46, "opacity": 1},
-            "encoding": {"y": y, "x": x, "color": colour},
-        },
-        {
-            "data": {"values": unknown},
-            "mark": {"type": "text", "text": "no finite estimate", "fontSize": 10, "color": "#777777", "align": "left"},
-            "encoding": {"y": y, "x": {"value": 4}},
-        },
-    ]  # fmt: skip
-    title = {"text": TITLES[kind], "fontWeight": "normal", "fontSize": 12}
-    return {"layer": [one for one in layers if one], "width": 195, "height": 19 * len(order), "title": title}
+    return forest(
+        rows, title=TITLES[kind], x_title="weight", labels=first, percent=False, unknown="no finite estimate",
+        behind=_band(by, term) if kind == PUBLISHED else (),
+    )  # fmt: skip
 
 
-def _band(by: Found, term: str) -> Spec:
+def _band(by: Found, term: str) -> list[Spec]:
     never = by.get((NEVER_REPEATS, named(term, PUBLISHED)))
     if never is None or never.low is None:
-        return {}
+        return []
     mark = {"type": "rect", "color": "#D9D9D9", "opacity": 0.7}
     places = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
-    return {"data": {"values": [{"low": never.low, "high": never.high}]}, "mark": mark, "encoding": places}
-
-
-def _zero() -> Spec:
-    mark = {"type": "rule", "color": "#999999", "strokeWidth": 1}
-    return {"data": {"values": [{"at": 0}]}, "mark": mark, "encoding": {"x": {"field": "at", "type": "quantitative"}}}
+    return [{"data": {"values": [{"low": never.low, "high": never.high}]}, "mark": mark, "encoding": places}]

@@ -7,23 +7,18 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
-from athanor.core.errors import DataError, Stopped, UsageError
+from athanor.core.errors import Stopped, UsageError
 from athanor.core.progress import progress
 from athanor.core.seeds import digest
-from athanor.core.store import Manifest, refuse_difference
 from athanor.models.policy.embedded import path_of
 from athanor.models.policy.transformer import Policy
+from athanor.studies.folder import begin
 from athanor.studies.sft_vs_rl.arms import SETTINGS, Arm, Setting, arms, points
 from athanor.training.checkpoint import read_policy, write_policy
 from athanor.training.evaluate import (
@@ -104,10 +99,17 @@ def base_policy(name: str) -> Policy:
     return read_policy(path_of(name))[0]
 
 
+def prepare(asked: Asked, folder: Path) -> None:
+    """Begin the study's folder, or see that the one that is there is of the same study from the same bases."""
+    hashes = {Path(base).stem: sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases}
+    config = {"setting": asked.setting, "seed": asked.seed}
+    begin(folder, KIND, config, execution={"processes": asked.processes}, hashes=hashes)
+
+
 def run(asked: Asked, folder: Path) -> int:
     """Train and try everything that is not there yet; 1 if a training was stopped. Killed, it is gone on with."""
     setting = asked.sizes
-    begin(asked, folder)
+    prepare(asked, folder)
     every = jobs(asked, folder)
     waiting = [job for job in every if not (job.out / "done.json").exists()]
     bases = [base for base in setting.bases if not base_scores(folder, base).exists()]
@@ -184,31 +186,3 @@ def try_base(base: str, setting: Setting, seed: int, path: Path) -> None:
     lines.append({"condition": "arithmetic", "share": arithmetic(policy, seed)})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-
-
-def begin(asked: Asked, folder: Path) -> None:
-    """`begin_study`, with the bases that are trained from."""
-    hashes = {Path(base).stem: sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases}
-    config = {"setting": asked.setting, "seed": asked.seed}
-    begin_study(folder, config, execution={"processes": asked.processes}, hashes=hashes)
-
-
-def begin_study(folder: Path, config: dict[str, Any], *, execution: dict[str, Any], hashes: dict[str, str]) -> None:
-    """Write the study's manifest, or see that the one that is there asks for the same. `config` as JSON has it."""
-    manifest = Manifest(
-        kind=KIND, config=config, execution=execution, build=build_name(), versions=versions(), hashes=hashes,
-        label=KIND, created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
-    path = folder / "manifest.json"
-    if path.exists():
-        try:
-            stored = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        except msgspec.MsgspecError as error:
-            raise DataError(f"{path} is not a manifest of this program ({error}); pass another --out") from error
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(folder, what, getattr(stored, what), getattr(manifest, what))
-        return
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} already holds something, an empty or new folder was expected; pass another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")

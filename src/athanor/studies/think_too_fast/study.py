@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -23,15 +22,14 @@ from athanor.analysis.settings import PER_UNIT, temperature_regression
 from athanor.analysis.tables import read_runs
 from athanor.analysis.usage import immediate_usage
 from athanor.analysis.weights import TOGETHER, Options, weights
-from athanor.core.build import build_name, versions
-from athanor.core.disk import all_or_nothing, cannot, write_atomically
-from athanor.core.errors import DataError, StoreError, UsageError
+from athanor.core.disk import write_atomically
+from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
-from athanor.core.store import Manifest, refuse_difference
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig, model_hash
 from athanor.studies import meaning
+from athanor.studies.folder import begin
 from athanor.studies.playing import alchemy as playing
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
 from athanor.studies.think_too_fast.claims import Comparison
@@ -93,7 +91,7 @@ def run(asked: Asked, folder: Path) -> int:
     model_hash(asked.model, asked.backend)  # a model or a table that is not there is refused before anything is made
     for name, _ in SETTINGS[asked.setting].worlds:
         table(name)
-    begin(asked, folder)
+    begin(folder, KIND, {"setting": asked.setting, "seed": asked.seed}, execution={"model": asked.model})
     _learn(asked, folder)
     failed = 0
 
@@ -115,31 +113,6 @@ def _learn(asked: Asked, folder: Path) -> None:
         if asked.pair_values == LEARNED and meant and setting.folds and not (out / "manifest.json").exists():
             print(f"{name}: empowerment is learned from meaning in {setting.folds} folds", file=sys.stderr)
             meaning.train(meaning.Config(table=name, seed=asked.seed, out=out, folds=setting.folds))
-
-
-def begin(asked: Asked, folder: Path) -> None:
-    """Write the study's manifest, or see that the one that is there asks for the same. Models may be added."""
-    config = {"setting": asked.setting, "seed": asked.seed}
-    manifest = Manifest(
-        kind=KIND, config=config, execution={"model": asked.model}, build=build_name(), versions=versions(), hashes={},
-        label=KIND, created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
-    path = folder / "manifest.json"
-    if path.exists():
-        try:
-            stored = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        except msgspec.MsgspecError as error:
-            raise DataError(f"{path} is not a manifest of this program ({error}); pass another --out") from error
-        for what in ("kind", "config"):
-            refuse_difference(folder, what, getattr(stored, what), getattr(manifest, what))
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder} already holds something, an empty or new folder was expected; pass another --out")
-    try:
-        with all_or_nothing() as write:
-            write(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-    except OSError as error:
-        raise StoreError(cannot("create", folder, error)) from error
 
 
 def analyse(asked: Asked, folder: Path) -> Found:
