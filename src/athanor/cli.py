@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "report",
     "study sft-vs-rl": "study_sft_vs_rl",
     "study think-too-fast": "study_think_too_fast",
+    "eval geneval": "eval_geneval",
     "label": "label",
     "train empowerment": "train_empowerment",
     "train base-points": "train_base_points",

@@ -1,4 +1,4 @@
-"""A folder with a manifest and files of JSON lines, each appended as it comes: work that can be killed and gone on with.
+"""A folder with a manifest and files of JSON lines, each appended as it comes: work that can be killed and gone on.
 
 For work that is no play of episodes, which has `core.store`: labelling traces, looking at pictures, asking about them.
 """

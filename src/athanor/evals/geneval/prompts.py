@@ -54,10 +54,9 @@ def published() -> tuple[Spec, ...]:
     for draw in (_two, _counting, _colour, _position, _colours):
         drawn += [draw(rng) for _ in range(DRAWN)]
     found = tuple(dict.fromkeys(drawn))
-    digest = hashlib.sha256(written(found)).hexdigest()
-    if digest != DIGEST:
+    if (was := digest(found)) != DIGEST:
         raise DataError(
-            f"numpy {np.__version__} draws prompts with SHA-256 {digest[:12]}..., {DIGEST[:12]}... was expected; pass "
+            f"numpy {np.__version__} draws prompts with SHA-256 {was[:12]}..., {DIGEST[:12]}... was expected; pass "
             "the published evaluation_metadata.jsonl with --prompts, or install another numpy"
         )
     return found
@@ -122,12 +121,21 @@ def line(spec: Spec) -> str:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     given = msgspec.to_builtins(entry)
-    return {"class": entry.kind, "count": entry.count, **{k: v for k, v in given.items() if k not in ("class", "count")}}
+    return {
+        "class": entry.kind,
+        "count": entry.count,
+        **{k: v for k, v in given.items() if k not in ("class", "count")},
+    }
 
 
 def written(specs: Iterable[Spec]) -> bytes:
     """Prompts as a file, in the published form."""
     return "".join(f"{line(spec)}\n" for spec in specs).encode()
+
+
+def digest(specs: Iterable[Spec]) -> str:
+    """SHA-256 of prompts as a file."""
+    return hashlib.sha256(written(specs)).hexdigest()
 
 
 def read(path: Path) -> tuple[Spec, ...]:
