@@ -21,7 +21,8 @@ def test_the_prompts_are_the_published_file_to_the_byte() -> None:
 
 def test_the_prompts_are_those_of_the_published_file_itself() -> None:
     path = shared("geneval-prompts.jsonl")
-    assert path.read_bytes() == written(published()) and read(path) == published()
+    assert path.read_bytes() == written(published())
+    assert read(path) == published()
 
 
 def test_there_are_553_prompts_in_six_categories_in_the_published_order_and_numbers() -> None:

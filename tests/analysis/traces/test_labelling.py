@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from athanor.analysis.traces import LABELS, LabelFile, Labeller, gold, label_all, read_labels
-from athanor.core.lines import open_folder
 from athanor.core.errors import BackendError, DataError, StoreError, UsageError
+from athanor.core.lines import open_folder
 from athanor.core.store import Manifest
 from athanor.models.backends.scripted import Scripted
 from tests.analysis.traces.small import Puppet, into, label, passage, right

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from PIL import Image
 from torch import Tensor
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.errors import DataError
 from athanor.evals.geneval.detecting import Thing
 from athanor.evals.geneval.prompts import COLOURS
+from athanor.evals.geneval.weights import loaded
 from athanor.models.backends.pretrained import device_of, locate
 
 DEFAULT = "openai/clip-vit-large-patch14"
@@ -38,19 +40,15 @@ class Clip:
         """`model`: see `pretrained.locate`. DataError if its folder is no CLIP, or has another activation."""
         path = locate(model, download=download)
         self.path = path
-        self.name = f"clip {path.resolve().name}" if Path(model).is_dir() else f"clip {model}"
+        self.name = f"clip {path.resolve().name if path == Path(model) else model}"
         self._device = device_of(device)
         try:
-            from transformers import AutoTokenizer, CLIPModel
-
-            loaded: Any = CLIPModel.from_pretrained(path, local_files_only=True)
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
-            self._model = loaded.eval().to(self._device)
-        except ImportError as error:
-            raise UsageError("transformers is not installed; run `pip install 'athanor-lab[torch]'`") from error
-        except (RuntimeError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            why = (str(error) or type(error).__name__).splitlines()[0]
-            raise DataError(f"{path} cannot be loaded as CLIP ({why}); pass a folder of its weights") from error
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"{path} has no tokenizer that can be read ({error}); copy the whole model again"
+            ) from error
+        self._model = loaded(transformers.CLIPModel, path, what="CLIP").to(self._device)
         refuse_activation(self._model.config, path)
         self._side = self._model.config.vision_config.image_size
         self._known: dict[str, Tensor] = {}

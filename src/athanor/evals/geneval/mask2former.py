@@ -10,18 +10,19 @@ sure the mask is of its own pixels.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.errors import DataError
 from athanor.environments.scenes.seeing import Found
 from athanor.evals.geneval.detecting import THRESHOLD, Seen, Thing
 from athanor.evals.geneval.prompts import CLASSES
+from athanor.evals.geneval.weights import loaded
 from athanor.models.backends.pretrained import device_of, locate
 
 DEFAULT = "facebook/mask2former-swin-small-coco-instance"
@@ -43,22 +44,10 @@ class Mask2Former:
         """`model`: see `pretrained.locate`. DataError if its folder holds something else, or other classes."""
         path = locate(model, download=download)
         self.path = path
-        self.name = f"mask2former {path.resolve().name}" if Path(model).is_dir() else f"mask2former {model}"
+        self.name = f"mask2former {path.resolve().name if path == Path(model) else model}"
         self._device = device_of(device)
-        try:
-            from transformers import Mask2FormerForUniversalSegmentation
-
-            loaded: Any = Mask2FormerForUniversalSegmentation.from_pretrained(
-                path, local_files_only=True, use_safetensors=True
-            )
-            self._model = loaded.eval().to(self._device)
-        except ImportError as error:
-            raise UsageError(
-                "transformers is not installed; run `pip install 'athanor-lab[torch]'`"
-            ) from error  # fmt: skip
-        except (RuntimeError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            why = (str(error) or type(error).__name__).splitlines()[0]
-            raise DataError(f"{path} cannot be loaded as Mask2Former ({why}); pass a folder of its weights") from error
+        kind = transformers.Mask2FormerForUniversalSegmentation
+        self._model = loaded(kind, path, what="Mask2Former", spare=("criterion.",)).to(self._device)
         if self._model.config.num_labels != len(CLASSES):
             raise DataError(
                 f"{path} tells {self._model.config.num_labels} classes apart, COCO's {len(CLASSES)} things were "
