@@ -28,7 +28,7 @@ from tests.evals.drawn import png
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
     with open(path, "w", newline="", encoding="utf-8") as file:
-        lines = csv.DictWriter(file, COLUMNS)
+        lines = csv.DictWriter(file, list(map(str, COLUMNS)))
         lines.writeheader()
         lines.writerows(rows)
     return path

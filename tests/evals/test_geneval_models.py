@@ -1,4 +1,4 @@
-"""The detector and the colours on transformers: tiny models of random weights, and what is computed from their logits."""
+"""The detector and the colours on transformers: tiny models of random weights, and what their logits become."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -27,11 +28,10 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     stages = ["stage1", "stage2", "stage3", "stage4"]
-    swin = SwinConfig(
-        image_size=64, embed_dim=8, depths=[1] * 4, num_heads=[1, 1, 2, 2], window_size=4, out_features=stages
-    )
+    stages_of: Any = {"out_features": stages}
+    swin = SwinConfig(image_size=64, embed_dim=8, depths=[1] * 4, num_heads=[1, 1, 2, 2], window_size=4, **stages_of)
     config = Mask2FormerConfig(
-        backbone_config=swin, num_labels=80, hidden_dim=32, feature_size=32, mask_feature_size=32, encoder_layers=1,
+        backbone_config=swin, **{"num_labels": 80}, hidden_dim=32, feature_size=32, mask_feature_size=32, encoder_layers=1,
         decoder_layers=2, num_attention_heads=2, num_queries=6, dim_feedforward=16, encoder_feedforward_dim=16,
     )  # fmt: skip
     path = tmp_path_factory.mktemp("m2f") / "tiny"
@@ -127,7 +127,7 @@ def test_a_folder_that_is_no_such_detector_is_refused(detector: Path, tmp_path: 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizerFast, CLIPVisionConfig
+    from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
     torch.manual_seed(1)
     path = tmp_path_factory.mktemp("clip") / "tiny"
@@ -137,13 +137,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "vocab.json").write_text(json.dumps({word: n for n, word in enumerate(words)}))
     (path / "merges.txt").write_text("#version: 0.2\n")
     small: Any = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    text = CLIPTextConfig(
-        **small, vocab_size=len(words), bos_token_id=len(words) - 2, eos_token_id=len(words) - 1, max_position_embeddings=77
-    )  # fmt: skip
+    ends = {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1}
+    text = CLIPTextConfig(**small, **ends, vocab_size=len(words), max_position_embeddings=77)
     vision = CLIPVisionConfig(**small, image_size=32, patch_size=16)
     config = CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=8)
     CLIPModel(config).save_pretrained(path)
-    CLIPTokenizerFast.from_pretrained(path).save_pretrained(path)
+    transformers.CLIPTokenizerFast.from_pretrained(path).save_pretrained(path)  # pyright: ignore
     return path
 
 

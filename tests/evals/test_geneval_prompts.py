@@ -28,7 +28,8 @@ def test_the_prompts_are_those_of_the_published_file_itself() -> None:
 def test_there_are_553_prompts_in_six_categories_in_the_published_order_and_numbers() -> None:
     counts = Counter(spec.tag for spec in published())
     assert list(counts.items()) == [
-        ("single_object", 80), ("two_object", 99), ("counting", 80), ("colors", 94), ("position", 100), ("color_attr", 100)
+        ("single_object", 80), ("two_object", 99), ("counting", 80), ("colors", 94), ("position", 100),
+        ("color_attr", 100),
     ]  # fmt: skip
     assert tags(published()) == tuple(counts)
 

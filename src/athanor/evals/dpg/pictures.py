@@ -50,8 +50,8 @@ def cut(data: bytes, each: int, side: int | None, *, legacy: bool = False) -> tu
         if not legacy and (image.width % 2 or image.height % 2 or (side and (wide, high) != (side, side))):
             told = f"{side} pixels a side" if side else "the same size"
             raise DataError(
-                f"the file is {image.width} by {image.height} pixels, a grid of 2 by 2 pictures of {told} was expected; "
-                "pass another --resolution or --each 1"
+                f"the file is {image.width} by {image.height} pixels, a grid of 2 by 2 pictures of {told} was "
+                "expected; pass another --resolution or --each 1"
             )
         boxes = [(x * wide, y * high, (x + 1) * wide, (y + 1) * high) for x, y in CORNERS[:each]]
         return _written([image.crop(box) for box in boxes])

@@ -90,8 +90,8 @@ def _question(row: dict[str, str | None], where: str) -> Question:
         number, parents = int(told["proposition_id"]), [int(one) for one in told["dependency"].split(",")]
     except ValueError as error:
         raise DataError(
-            f"{where} has the proposition_id {told['proposition_id'][:40]!r} and dependency {told['dependency'][:40]!r}, "
-            "a number and numbers between commas were expected; correct the row"
+            f"{where} has the proposition_id {told['proposition_id'][:40]!r} and the dependency "
+            f"{told['dependency'][:40]!r}, a number and numbers between commas were expected; correct the row"
         ) from error
     return Question(
         item=told["item_id"], text=told["text"], id=number, parents=tuple(one for one in parents if one != 0),

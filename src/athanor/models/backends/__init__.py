@@ -64,7 +64,8 @@ def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -
     if images and config.backend not in SEES:
         raise UsageError(
             f"the backend {config.backend} takes text only, and what is to be played is shown in pictures; pass "
-            "--backend openai with a server whose model sees or --backend unified, or have it told in words (without --vision and --look)"
+            "--backend openai with a server whose model sees or --backend unified, or have it told in words (without "
+            "--vision and --look)"
         )
     if config.backend == "openai":
         request_body(sampling, "max_tokens", config.http.grammar_parameter)

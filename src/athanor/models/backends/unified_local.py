@@ -1,4 +1,4 @@
-"""A unified model in this process, asked about images like any other model. Requests that wait are answered together."""
+"""A unified model in this process, asked about images like any other model; requests that wait share a batch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Waiting = tuple[tuple[Message, ...], Sampling, "asyncio.Future[Completion]"]
 
 
 class UnifiedBackend:
-    """Backend over one unified model. What a request is answered does not depend on which others it is answered with."""
+    """Backend over one unified model. An answer does not depend on which others it shared a batch with."""
 
     def __init__(self, model: str, config: UnifiedConfig) -> None:
         """`model` is its folder, in the layout of its release or of transformers."""
@@ -88,7 +88,7 @@ class UnifiedBackend:
                 found = await self._one_by_one(alike) if len(alike) > 1 else [BackendError(str(error))]
             except Exception as error:
                 why = BackendError(
-                    f"the model {self.name} could not answer ({error}); pass a smaller --unified.batch if its memory is full"
+                    f"the model {self.name} could not answer ({error}); pass a smaller --unified.batch if memory is full"
                 )
                 found = [why] * len(alike)
             for (_, _, future), answer in zip(alike, found, strict=True):
