@@ -18,6 +18,8 @@ COMMANDS = {
     "report": "report",
     "study sft-vs-rl": "study_sft_vs_rl",
     "study think-too-fast": "study_think_too_fast",
+    "eval geneval": "eval_geneval",
+    "eval dpg": "eval_dpg",
     "label": "label",
     "train empowerment": "train_empowerment",
     "train base-points": "train_base_points",

@@ -234,7 +234,7 @@ def decimals(name: str, value: float) -> str:
         return f"{value:.2f}"
     if name.startswith(("p of", "R2")):
         return f"{value:.2g}"
-    if name.startswith("turns left out"):
+    if name.startswith(("turns left out", "number of")):
         return f"{value:.0f}"
     if name.startswith("cost"):
         return f"{value:,.2f}" if value >= 1 else _three_digits(value)

@@ -237,3 +237,30 @@ def _clopper_pearson(share: float, n: float, level: float) -> tuple[float, float
     low = float(special.betaincinv(yes, n - yes + 1, tail)) if share > 0 else 0.0
     high = float(special.betaincinv(yes + 1, n - yes, 1 - tail)) if share < 1 else 1.0
     return low, high
+
+
+def mean_of_means(parts: Sequence[Interval], *, of: str = "parts") -> Interval:
+    """The mean, with equal weights, of means of independent parts that have intervals of their own.
+
+    Its limits are as far from it as the root of the sum of squares of the parts' distances from theirs, each weighed
+    (Zou, Huang and Zhang, Computational Statistics and Data Analysis 53, 2009), so that parts without a spread keep
+    the width that their number warrants. `n` is the units of all parts. No value if a part has none; no interval if a
+    part has none.
+
+    >>> half = Interval(value=0.5, low=0.2, high=0.8, level=0.95, n=9, method="")
+    >>> round(mean_of_means([half, half]).low, 3)
+    0.288
+    """
+    n, level, where = sum(part.n for part in parts), parts[0].level if parts else LEVEL, f"mean of {of}"
+    values = [part.value for part in parts if part.value is not None]
+    if len(values) < len(parts) or not parts:
+        return Interval(value=None, low=None, high=None, level=level, n=n, method=f"{where}: one of them is unknown")
+    centre = sum(values) / len(parts)
+    below = [part.value - part.low for part in parts if part.value is not None and part.low is not None]
+    above = [part.high - part.value for part in parts if part.value is not None and part.high is not None]
+    if len(below) < len(parts) or len(above) < len(parts):
+        why = f"{where}, no interval: one of them has none"
+        return Interval(value=centre, low=None, high=None, level=level, n=n, method=why)
+    low, high = centre - math.hypot(*below) / len(parts), centre + math.hypot(*above) / len(parts)
+    method = f"{where} with equal weights, Zou's interval from theirs"
+    return Interval(value=centre, low=low, high=high, level=level, n=n, method=method)

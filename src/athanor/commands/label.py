@@ -16,7 +16,7 @@ import tyro
 
 from athanor.analysis.exploration import table_text, write_estimates
 from athanor.analysis.traces.agreement import agreement, confusion, confusion_table
-from athanor.analysis.traces.files import LabelFile, label_all, open_folder
+from athanor.analysis.traces.files import LabelFile, label_all
 from athanor.analysis.traces.gold import gold, gold_passages
 from athanor.analysis.traces.labeller import Labeller
 from athanor.analysis.traces.labels import Labelled
@@ -25,6 +25,7 @@ from athanor.analysis.traces.passages import Source, Traces, traces_of_run
 from athanor.analysis.traces.sequences import ngram_table, transition_table
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
+from athanor.core.lines import open_folder
 from athanor.core.options import refuse_idle
 from athanor.core.progress import progress
 from athanor.core.records import Estimate
@@ -91,7 +92,7 @@ async def _label(config: Config, traces: Traces) -> tuple[dict[str, Labelled], d
             backend=backend, block=config.block, constrained=config.constrained, max_tokens=config.max_tokens,
             temperature=config.temperature, seed=config.seed,
         )  # fmt: skip
-        open_folder(config.out, _manifest(config, labeller, traces), resume=config.resume)
+        open_folder(config.out, _manifest(config, labeller, traces), resume=config.resume, work="a labelling")
         jobs = {"gold.jsonl": gold_passages(), "labels.jsonl": traces.passages}
         done: list[dict[str, Labelled]] = []
         for name, passages in jobs.items():

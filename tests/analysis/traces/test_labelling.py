@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from athanor.analysis.traces import LABELS, LabelFile, Labeller, gold, label_all, read_labels
-from athanor.analysis.traces.files import open_folder
 from athanor.core.errors import BackendError, DataError, StoreError, UsageError
+from athanor.core.lines import open_folder
 from athanor.core.store import Manifest
 from athanor.models.backends.scripted import Scripted
 from tests.analysis.traces.small import Puppet, into, label, passage, right
@@ -141,22 +141,22 @@ def settings(**options: object) -> Manifest:
 
 
 def test_another_labeller_or_another_wording_is_refused_on_resume(tmp_path: Path, monkeypatch) -> None:
-    open_folder(tmp_path / "out", settings(), resume=True)
-    open_folder(tmp_path / "out", settings(), resume=True)
+    open_folder(tmp_path / "out", settings(), resume=True, work="a labelling")
+    open_folder(tmp_path / "out", settings(), resume=True, work="a labelling")
     with pytest.raises(UsageError, match="block was 40 and is now 9"):
-        open_folder(tmp_path / "out", settings(block=9), resume=True)
+        open_folder(tmp_path / "out", settings(block=9), resume=True, work="a labelling")
     monkeypatch.setattr("athanor.analysis.traces.asking.INSTRUCTIONS", "Be brief.")
     with pytest.raises(UsageError, match="wording was"):
-        open_folder(tmp_path / "out", settings(), resume=True)
+        open_folder(tmp_path / "out", settings(), resume=True, work="a labelling")
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="already holds something"):
-        open_folder(tmp_path, settings(), resume=True)
+        open_folder(tmp_path, settings(), resume=True, work="a labelling")
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(DataError, match="not a manifest"):
-        open_folder(tmp_path, settings(), resume=True)
+        open_folder(tmp_path, settings(), resume=True, work="a labelling")
 
 
 def test_two_processes_cannot_write_one_file(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import msgspec
 
 from athanor.analysis.traces.labeller import Labeller
 from athanor.analysis.traces.labels import Labelled, Passage
-from athanor.core.disk import write_atomically
-from athanor.core.errors import DataError, StoreError, UsageError
-from athanor.core.store import Manifest, drop_torn_line, refuse_difference, whole_lines
+from athanor.core.errors import DataError, UsageError
+from athanor.core.lines import LineFile
+from athanor.core.store import whole_lines
 
 
 def read_labels(path: Path) -> dict[str, Labelled]:
@@ -40,66 +39,8 @@ def read_labels(path: Path) -> dict[str, Labelled]:
     return dict(sorted(found.items()))
 
 
-def open_folder(path: Path, manifest: Manifest, *, resume: bool) -> None:
-    """Make a folder for label files with its manifest, or see that the one to go on in was made alike.
-
-    UsageError if something is there already and `resume` is false, or if it was made with other settings.
-    """
-    file = path / "manifest.json"
-    if resume and file.exists():
-        try:
-            stored = msgspec.json.decode(file.read_bytes(), type=Manifest)
-        except msgspec.MsgspecError as error:
-            raise DataError(f"{file} is not a manifest of this program ({error}); restore it or label again") from error
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
-        return
-    if path.exists() and (not path.is_dir() or any(not f.name.startswith(".manifest.json.") for f in path.iterdir())):
-        raise UsageError(
-            f"{path} already holds something, an empty or new folder was expected; "
-            "pass --resume to go on with a labelling, or another --out"
-        )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-    except OSError as error:
-        raise StoreError(f"cannot create {path}: {error.strerror or error}; pass another --out") from error
-
-
-class LabelFile:
-    """A label file open for appending, by one process at a time. A torn last line is dropped on opening."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = open(path, "ab", buffering=0)
-        except OSError as error:
-            raise StoreError(f"cannot open {path}: {error.strerror or error}; pass another --out") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise UsageError(f"another process is writing to {path}; wait for it, or pass another --out") from error
-        drop_torn_line(self._file)
-
-    def append(self, line: Labelled) -> None:
-        """Write one line, at once. StoreError if the disk does not take it whole."""
-        data = msgspec.json.encode(line) + b"\n"
-        try:
-            written = self._file.write(data)
-        except OSError as error:
-            raise StoreError(f"cannot write {self.path}: {error.strerror or error}; free some and resume") from error
-        if written != len(data):
-            raise StoreError(f"{self.path} took {written} of {len(data)} bytes: the disk is full; free some and resume")
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> LabelFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+LabelFile = LineFile[Labelled]
+"""A label file open for appending."""
 
 
 def left(passages: Iterable[Passage], file: Path) -> list[Passage]:

@@ -23,9 +23,13 @@ UNEVEN = 0.02
 
 
 def load(data: bytes) -> Images:
-    """UInt8["side side 3"], upright by its EXIF, in RGB whatever the file's own colours, transparent parts on the grey
-    of scenes; of several frames the first. DataError for a file that is no picture, or is torn, too large, too small or
-    not square.
+    """UInt8["side side 3"] of a picture of a scene: as `picture`, and DataError too for one too small or not square."""
+    return np.asarray(squared(picture(data)))
+
+
+def picture(data: bytes) -> Image.Image:
+    """Any picture, upright by its EXIF, in RGB whatever the file's own colours, transparent parts on the grey of
+    scenes; of several frames the first. DataError for a file that is no picture, or is torn or too large.
     """
     if not data:
         raise DataError("the picture is empty, a file of PNG, JPEG, WEBP, BMP, GIF or TIFF was expected")
@@ -35,9 +39,10 @@ def load(data: bytes) -> Images:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; size is judged here
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                _sized(*opened.size)
+                if max(opened.size) > SIDE:
+                    raise _sized(*opened.size, 1)
                 opened.load()
-                return np.asarray(_square(_rgb(ImageOps.exif_transpose(opened))))
+                return _rgb(ImageOps.exif_transpose(opened))
     except DataError:
         raise
     except MemoryError:
@@ -57,14 +62,10 @@ def load(data: bytes) -> Images:
         ) from error
 
 
-def _sized(wide: int, high: int) -> None:
-    if max(wide, high) > SIDE or min(wide, high) < SMALLEST:
-        raise DataError(
-            f"the picture is {wide} by {high} pixels, {SMALLEST} to {SIDE} on each side was expected; pass one of "
-            "such a size"
-        )
-    if abs(wide - high) > UNEVEN * max(wide, high):
-        raise DataError(f"the picture is {wide} by {high} pixels, a square one was expected; crop or pad it")
+def _sized(wide: int, high: int, least: int) -> DataError:
+    return DataError(
+        f"the picture is {wide} by {high} pixels, {least} to {SIDE} on each side was expected; pass one of such a size"
+    )
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -82,6 +83,12 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _square(image: Image.Image) -> Image.Image:
+def squared(image: Image.Image) -> Image.Image:
+    """A picture of a scene, exactly square. DataError if it is too small, or far from it."""
+    wide, high = image.size
+    if min(wide, high) < SMALLEST:
+        raise _sized(wide, high, SMALLEST)
+    if abs(wide - high) > UNEVEN * max(wide, high):
+        raise DataError(f"the picture is {wide} by {high} pixels, a square one was expected; crop or pad it")
     side = min(image.size)
-    return image if image.width == image.height else image.resize((side, side), Image.Resampling.BICUBIC)
+    return image if wide == high else image.resize((side, side), Image.Resampling.BICUBIC)

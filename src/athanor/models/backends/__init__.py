@@ -18,8 +18,11 @@ from athanor.models.backends.openai_wire import request_body
 from athanor.models.backends.pretrained import digest_of, locate
 from athanor.models.backends.scripted import Scripted
 from athanor.models.backends.torch_local import TorchBackend, TorchConfig, refuse_sampling
+from athanor.models.backends.unified_local import UnifiedBackend, UnifiedConfig, refuse_unified
 
-Kind = Literal["llamacpp", "openai", "torch", "scripted"]
+Kind = Literal["llamacpp", "openai", "torch", "unified", "scripted"]
+SEES: tuple[Kind, ...] = ("openai", "unified")
+"""Backends that take images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,16 +30,18 @@ class BackendConfig:
     """Which backend answers, and how each is set up."""
 
     backend: Kind = "llamacpp"
-    """llamacpp runs a GGUF model, torch one of Hugging Face; openai asks any such server; scripted reads a file."""
+    """llamacpp: a GGUF model; torch: one of Hugging Face; unified: ours; openai: any such server; scripted: a file."""
     llama: LlamaConfig = field(default_factory=LlamaConfig)
     http: HttpConfig = field(default_factory=HttpConfig)
     torch: TorchConfig = field(default_factory=TorchConfig)
+    unified: UnifiedConfig = field(default_factory=UnifiedConfig)
 
 
 BACKENDS: dict[Kind, Callable[[str, BackendConfig], Backend]] = {
     "llamacpp": lambda model, config: LlamaCpp(model, config.llama),
     "openai": lambda model, config: OpenAIHttp(model, config.http),
     "torch": lambda model, config: TorchBackend(model, config.torch),
+    "unified": lambda model, config: UnifiedBackend(model, config.unified),
     "scripted": lambda model, config: Scripted.from_file(Path(model)),
 }
 
@@ -47,18 +52,20 @@ def idle(config: BackendConfig, *, asked: bool = True) -> list[str]:
         "llamacpp": changed(config.llama, "llama"),
         "openai": changed(config.http, "http"),
         "torch": changed(config.torch, "torch"),
+        "unified": changed(config.unified, "unified"),
     }
     others = [name for kind, names in given.items() if not (asked and kind == config.backend) for name in names]
-    return others if asked else changed(config, but=("llama", "http", "torch")) + others
+    return others if asked else changed(config, but=("llama", "http", "torch", "unified")) + others
 
 
 def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -> None:
     """UsageError if the backend would refuse every request that is sampled so, or has images: one is made up, and not
     sent."""
-    if images and config.backend != "openai":
+    if images and config.backend not in SEES:
         raise UsageError(
             f"the backend {config.backend} takes text only, and what is to be played is shown in pictures; pass "
-            "--backend openai with a server whose model sees, or have it told in words (without --vision and --look)"
+            "--backend openai with a server whose model sees or --backend unified, or have it told in words (without "
+            "--vision and --look)"
         )
     if config.backend == "openai":
         request_body(sampling, "max_tokens", config.http.grammar_parameter)
@@ -66,12 +73,16 @@ def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -
         request_of((), sampling, 0)
     elif config.backend == "torch":
         refuse_sampling(sampling)
+    elif config.backend == "unified":
+        refuse_unified(sampling)
 
 
 def answering(config: BackendConfig) -> dict[str, Any]:
     """What of a backend's configuration can change its answers: a resumed run must have the same."""
     if config.backend == "torch":
         return {"backend": config.backend, "dtype": config.torch.dtype}
+    if config.backend == "unified":
+        return {"backend": config.backend, "dtype": config.unified.dtype, "template": config.unified.template}
     if config.backend == "llamacpp":
         return {"backend": config.backend, **{name: getattr(config.llama, name) for name in _DECODING}}
     if config.backend != "openai":
@@ -92,7 +103,8 @@ def execution_of(config: BackendConfig) -> dict[str, Any]:
     http = {name: value for name, value in asdict(config.http).items() if name not in _ANSWERS}
     torch = {name: value for name, value in asdict(config.torch).items() if name != "dtype"}
     llama = {name: value for name, value in asdict(config.llama).items() if name not in _DECODING}
-    return {"llama": llama, "http": http, "torch": torch}
+    unified = {name: value for name, value in asdict(config.unified).items() if name not in ("dtype", "template")}
+    return {"llama": llama, "http": http, "torch": torch, "unified": unified}
 
 
 def model_hash(model: str, config: BackendConfig) -> dict[str, str]:
@@ -101,6 +113,8 @@ def model_hash(model: str, config: BackendConfig) -> dict[str, str]:
         return {}
     if config.backend == "torch":
         return {"model": digest_of(locate(model))}
+    if config.backend == "unified":
+        return {"model": digest_of(Path(model), ("*.bin",))}
     path = model_path(model) if config.backend == "llamacpp" else Path(model)
     with open(path, "rb") as file:
         return {"model": hashlib.file_digest(file, "sha256").hexdigest()}

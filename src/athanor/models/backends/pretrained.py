@@ -111,9 +111,9 @@ def _unpacked(model: Any, kind: Any) -> Any:
     return plain
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of the model's files, their names included."""
-    files = [path] if path.is_file() else sorted({file for pattern in FILES for file in path.glob(pattern)})
+def digest_of(path: Path, more: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the model's files, of `more` patterns too, their names included."""
+    files = [path] if path.is_file() else sorted({file for one in (*FILES, *more) for file in path.glob(one)})
     total = hashlib.sha256()
     for file in files:
         total.update(file.name.encode())

@@ -1,0 +1,80 @@
+"""A unified model as hosts of understanding benchmarks ask it: text and images in, words out, greedily."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from athanor.core.errors import UsageError
+from athanor.core.records import Message
+from athanor.models.backends.pretrained import device_of
+from athanor.models.unified.answering import Answering, ask
+from athanor.models.unified.checkpoints import read
+from athanor.models.unified.sampling import Sampling
+from athanor.models.unified.templates import IMAGE_NAME, TEMPLATES
+
+MOST = 2048
+"""Tokens of an answer, at most, as the published evaluation has it."""
+Part = str | Path | Image.Image
+"""Text, or an image or its file."""
+
+
+class Understanding:
+    """One model and how it is asked. The system message is empty, as in the published evaluation."""
+
+    def __init__(
+        self, model: str, *, device: str = "auto", dtype: str = "", template: str = "", system: str = "", batch: int = 16
+    ) -> None:  # fmt: skip
+        """`dtype`: float32, bfloat16 or float16; empty is the file's. `template`: janus for a released Janus-1.3B."""
+        if dtype not in ("", "float32", "bfloat16", "float16"):
+            raise UsageError(f"dtype {dtype!r} was given, float32, bfloat16 or float16 was expected; pass one")
+        self._unified = read(
+            Path(model), template=template or None, device=device_of(device),
+            dtype=getattr(torch, dtype) if dtype else None,
+        )  # fmt: skip
+        self._system = Message(role="system", text=system)
+        self._between = TEMPLATES[self._unified.template].after_image
+        self.batch = batch
+
+    def answers(
+        self, asked: Sequence[Sequence[Part]], *, most: int = MOST, temperature: float = 0.0, top_p: float | None = None,
+        until: Sequence[str] = (), seed: int = 0,
+    ) -> list[str]:  # fmt: skip
+        """The answers to questions of text and images in their order, each up to the first of the words in `until`.
+
+        UsageError or DataError, before anything is answered, if one cannot be asked.
+        """
+        how = Answering(
+            most=most, sampling=Sampling(temperature=temperature, top_p=top_p), seed=seed, batch=self.batch
+        )  # fmt: skip
+        found = ask(self._unified, [(self._system, self._message(parts)) for parts in asked], how)
+        return [_before(answer, until) for answer in found]
+
+    def _message(self, parts: Sequence[Part]) -> Message:
+        """Images that come first stand where the template has them; others where they come."""
+        images = tuple(_png(part) for part in parts if not isinstance(part, str))
+        kinds = [isinstance(part, str) for part in parts]
+        if kinds == sorted(kinds):
+            return Message(role="user", text="\n".join(part for part in parts if isinstance(part, str)), images=images)
+        said = self._between.join(part if isinstance(part, str) else IMAGE_NAME for part in parts)
+        return Message(role="user", text=said, images=images)
+
+
+def _before(answer: str, until: Sequence[str]) -> str:
+    ends = [at for word in until if word and (at := answer.find(word)) >= 0]
+    return answer[: min(ends)] if ends else answer
+
+
+def _png(part: Path | Image.Image) -> bytes:
+    if isinstance(part, Path):
+        try:
+            return part.read_bytes()
+        except OSError as error:
+            raise UsageError(f"the image {part} cannot be read ({error.strerror or error}); restore it") from error
+    data = io.BytesIO()
+    (part if part.mode in ("RGB", "RGBA", "L") else part.convert("RGB")).save(data, "PNG", compress_level=1)
+    return data.getvalue()
