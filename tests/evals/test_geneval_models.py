@@ -30,8 +30,9 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stages = ["stage1", "stage2", "stage3", "stage4"]
     stages_of: Any = {"out_features": stages}
     swin = SwinConfig(image_size=64, embed_dim=8, depths=[1] * 4, num_heads=[1, 1, 2, 2], window_size=4, **stages_of)
+    labels: Any = {"num_labels": 80}
     config = Mask2FormerConfig(
-        backbone_config=swin, **{"num_labels": 80}, hidden_dim=32, feature_size=32, mask_feature_size=32, encoder_layers=1,
+        backbone_config=swin, hidden_dim=32, feature_size=32, mask_feature_size=32, encoder_layers=1, **labels,
         decoder_layers=2, num_attention_heads=2, num_queries=6, dim_feedforward=16, encoder_feedforward_dim=16,
     )  # fmt: skip
     path = tmp_path_factory.mktemp("m2f") / "tiny"

@@ -27,9 +27,10 @@ class Understanding:
     """One model and how it is asked. The system message is empty, as in the published evaluation."""
 
     def __init__(
-        self, model: str, *, device: str = "auto", dtype: str = "", template: str = "", system: str = "", batch: int = 16
+        self, model: str, *, device: str = "auto", dtype: str = "", template: str = "", system: str = "",
+        batch: int = 16,
     ) -> None:  # fmt: skip
-        """`dtype`: float32, bfloat16 or float16; empty is the file's. `template`: janus for a released Janus-1.3B."""
+        """`dtype`: float32, bfloat16, float16; empty is the file's. `template`: janus for a released Janus-1.3B."""
         if dtype not in ("", "float32", "bfloat16", "float16"):
             raise UsageError(f"dtype {dtype!r} was given, float32, bfloat16 or float16 was expected; pass one")
         self._unified = read(
@@ -41,8 +42,8 @@ class Understanding:
         self.batch = batch
 
     def answers(
-        self, asked: Sequence[Sequence[Part]], *, most: int = MOST, temperature: float = 0.0, top_p: float | None = None,
-        until: Sequence[str] = (), seed: int = 0,
+        self, asked: Sequence[Sequence[Part]], *, most: int = MOST, temperature: float = 0.0,
+        top_p: float | None = None, until: Sequence[str] = (), seed: int = 0,
     ) -> list[str]:  # fmt: skip
         """The answers to questions of text and images in their order, each up to the first of the words in `until`.
 

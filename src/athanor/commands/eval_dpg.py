@@ -138,8 +138,10 @@ def _manifest(config: Config, who: str, rows: Sequence[table.Question]) -> Manif
         "answerer": config.answerer, "model": who, "each": config.each, "resolution": config.resolution,
         "legacy": config.legacy,
     }  # fmt: skip
-    execution: dict[str, Any] = {"images": str(config.images), "concurrency": config.concurrency,
-                                 "processes": config.processes, "command": " ".join(["athanor", *sys.argv[1:]])}  # fmt: skip
+    execution: dict[str, Any] = {
+        "images": str(config.images), "concurrency": config.concurrency, "processes": config.processes,
+        "command": " ".join(["athanor", *sys.argv[1:]]),
+    }  # fmt: skip
     hashes = {"questions": table.digest(rows)}
     if config.answerer == "model":
         science |= {"wording": _wording(config), "max_tokens": config.max_tokens, "temperature": config.temperature,

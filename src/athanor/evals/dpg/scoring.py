@@ -24,7 +24,7 @@ def held(item: Item, answers: Mapping[int, bool | None]) -> dict[int, bool | Non
         one = item.questions[index]
         above = [found[parent] for parent in one.parents]
         mine = answers.get(one.id)
-        if mine is False or False in above:
+        if any(held is not None and not held for held in (mine, *above)):
             found[one.id] = False
         else:
             found[one.id] = None if mine is None or None in above else True

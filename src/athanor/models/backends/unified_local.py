@@ -88,7 +88,7 @@ class UnifiedBackend:
                 found = await self._one_by_one(alike) if len(alike) > 1 else [BackendError(str(error))]
             except Exception as error:
                 why = BackendError(
-                    f"the model {self.name} could not answer ({error}); pass a smaller --unified.batch if memory is full"
+                    f"the model {self.name} could not answer ({error}); pass a smaller --unified.batch if memory is out"
                 )
                 found = [why] * len(alike)
             for (_, _, future), answer in zip(alike, found, strict=True):
