@@ -18,7 +18,8 @@ def records(base: type) -> list[type]:
 
 def test_every_record_is_keyword_only():
     for module in pkgutil.walk_packages(athanor.__path__, "athanor."):
-        if not module.name.endswith("__main__"):
+        plug_in = module.name.startswith(("athanor.adapters.lmms_eval.models.", "athanor.adapters.vlmevalkit"))
+        if not module.name.endswith("__main__") and not plug_in:  # which only their hosts can load
             importlib.import_module(module.name)
     found = [one for one in records(Record) if one.__module__.startswith("athanor.")]
     assert len(found) > 20
