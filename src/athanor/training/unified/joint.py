@@ -7,7 +7,6 @@ from time import process_time
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from athanor.core.errors import DataError
 from athanor.models.unified.layout import TASKS
@@ -16,6 +15,7 @@ from athanor.models.unified.model import Batch, UnifiedModel
 from athanor.models.unified.unified import Unified
 from athanor.training.optimizers import clip
 from athanor.training.unified.lessons import Examples
+from athanor.training.unified.optimizers import StageOptimizers
 from athanor.training.unified.stages import Stage
 from athanor.training.unified.teaching import learned, lesson, passes
 
@@ -55,7 +55,7 @@ class Trainer:
         return {
             **{name: value for name, value in zip(TASKS, nats, strict=True) if value is not None}, "norm": norm,
             "tokens": float(tokens), "padding": 1 - tokens / sum(batch.tokens.numel() for batch in batches),
-            "teaching_seconds": taught - begun, "cpu_seconds": process_time() - begun,
+            "teaching_seconds": taught - begun, "step_seconds": process_time() - begun,
         }  # fmt: skip
 
 
@@ -72,70 +72,3 @@ def backward(model: UnifiedModel, batches: Sequence[Batch]) -> list[float | None
         for k in range(len(TASKS)):
             summed[k] += float(nats.detach()[tasks == k].sum())
     return [total / n if n else None for total, n in zip(summed, whole, strict=True)]
-
-
-class StageOptimizers:
-    """AdamW over the modules of a stage, each at its share of the rate, and Muon over the backbone's matrices."""
-
-    def __init__(self, model: UnifiedModel, stage: Stage) -> None:
-        self.stage = stage
-        inner = [w for name, w in model.named_parameters() if stage.muon and "backbone" in stage.trained
-                 and name.startswith("backbone.layers.") and w.ndim == 2]  # fmt: skip
-        taken = {id(w) for w in inner}
-        groups = [
-            {"params": [w for w in _module(model, name).parameters() if id(w) not in taken], "share": share,
-             "lr": stage.rate * share}
-            for name, share in stage.trained.items()
-        ]  # fmt: skip
-        self.weights = [w for name in stage.trained for w in _module(model, name).parameters()]
-        fused = {"fused": True}
-        self.adamw = torch.optim.AdamW(groups, stage.rate, stage.betas, weight_decay=stage.weight_decay, **fused)
-        self.muon = Muon(inner, stage.muon) if inner and stage.muon else None
-
-    def step(self, share: float) -> None:
-        for group in self.adamw.param_groups:
-            group["lr"] = self.stage.rate * group["share"] * share
-        self.adamw.step()
-        if self.muon is not None:
-            self.muon.step(share)
-        for weight in self.weights:
-            weight.grad = None
-
-
-class Muon:
-    """Steps of orthogonalised momentum (Jordan et al. 2024), matrices of one shape together, in float32: on a processor
-    without half precision PyTorch's own takes a multiple of a pass."""
-
-    def __init__(self, weights: Sequence[Tensor], rate: float, momentum: float = 0.95) -> None:
-        self.rate, self.momentum = rate, momentum
-        shapes: dict[torch.Size, list[Tensor]] = {}
-        for weight in weights:
-            shapes.setdefault(weight.shape, []).append(weight)
-        self.groups = list(shapes.values())
-        self.velocity = [torch.zeros(len(some), *some[0].shape) for some in self.groups]
-
-    @torch.no_grad()
-    def step(self, share: float) -> None:
-        for some, velocity in zip(self.groups, self.velocity, strict=True):
-            grad = torch.stack([w.grad for w in some if w.grad is not None])
-            velocity.lerp_(grad, 1 - self.momentum)
-            update = orthogonal(grad.lerp(velocity, self.momentum))
-            rows, columns = some[0].shape
-            step = self.rate * share * max(1.0, rows / columns) ** 0.5
-            for weight, one in zip(some, update, strict=True):
-                weight.sub_(one, alpha=step)
-
-
-def orthogonal(x: Tensor, steps: int = 5) -> Tensor:
-    """Float["matrices rows columns"]: each matrix with its singular values brought near 1 (quintic Newton-Schulz)."""
-    tall = x.shape[1] > x.shape[2]
-    x = x.mT if tall else x
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
-    for _ in range(steps):
-        gram = x @ x.mT
-        x = 3.4445 * x + torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315) @ x
-    return x.mT if tall else x
-
-
-def _module(model: UnifiedModel, name: str) -> nn.Module:
-    return model.get_submodule(name)

@@ -18,8 +18,9 @@ from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Batch, Source, batch, entropies
 from athanor.environments.scenes.drawing import SMALLEST, render, roughen
 from athanor.environments.scenes.layouts import corners
+from athanor.environments.scenes.questions import DRAWS, ask
 from athanor.environments.scenes.sample import dense
-from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, empty
+from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
 from athanor.environments.scenes.spec import CATEGORIES, WORDINGS, Entry, Spec, tell
 from athanor.environments.scenes.splits import KINDS, Split, split_of
 from athanor.environments.scenes.words import CARD
@@ -46,6 +47,8 @@ class Scenes:
     """Share of the prompts of other categories that are told densely instead: everything with its place."""
     blank: float = 0.3
     """Share of the prompts of cards that name none."""
+    questions: int = 4
+    """About one picture, at most."""
     pixels: int = SMALLEST
     name: str = "scenes"
 
@@ -63,11 +66,12 @@ class Scenes:
         return Source(style=STYLES[self.style], split=split, pixels=self.pixels, weights=weights)
 
     def _drawing(self, index: int, size: int) -> list[Example]:
+        colourless, undecked = (tuple(k for k in KINDS if k != one) for one in ("pair", "card"))
         parts = (
             (tuple((name, w) for name, w in self.weights if name not in COLOURLESS), KINDS),
-            (tuple((name, w) for name, w in self.weights if name in COLOURLESS), tuple(k for k in KINDS if k != "pair")),
+            (tuple((name, w) for name, w in self.weights if name in COLOURLESS), colourless),
             (tuple((name, w * self.blank) for name, w in self.weights if name == "cards"),
-             tuple(k for k in KINDS if k != "card")),
+             undecked),
         )  # fmt: skip
         rng = stream(self.seed, "drawing", index)
         many = rng.multinomial(size, _shares([sum(w for _, w in weights) for weights, _ in parts]))
@@ -105,18 +109,25 @@ class Scenes:
         return found
 
     def _understanding(self, index: int, size: int) -> list[Example]:
-        some = batch(self._source(self.weights, split_of("train")), digest(self.seed, "understanding"), index, size)
+        source = self._source(self.weights, split_of("train"))
+        some, rng = batch(source, digest(self.seed, "understanding"), index, size), stream(self.seed, "asked", index)
         return [
-            Example(picture=image, questions=(Exchange(one.text, one.answer),), text=full, category=one.kind)
-            for image, one, full in zip(some.images, some.questions, some.dense, strict=True)
+            Example(picture=image, questions=self._asked(scene, source, rng), text=full, category=category)
+            for image, scene, full, category in zip(some.images, some.scenes, some.dense, some.categories, strict=True)
         ]
 
+    def _asked(self, scene: Scene, source: Source, rng: np.random.Generator) -> tuple[Exchange, ...]:
+        """Questions about a scene, each once."""
+        drawn = [ask(scene, source.style, source.split, row) for row in rng.random((self.questions, DRAWS)).tolist()]
+        return tuple(dict.fromkeys(Exchange(one.text, one.answer) for one in drawn))
+
     def _text(self, index: int, size: int) -> list[Example]:
-        """A dense description, which says what a picture would show, and a question that it answers."""
-        some = batch(self._source(self.weights, split_of("train")), digest(self.seed, "text"), index, size)
+        """A dense description, which says what a picture would show, and questions that it answers."""
+        source = self._source(self.weights, split_of("train"))
+        some, rng = batch(source, digest(self.seed, "text"), index, size), stream(self.seed, "asked text", index)
         return [
-            Example(text=f"{full}.", questions=(Exchange(one.text, one.answer),), category=one.kind)
-            for one, full in zip(some.questions, some.dense, strict=True)
+            Example(text=f"{full}.", questions=self._asked(scene, source, rng), category=category)
+            for scene, full, category in zip(some.scenes, some.dense, some.categories, strict=True)
         ]
 
     def _pictures(self, index: int, size: int) -> list[Example]:

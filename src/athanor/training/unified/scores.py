@@ -98,7 +98,7 @@ def _drawn(unified: Unified, often: Counter[str], trial: Trial) -> Iterator[tupl
 
 
 def checked(of: str, category: str, pictures: Iterable[tuple[Spec, Images]]) -> list[Score]:
-    """How many pictures pass the strict rules; of cards also how many of those asked for have their rank, their suit."""
+    """How many pictures pass the strict rules; of cards also how many have the rank, the suit that was asked for."""
     judge, passed, cards = Judge(), list[bool](), Counter[str]()
     for spec, image in pictures:
         judged = judge.judged(image, spec)

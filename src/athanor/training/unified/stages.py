@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import cos, pi
 from typing import Literal
 
 from athanor.core.errors import UsageError
@@ -48,13 +49,15 @@ class Stage:
     """How often each category of scenes comes."""
     dense: float = 0.3
     """Share of prompts to draw that are told densely."""
+    starts_codes: bool = False
+    """Whether the table of codes that the backbone reads begins as the tokenizer's codebook."""
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.trained if name not in MODULES]
         if unknown or self.steps < 0 or self.rate <= 0 or min(self.trained.values(), default=1.0) <= 0:
             raise UsageError(
-                f"the stage {self.name} trains {', '.join(self.trained)} for {self.steps} steps at {self.rate}; modules "
-                f"of {', '.join(MODULES)} with shares above 0, 0 steps or more and a rate above 0 were expected"
+                f"the stage {self.name} trains {', '.join(self.trained)} for {self.steps} steps at {self.rate}; "
+                f"modules of {', '.join(MODULES)} with shares above 0, steps from 0 on and a rate above 0 were expected"
             )
 
     @property
@@ -63,8 +66,6 @@ class Stage:
 
     def share(self, step: int) -> float:
         """Of the full rate, at a step from 0."""
-        from math import cos, pi
-
         rise = min(1.0, (step + 1) / self.warm) if self.warm else 1.0
         done = step / max(self.steps, 1)
         if self.schedule == "cosine":

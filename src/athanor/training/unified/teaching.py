@@ -20,6 +20,8 @@ from athanor.training.unified.lessons import Example, Examples
 
 Ratio = tuple[float, float, float]
 """Understanding, text, drawing: samples of each, in proportion."""
+ALIKE, FEWEST = 0.85, 6
+"""How long the shortest row of a pass is beside its longest, at least; rows of a pass up to which that does not count."""
 PICTURE = b"an image whose pixels are given"
 """Holds the place of a picture in a message."""
 
@@ -40,8 +42,8 @@ class Dose:
     def __post_init__(self) -> None:
         if self.samples < 1 or self.rows < 1 or min(self.ratio) < 0 or sum(self.ratio) <= 0:
             raise UsageError(
-                f"a step of {self.samples} samples in the ratio {self.ratio}, {self.rows} rows a pass, was asked for; 1 "
-                "or more, and numbers from 0 on, one of them above 0, were expected"
+                f"a step of {self.samples} samples in the ratio {self.ratio}, {self.rows} rows a pass, was asked for; "
+                "1 or more, and numbers from 0 on, one of them above 0, were expected"
             )
 
     @property
@@ -103,13 +105,19 @@ def passes(found: Sequence[Sequence[Sample]], dose: Dose) -> list[Batch]:
     if dose.packed is not None:
         rows = packed([sample for task in found for sample in task], dose.packed)
         return [collate(rows[i : i + dose.rows]) for i in range(0, len(rows), dose.rows)]
-    made = []
-    for task in found:
-        ordered = sorted(task, key=len)
-        parts = -(-len(ordered) // dose.rows)
-        made += [collate([[one] for one in ordered[k * len(ordered) // parts : (k + 1) * len(ordered) // parts]])
-                 for k in range(parts)]  # fmt: skip
-    return made
+    return [collate([[one] for one in rows]) for task in found for rows in alike(task, dose.rows)]
+
+
+def alike(samples: Sequence[Sample], most: int) -> list[list[Sample]]:
+    """Groups of at most `most` samples, the shortest of a group at least ALIKE as long as its longest, but for groups
+    of FEWEST and less: a pass of few rows costs more than their padding."""
+    groups: list[list[Sample]] = []
+    for sample in sorted(samples, key=len, reverse=True):
+        last = groups[-1] if groups else []
+        if not last or len(last) == most or (len(last) >= FEWEST and len(sample) < ALIKE * len(last[0])):
+            groups.append([])
+        groups[-1].append(sample)
+    return groups
 
 
 def packed(samples: Sequence[Sample], length: int) -> list[list[Sample]]:

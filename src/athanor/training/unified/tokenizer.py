@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from athanor.core.seeds import stream
 from athanor.models.unified.visual_tokenizer import VisualTokenizer
+from athanor.training.unified.optimizers import states, take_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class TokenizerTrainer:
         self.tokenizer, self.recipe, self.seed = tokenizer, recipe, seed
         codebook = tokenizer.quantize.embedding.weight
         codebook.requires_grad_(False)
-        self.counts, self.sums = torch.zeros(len(codebook)), torch.zeros_like(codebook)
+        self.counts, self.sums = torch.zeros(len(codebook), device=codebook.device), torch.zeros_like(codebook)
         self.optimizer = torch.optim.AdamW(
             [w for w in tokenizer.parameters() if w.requires_grad], recipe.rate, (0.9, 0.95), weight_decay=0, fused=True
         )
@@ -72,6 +73,17 @@ class TokenizerTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         return {"mse": float(square.detach()), "l1": float(absolute.detach()), **found}
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next step depends on beside the weights."""
+        return {"counts": self.counts, "sums": self.sums, **states(self.optimizer)}
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take that back."""
+        self.counts.copy_(tensors["counts"])
+        self.sums.copy_(tensors["sums"])
+        take_states(self.optimizer, tensors)
+
     @torch.no_grad()
     def _begin(self, places: Tensor) -> None:
         """k-means++: each code is a latent, chosen with a probability that grows with the squared distance."""
@@ -84,7 +96,7 @@ class TokenizerTrainer:
     @torch.no_grad()
     def _follow(self, step: int, places: Tensor, codes: Tensor) -> None:
         decay = self.recipe.decay
-        many = torch.zeros_like(self.counts).index_add_(0, codes, torch.ones(len(codes)))
+        many = torch.zeros_like(self.counts).index_add_(0, codes, torch.ones(len(codes), device=codes.device))
         summed = torch.zeros_like(self.sums).index_add_(0, codes, places)
         met = many > 0
         self.counts.mul_(decay).add_(many, alpha=1 - decay)
@@ -104,7 +116,7 @@ class TokenizerTrainer:
 
 def spread(places: Tensor, many: int, rng: np.random.Generator, far: Tensor | None = None) -> Tensor:
     """Float["many size"]: of latents of unit length, ones that are far from each other and, by `far`, from others."""
-    apart = torch.full((len(places),), 1.0) if far is None else far.clone()
+    apart = places.new_ones(len(places)) if far is None else far.clone()
     chosen = []
     for _ in range(many):
         summed = apart.clamp_min(1e-9).double().cumsum(0)
