@@ -25,7 +25,7 @@ def micro(seed: int = 1, steps: int = 2) -> Recipe:
     whole = tiny(seed)
     return replace(
         whole, shape=SHAPE, tokenizer=TokenizerRecipe(steps=steps, batch=3, warm=1, reseed=1),
-        encoder=EncoderRecipe(steps=steps, batch=4, layers=1), measures=2, measured=1, watch=Trial(many=1, seed=1),
+        encoder=EncoderRecipe(steps=steps, batch=4, layers=1), every=1, measured=1, watch=Trial(many=1, seed=1),
         final=Trial(many=2), stages=tuple(
             replace(stage, steps=steps, warm=1, dose=replace(stage.dose, samples=6)) for stage in whole.stages
         ),

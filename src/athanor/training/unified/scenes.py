@@ -42,7 +42,9 @@ class Scenes:
     style: str = "aligned"
     """Of `environments.scenes.STYLES`."""
     weights: Weights = EVENLY
-    """How often each category comes."""
+    """How often each category comes among prompts to draw."""
+    asked: Weights = EVENLY
+    """How often each comes among pictures to understand, and among texts."""
     dense: float = 0.3
     """Share of the prompts of other categories that are told densely instead: everything with its place."""
     blank: float = 0.3
@@ -109,7 +111,7 @@ class Scenes:
         return found
 
     def _understanding(self, index: int, size: int) -> list[Example]:
-        source = self._source(self.weights, split_of("train"))
+        source = self._source(self.asked, split_of("train"))
         some, rng = batch(source, digest(self.seed, "understanding"), index, size), stream(self.seed, "asked", index)
         return [
             Example(picture=image, questions=self._asked(scene, source, rng), text=full, category=category)
@@ -123,7 +125,7 @@ class Scenes:
 
     def _text(self, index: int, size: int) -> list[Example]:
         """A dense description, which says what a picture would show, and questions that it answers."""
-        source = self._source(self.weights, split_of("train"))
+        source = self._source(self.asked, split_of("train"))
         some, rng = batch(source, digest(self.seed, "text"), index, size), stream(self.seed, "asked text", index)
         return [
             Example(text=f"{full}.", questions=self._asked(scene, source, rng), category=category)
