@@ -24,7 +24,7 @@ from athanor.models.unified.losses import losses
 from athanor.training.unified import scores
 from athanor.training.unified.measures import answer_measures, drawing_measures, held
 from athanor.training.unified.run import begun
-from athanor.training.unified.scores import Score, Trial, answered, checked, drawn, mean
+from athanor.training.unified.scores import Score, Trial, answered, checked, mean
 from athanor.training.unified.teaching import conversation, pixels_of
 from tests.training.unified.micro import micro
 
