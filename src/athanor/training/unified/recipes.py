@@ -128,11 +128,11 @@ def tiny(seed: int) -> Recipe:
             ),
             Stage(
                 name="I", steps=150, dose=Dose(samples=48, ratio=(1, 0, 3)), trained=ADAPTORS, rate=rate, warm=20,
-                weights=begin, dense=0.5, starts_codes=True,
+                weights=begin, dense=0.5, described=1.0, starts_codes=True,
             ),
             Stage(
                 name="II", steps=1_600, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.4, warm=30, weights=heavy, dense=0.3,
+                schedule="linear", hold=0.4, warm=30, weights=heavy, dense=0.3, described=0.3,
             ),
             Stage(
                 name="III", steps=400, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,

@@ -78,7 +78,9 @@ def scenes(recipe: Recipe, k: int) -> Examples:
     if k == 0:
         return Scenes(seed=seed, style=recipe.style)
     stage = recipe.stages[k - 1]
-    return Scenes(seed=seed, style=recipe.style, weights=stage.weights, dense=stage.dense)
+    return Scenes(
+        seed=seed, style=recipe.style, weights=stage.weights, dense=stage.dense, described=stage.described
+    )  # fmt: skip
 
 
 def train(

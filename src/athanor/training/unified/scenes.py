@@ -18,10 +18,11 @@ from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Batch, Source, batch, entropies
 from athanor.environments.scenes.drawing import SMALLEST, render, roughen
 from athanor.environments.scenes.layouts import corners
+from athanor.environments.scenes.prompts import describe
 from athanor.environments.scenes.questions import DRAWS, ask
 from athanor.environments.scenes.sample import dense
 from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
-from athanor.environments.scenes.spec import CATEGORIES, WORDINGS, Entry, Spec, tell
+from athanor.environments.scenes.spec import CATEGORIES, LEADS, WORDINGS, Entry, Spec, tell
 from athanor.environments.scenes.splits import KINDS, Split, split_of
 from athanor.environments.scenes.words import CARD
 from athanor.training.unified.lessons import Example, Exchange, Use
@@ -30,6 +31,9 @@ Weights = tuple[tuple[str, float], ...]
 EVENLY: Weights = tuple((category, 1.0) for category in CATEGORIES)
 COLOURLESS = ("single_object", "two_object", "counting", "position")
 """Categories whose prompts name no colour: their pictures show the colours that are never told, too."""
+DESCRIBE = "describe the picture"
+PLAIN = LEADS.index("")
+"""The wording without a lead."""
 DECKED = 0.8
 """Probability of a card in each corner of a busy picture."""
 
@@ -51,6 +55,8 @@ class Scenes:
     """Share of the prompts of cards that name none."""
     questions: int = 4
     """About one picture, at most."""
+    described: float = 0.0
+    """Share of the pictures to understand that are to be described, too, after the questions."""
     pixels: int = SMALLEST
     name: str = "scenes"
 
@@ -113,9 +119,13 @@ class Scenes:
     def _understanding(self, index: int, size: int) -> list[Example]:
         source = self._source(self.asked, split_of("train"))
         some, rng = batch(source, digest(self.seed, "understanding"), index, size), stream(self.seed, "asked", index)
+        told = [tell(spec, PLAIN) for spec in describe(some.scenes, source.style)]
+        more = [(Exchange(DESCRIBE, one),) if rng.random() < self.described else () for one in told]
         return [
-            Example(picture=image, questions=self._asked(scene, source, rng), text=full, category=category)
-            for image, scene, full, category in zip(some.images, some.scenes, some.dense, some.categories, strict=True)
+            Example(picture=image, questions=(*self._asked(scene, source, rng), *last), text=full, category=category)
+            for image, scene, full, category, last in zip(
+                some.images, some.scenes, some.dense, some.categories, more, strict=True
+            )
         ]
 
     def _asked(self, scene: Scene, source: Source, rng: np.random.Generator) -> tuple[Exchange, ...]:

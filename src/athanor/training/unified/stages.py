@@ -49,6 +49,8 @@ class Stage:
     """How often each category of scenes comes."""
     dense: float = 0.3
     """Share of prompts to draw that are told densely."""
+    described: float = 0.0
+    """Share of pictures to understand that are to be described, after the questions."""
     starts_codes: bool = False
     """Whether the table of codes that the backbone reads begins as the tokenizer's codebook."""
 
