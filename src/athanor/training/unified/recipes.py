@@ -132,7 +132,7 @@ def tiny(seed: int) -> Recipe:
             ),
             Stage(
                 name="II", steps=1_600, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.4, warm=30, weights=heavy, dense=0.3, described=0.3,
+                schedule="linear", hold=0.4, warm=30, weights=heavy, early=begin, dense=0.3, described=0.3,
             ),
             Stage(
                 name="III", steps=400, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
