@@ -9,7 +9,8 @@ import pytest
 
 from athanor.core.errors import UsageError
 from athanor.environments.scenes.reading import read
-from athanor.environments.scenes.splits import told_held
+from athanor.environments.scenes.seeing import see
+from athanor.environments.scenes.splits import combinations_of, held, told_held
 from athanor.training.unified.lessons import Example, Mixed
 from athanor.training.unified.scenes import Scenes
 
@@ -36,9 +37,13 @@ def test_no_prompt_tells_what_is_held_out_but_pictures_show_it() -> None:
     assert not told
     counts = Counter(one.category for one in examples)
     assert {"single_object", "color_attr", "cards", "blank cards", "dense"} <= set(counts)
-    shown = [one for one in examples if one.category == "single_object"]
-    colours = {tuple(np.unique(one.picture.reshape(-1, 3), axis=0)[0]) for one in shown if one.picture is not None}
-    assert len(colours) > 5
+    held_pairs = {combination for combination in combinations_of("pair") if held("pair", *combination)}
+    shown = {
+        (thing.kind, thing.colour)
+        for one in examples if one.category == "single_object" and one.picture is not None
+        for thing in see(one.picture).found
+    }  # fmt: skip
+    assert shown & held_pairs
 
 
 def test_no_question_and_no_text_tells_what_is_held_out() -> None:

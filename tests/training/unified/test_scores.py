@@ -95,7 +95,7 @@ def test_likeliest_tokens_are_right_where_the_greedy_answer_is() -> None:
     pixels = pixels_of([one.picture for one in some if one.picture is not None])
     batch = collate([[conversation(unified.layout, one, image)] for one, image in zip(some, pixels, strict=True)])
     learner = torch.optim.AdamW(unified.model.parameters(), 0.01)
-    for _ in range(40):  # until some are right and some are not
+    for _ in range(12):  # until some are right and some are not
         losses(unified.model, batch)["understanding"].mean.backward()
         learner.step()
         learner.zero_grad()
