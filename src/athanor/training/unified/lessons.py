@@ -49,7 +49,10 @@ class Example:
 class Examples(Protocol):
     """A source of examples."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the source, for people."""
+        ...
 
     def take(self, use: Use, index: int, size: int) -> Sequence[Example]:
         """`size` examples for a use: the same for the same arguments, whatever was taken before. Each has what the use

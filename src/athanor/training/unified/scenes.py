@@ -23,7 +23,7 @@ from athanor.environments.scenes.questions import DRAWS, ask
 from athanor.environments.scenes.sample import dense
 from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
 from athanor.environments.scenes.spec import CATEGORIES, LEADS, WORDINGS, Entry, Spec, tell
-from athanor.environments.scenes.splits import KINDS, Split, split_of
+from athanor.environments.scenes.splits import KINDS, Kind, Split, split_of
 from athanor.environments.scenes.words import CARD
 from athanor.training.unified.lessons import Example, Exchange, Use
 
@@ -52,7 +52,7 @@ class Scenes:
     dense: float = 0.3
     """Share of the prompts of other categories that are told densely instead: everything with its place."""
     blank: float = 0.3
-    """Share of the prompts of cards that name none."""
+    """Prompts of cards that name none, for each that names them."""
     questions: int = 4
     """About one picture, at most."""
     described: float = 0.0
@@ -74,13 +74,13 @@ class Scenes:
         return Source(style=STYLES[self.style], split=split, pixels=self.pixels, weights=weights)
 
     def _drawing(self, index: int, size: int) -> list[Example]:
-        colourless, undecked = (tuple(k for k in KINDS if k != one) for one in ("pair", "card"))
-        parts = (
+        colourless: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "pair")
+        undecked: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "card")
+        parts: tuple[tuple[Weights, tuple[Kind, ...]], ...] = (
             (tuple((name, w) for name, w in self.weights if name not in COLOURLESS), KINDS),
             (tuple((name, w) for name, w in self.weights if name in COLOURLESS), colourless),
-            (tuple((name, w * self.blank) for name, w in self.weights if name == "cards"),
-             undecked),
-        )  # fmt: skip
+            (tuple((name, w * self.blank) for name, w in self.weights if name == "cards"), undecked),
+        )
         rng = stream(self.seed, "drawing", index)
         many = rng.multinomial(size, _shares([sum(w for _, w in weights) for weights, _ in parts]))
         found: list[Example] = []
