@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shutil import which
 
 import pytest
 import torch
@@ -197,6 +198,8 @@ def test_half_precision_draws_with_positions_that_are_not_rounded():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not any(map(which, ("c++", "g++", "clang++"))), reason="torch.compile needs a C++ compiler on a CPU")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 def test_a_compiled_step_draws_the_same_codes(small: Unified):
     how = Drawing(guidance=2, sampling=GREEDY)
     plain = draw_codes(small, PROMPTS, [0], how)
