@@ -44,6 +44,7 @@ def timeless(out: Path) -> list[bytes]:
     return [msgspec.json.encode(cleaned(msgspec.to_builtins(episode))) for episode in episodes]
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_ten_random_moments_gives_the_undisturbed_episodes(tmp_path: Path, small):
     (tmp_path / "small.json").write_bytes(to_own(small))
     (tmp_path / "script.json").write_text(json.dumps({"replies": REPLIES, "delay": 0.02}))

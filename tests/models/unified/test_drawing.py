@@ -198,7 +198,9 @@ def test_half_precision_draws_with_positions_that_are_not_rounded():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not any(map(which, ("c++", "g++", "clang++"))), reason="torch.compile needs a C++ compiler on a CPU")
+@pytest.mark.skipif(
+    not any(map(which, ("c++", "g++", "clang++"))), reason="torch.compile needs a C++ compiler on a CPU"
+)
 @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 def test_a_compiled_step_draws_the_same_codes(small: Unified):
     how = Drawing(guidance=2, sampling=GREEDY)
