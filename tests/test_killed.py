@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from athanor.core.seeds import stream
 from athanor.core.store import RunFolder
