@@ -63,7 +63,7 @@ SETTINGS: dict[str, Setting] = {
                      about="two arms of two steps: that everything runs, in under a minute"),
     "quick": Setting(bases=("base-points-1",), seeds=2, lever_seeds=0, steps=25, arms=("sft", "grpo"), each=2,
                      about="two arms, two seeds, in five minutes on two cores"),
-    "laptop": Setting(bases=("base-points-1", "base-points-2"), seeds=4, lever_seeds=3, steps=40, each=4,
+    "laptop": Setting(bases=("base-points-1", "base-points-2"), seeds=4, lever_seeds=2, steps=40, each=4,
                       about="every arm, four seeds on two bases, within an hour on two cores"),
 }  # fmt: skip
 
