@@ -69,7 +69,9 @@ def test_greedy_codes_are_those_of_the_uncached_loop_to_the_end_and_in_the_publi
         assert codes == slowly(content, prompt, 5.0, GREEDY, codes=content.layout.codes)
 
 
-@pytest.mark.parametrize("batch", [1, 5, 16])
+@pytest.mark.parametrize(
+    "batch", [pytest.param(1, marks=pytest.mark.slow), 5, pytest.param(16, marks=pytest.mark.slow)]
+)
 def test_an_image_depends_on_its_prompt_and_seed_and_not_on_its_company(small: Unified, batch: int):
     seeds = [4, 11]
     together = draw_codes(small, PROMPTS, seeds, Drawing(guidance=2, batch=batch))
