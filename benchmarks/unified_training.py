@@ -2,7 +2,7 @@
 
 Operations of the passes of a step (tokenizer, encoder, backbone, heads; forwards and backwards; counted by PyTorch,
 less the share of padding) over the time of the whole step (examples made, gradients, the optimizer's step), beside the
-rate of the backbone's own matrix products. One thread, CPU seconds, both in one run. The products of Muon count as lost.
+rate of the backbone's own matrix products. One thread, CPU seconds, both in one run. Muon's products count as lost.
 """
 
 from __future__ import annotations
