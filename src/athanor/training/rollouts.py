@@ -16,9 +16,6 @@ from athanor.environments.points.tokens import CLASSES, Hands
 from athanor.models.policy.generate import sample
 from athanor.models.policy.transformer import Policy
 
-TURN = tokens.ANSWER + 1
-"""Tokens that a further turn adds: what the last answer was, and another answer."""
-
 
 class Rollout(NamedTuple):
     """Episodes of a batch of hands, `samples` of each hand one after the other."""
@@ -61,7 +58,7 @@ def generator_of(policy: Policy, seed: int, *names: str | int) -> torch.Generato
 
 def refuse_rounds(policy: Policy, rounds: int) -> None:
     """UsageError for more rounds than the policy has positions for."""
-    most = (policy.config.context - tokens.PROMPT + 1) // TURN
+    most = (policy.config.context - tokens.PROMPT + 1) // tokens.TURN
     if not 1 <= rounds <= most:
         raise UsageError(f"{rounds} rounds were asked for, the policy has room for 1 to {most}; ask for as many")
 
@@ -77,7 +74,7 @@ def roll(
     device = policy.head.weight.device
     asked = torch.from_numpy(tokens.prompts(hands)).to(device)
     every = Hands(*(np.repeat(part, samples, axis=0) for part in hands))
-    episodes, seq = len(every.ranks), tokens.PROMPT + rounds * TURN - 1
+    episodes, seq = len(every.ranks), tokens.PROMPT + rounds * tokens.TURN - 1
     rows = torch.zeros(episodes, seq, dtype=torch.long, device=device)
     logprobs = torch.zeros(episodes, seq, device=device)
     written = torch.zeros(episodes, seq, dtype=torch.bool, device=device)
@@ -86,7 +83,7 @@ def roll(
     rows[:, : tokens.PROMPT] = asked.repeat_interleave(samples, 0)
     left = torch.arange(episodes, device=device)
     for turn in range(rounds):
-        begun = tokens.PROMPT + turn * TURN
+        begun = tokens.PROMPT + turn * tokens.TURN
         if turn:
             rows[left, begun - 1] = tokens.FEEDBACK + grades[left, turn - 1]
         prompts, count = (asked, samples) if turn == 0 else (rows[left, :begun], 1)
@@ -109,7 +106,7 @@ def turns_of(rounds: int) -> Tensor:
     """Int["seq"]: the turn of each token of an episode; feedback belongs to the turn that it begins."""
     return torch.cat([
         torch.full((tokens.PROMPT,), -1), torch.zeros(tokens.ANSWER, dtype=torch.long),
-        torch.arange(1, rounds).repeat_interleave(TURN),
+        torch.arange(1, rounds).repeat_interleave(tokens.TURN),
     ])  # fmt: skip
 
 
@@ -121,5 +118,5 @@ def generation_flop(policy: Policy, rollout: Rollout) -> float:
     positions = torch.arange(rollout.tokens.shape[1], device=rollout.tokens.device) * rollout.written
     attended = 4.0 * config.layers * config.width
     prompted = episodes / rollout.samples * prompt
-    again = float((rollout.taken.sum() - episodes) * (prompt + TURN))  # a further turn evaluates its past anew
+    again = float((rollout.taken.sum() - episodes) * (prompt + tokens.TURN))  # a further turn evaluates its past anew
     return matrices * (prompted + float(rollout.written.sum()) + again) + attended * float(positions.sum())

@@ -69,6 +69,29 @@ def test_a_revision_tells_what_was_wrong_and_learns_only_what_puts_it_right():
     assert made.learned[:, 26:].all()
 
 
+def test_wrong_answers_do_not_give_the_right_one_away_and_fail_in_every_way():
+    made = mixture.lesson(stream(9, "m"), ROWS, Mixture(arithmetic=0.0, revisions=1.0, wide=0.0))
+    hands, wrong, right = rows_of(made), made.tokens[:, 9:25], made.tokens[:, 26:]
+    assert set(tokens.grade(wrong, hands).tolist()) == {1, 2, 3}
+    steps = (wrong[:, 4:].reshape(-1, 3, 4) == right[:, 4:].reshape(-1, 3, 4)).all(axis=2)
+    fresh = mixture.solutions(stream(10, "m"), hands)[:, 4:].reshape(-1, 3, 4)
+    chance = (wrong[:, 4:].reshape(-1, 3, 4) == fresh).all(axis=2)
+    assert steps.mean() < chance.mean() + 0.02
+    assert steps.mean() < 0.1
+
+
+def test_more_wrong_answers_come_more_rarely_and_cost_as_many_tokens():
+    recipe = Mixture(arithmetic=0.0, revisions=1.0, attempts=9)
+    lengths = [mixture.lesson(stream(11, "m", k), 32, recipe) for k in range(60)]
+    many = [(one.tokens.shape[1] - 25) // 17 for one in lengths]
+    assert set(many) <= set(range(1, 10))
+    assert many.count(1) > many.count(2) > many.count(4)
+    for one in lengths:
+        assert one.tokens.size <= 32 * 42
+        assert one.learned.sum(axis=1).tolist() == [16] * len(one.tokens)
+        assert (tokens.grade(one.tokens[:, -16:], rows_of(one)) == 0).all()
+
+
 def test_arithmetic_is_right_and_only_results_are_learned():
     made = mixture.arithmetic(stream(7, "m"), ROWS)
     facts = made.tokens.reshape(-1, 5)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
+from athanor.core.errors import UsageError
 from athanor.models.policy.generate import sample
 from athanor.models.policy.transformer import Policy, PolicyConfig, fourier
 
 SMALL = PolicyConfig(vocabulary=40, context=32, width=32, layers=2, heads=4, numbers=20)
 
 
-def policy(seed: int = 0) -> Policy:
-    made = Policy(SMALL).begin(torch.Generator().manual_seed(seed))
+TURNS = PolicyConfig(vocabulary=40, context=34, width=32, layers=2, heads=4, numbers=20, first=4, turn=6)
+
+
+def policy(seed: int = 0, config: PolicyConfig = SMALL) -> Policy:
+    made = Policy(config).begin(torch.Generator().manual_seed(seed))
     with torch.no_grad():
         made.head.weight *= 3  # further from uniform than at the start
     return made
@@ -26,8 +30,9 @@ PROMPTS = torch.randint(0, 40, (6, 5), generator=generator(3))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
-def test_sampled_logprobs_are_those_of_an_uncached_forward_pass(temperature):
-    model = policy()
+@pytest.mark.parametrize("config", [SMALL, TURNS], ids=["positions", "turns"])
+def test_sampled_logprobs_are_those_of_an_uncached_forward_pass(temperature, config):
+    model = policy(config=config)
     made = sample(model, PROMPTS, 3, 9, temperature=temperature, generator=generator())
     for p in range(6):
         for s in range(3):
@@ -36,6 +41,22 @@ def test_sampled_logprobs_are_those_of_an_uncached_forward_pass(temperature):
                 logprobs = (model(whole)[0] / (temperature or 1.0)).log_softmax(-1)
             wanted = logprobs[torch.arange(4, 13), made.tokens[p, s]]
             torch.testing.assert_close(made.logprobs[p, s], wanted, atol=1e-5, rtol=0)
+
+
+def test_a_token_of_a_later_turn_is_placed_by_its_turn_and_its_place_in_it():
+    model = policy(config=TURNS)
+    places = model.places()
+    assert places.shape == (34, 32)
+    assert torch.equal(places[:4], model.positions.weight[:4])
+    for position in (4, 9, 10, 33):
+        turn, place = divmod(position - 4, 6)
+        assert torch.equal(places[position], model.positions.weight[4 + place] + model.turns.weight[turn])
+    assert model.turns.weight.shape == (5, 32)
+    model(PROMPTS[:, :5].repeat(1, 4)).sum().backward()
+    assert model.positions.weight.grad.abs().sum(1).gt(0).all()
+    assert policy().turns is None
+    with pytest.raises(UsageError, match="whole turns of 6 were expected"):
+        PolicyConfig(vocabulary=40, context=32, first=4, turn=6)
 
 
 def test_greedy_takes_the_likeliest_token_each_time():

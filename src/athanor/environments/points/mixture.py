@@ -15,7 +15,7 @@ import numpy as np
 from athanor.environments.points import tokens
 from athanor.environments.points.cards import NAMED_VALUES, TENS
 from athanor.environments.points.deal import part_of
-from athanor.environments.points.steps import HIGHEST, LARGEST, OPERATORS, StepTable, step_table
+from athanor.environments.points.steps import HIGHEST, LARGEST, StepTable, step_table
 from athanor.environments.points.tokens import Hands
 
 
@@ -44,7 +44,9 @@ class Mixture:
     arithmetic: float = 0.08
     """Share of batches of single steps."""
     revisions: float = 0.12
-    """Share of batches in which a wrong answer is put right at a second attempt."""
+    """Share of batches in which wrong answers are put right at a further attempt."""
+    attempts: int = 1
+    """Wrong answers before the right one, at most; each number of them is half as frequent as the one before."""
 
 
 PUBLISHED = (TENS.faces, NAMED_VALUES.faces)
@@ -121,7 +123,9 @@ def lesson(rng: np.random.Generator, rows: int, mixture: Mixture) -> Lesson:
     hands, answered = problems(rng, rows, mixture)
     asked = tokens.prompts(hands)
     if kind < mixture.arithmetic + mixture.revisions:
-        return revised(rng, hands, asked, answered)
+        many = int(rng.choice(mixture.attempts, p=_halving(mixture.attempts))) + 1
+        fewer = max(1, rows * (tokens.PROMPT + 2 * tokens.TURN - 1) // (tokens.PROMPT + (1 + many) * tokens.TURN - 1))
+        return revised(rng, hands.take(np.arange(fewer)), asked[:fewer], answered[:fewer], many)
     return Lesson(np.concatenate([asked, answered], axis=1), learned(rows, tokens.PROMPT, tokens.ANSWER))
 
 
@@ -198,32 +202,57 @@ def drawn(rng: np.random.Generator, rows: int, mixture: Mixture) -> Hands:
     return Hands(ranks, faces, targets)
 
 
-def revised(rng: np.random.Generator, hands: Hands, asked: np.ndarray, answered: np.ndarray) -> Lesson:
-    """A wrong first answer, what it was, and a right one: only the last is learned."""
-    wrong = _spoiled(rng, answered)
-    graded = tokens.grade(wrong, hands)
+def _halving(many: int) -> np.ndarray:
+    """Float["many"], the shares of 1, 2, ...: each half of the one before."""
+    shares = 0.5 ** np.arange(many)
+    return shares / shares.sum()
+
+
+def revised(
+    rng: np.random.Generator, hands: Hands, asked: np.ndarray, answered: np.ndarray, attempts: int = 1
+) -> Lesson:
+    """Wrong answers, each with what it was, and a right one: only the last is learned."""
+    parts = [asked]
+    for _ in range(attempts):
+        wrong, graded = _wrong(rng, hands)
+        parts += [wrong, (tokens.FEEDBACK + graded)[:, None]]
+    before = tokens.PROMPT + attempts * tokens.TURN
+    return Lesson(np.concatenate([*parts, answered], axis=1), learned(len(asked), before, tokens.ANSWER))
+
+
+def _wrong(rng: np.random.Generator, hands: Hands) -> tuple[np.ndarray, np.ndarray]:
+    """Int["hands 16"], answers as a policy fails, and Int["hands"], their classes.
+
+    They are made from the numbers and not from a right answer, which nothing of them gives away: a policy that learns
+    to put right what was damaged copies, and copies its own mistakes too.
+    """
+    wrong, graded = np.empty((len(hands.ranks), tokens.ANSWER), dtype=np.int64), np.zeros(len(hands.ranks), np.int64)
     while (graded == 0).any():
-        again = graded == 0
-        wrong[again] = _spoiled(rng, answered[again])
-        graded[again] = tokens.grade(wrong[again], hands.take(np.flatnonzero(again)))
-    told = (tokens.FEEDBACK + graded)[:, None]
-    sequence = np.concatenate([asked, wrong, told, answered], axis=1)
-    return Lesson(sequence, learned(len(asked), tokens.PROMPT + tokens.ANSWER + 1, tokens.ANSWER))
+        again = np.flatnonzero(graded == 0)
+        some = hands.take(again)
+        wrong[again] = _tried(rng, some)
+        graded[again] = tokens.grade(wrong[again], some)
+    return wrong, graded
 
 
-def _spoiled(rng: np.random.Generator, answered: np.ndarray) -> np.ndarray:
-    """Answers with one to three steps drawn anew: right numbers in most, and mostly another value."""
-    spoiled = answered.copy()
-    rows = np.arange(len(spoiled))
-    for _ in range(3):
-        step = rng.integers(0, 3, len(rows))
-        at, change = 4 + 4 * step, rng.random(len(rows)) < 0.7
-        operator = rng.integers(0, len(OPERATORS), len(rows))
-        spoiled[rows[change], at[change] + 1] = tokens.OPERATOR + operator[change]
-    other = rng.random(len(rows)) < 0.3
-    column = rng.choice([4, 6, 7, 8, 10, 11, 12, 14, 15], len(rows))
-    spoiled[rows[other], column[other]] = rng.integers(0, 30, int(other.sum()))
-    return spoiled
+def _tried(rng: np.random.Generator, hands: Hands) -> np.ndarray:
+    """Int["hands 16"]: legal steps from the numbers, which mostly miss the target; in half of them a false result, most
+    often the target; in a few a number that was not dealt, or a step that is none."""
+    rows = np.arange(len(hands.ranks))
+    steps, made = _forwards(rng, hands.values)
+    while (made < 0).any():
+        again = np.flatnonzero(made < 0)
+        steps[again], made[again] = _forwards(rng, hands.values[again])
+    tried = tokens.answers(hands.values, steps)
+    kind = rng.random(len(rows))
+    claimed, other = kind < 0.35, (kind >= 0.35) & (kind < 0.5)
+    tried[claimed, 15] = hands.targets[claimed]
+    column = rng.choice([7, 11, 15], len(rows))
+    tried[rows[other], column[other]] += rng.integers(1, 4, int(other.sum()))
+    strange, torn = (kind >= 0.5) & (kind < 0.6), kind >= 0.97
+    tried[rows[strange], rng.choice([4, 6], len(rows))[strange]] = rng.integers(1, 30, int(strange.sum()))
+    tried[rows[torn], rng.integers(4, tokens.ANSWER, len(rows))[torn]] = rng.integers(0, tokens.RANK, int(torn.sum()))
+    return tried
 
 
 def arithmetic(rng: np.random.Generator, rows: int) -> Lesson:

@@ -29,6 +29,8 @@ FEEDBACK = ARITHMETIC + 1
 CLASSES = ("solved", "value", "numbers", "form")
 VOCABULARY = 224
 PROMPT, ANSWER = 9, 16
+TURN = ANSWER + 1
+"""Tokens of a further attempt: what the one before was, and an answer."""
 
 
 class Hands(NamedTuple):

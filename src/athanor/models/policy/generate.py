@@ -37,6 +37,7 @@ def sample(
     tokens = torch.empty(count, samples, length, dtype=torch.long, device=prompts.device)
     logprobs = torch.empty(count, samples, length, device=prompts.device)
     past, x = _prompted(policy, prompts)
+    places = policy.places()
     own = [x.new_empty(2, count * samples, heads, length, size) for _ in policy.layers]
     logits = policy.head(policy.last(x[:, -1]))[:, None].expand(-1, samples, -1).reshape(count * samples, -1)
     for step in range(length):
@@ -44,7 +45,7 @@ def sample(
         tokens[:, :, step], logprobs[:, :, step] = drawn.view(count, samples), logprob.view(count, samples)
         if step == length - 1:
             break
-        x = policy.tokens.weight[drawn] + policy.positions.weight[seq + step]
+        x = policy.tokens.weight[drawn] + places[seq + step]
         for block, (k, v), kept in zip(policy.layers, past, own, strict=True):
             made = block.attention.into(block.before_attention(x)).view(-1, 3, heads, size)
             kept[0, :, :, step], kept[1, :, :, step] = made[:, 1], made[:, 2]
@@ -58,7 +59,7 @@ def _prompted(policy: Policy, prompts: Tensor) -> tuple[list[tuple[Tensor, Tenso
     """Keys and values of every layer, Float["prompts heads seq size"], and what comes out of the last block."""
     count, seq = prompts.shape
     heads = policy.config.heads
-    x = policy.tokens(prompts) + policy.positions.weight[:seq]
+    x = policy.tokens(prompts) + policy.places()[:seq]
     past = []
     for block in policy.layers:
         q, k, v = block.attention.into(block.before_attention(x)).view(count, seq, 3, heads, -1).permute(2, 0, 3, 1, 4)

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from athanor.core.errors import UsageError
+
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyConfig:
@@ -28,6 +30,17 @@ class PolicyConfig:
     heads: int = 4
     numbers: int = 0
     """The first so many tokens are the numbers 0, 1, ..., whose embeddings begin as Fourier features."""
+    first: int = 0
+    """Tokens before the first turn, where there are turns."""
+    turn: int = 0
+    """Tokens of a turn: a token's position is then its place in its turn and the turn's number, each with an embedding,
+    so that what one turn has learned serves the next. 0: every position has an embedding of its own."""
+
+    def __post_init__(self) -> None:
+        if self.turn and (self.context - self.first) % self.turn:
+            raise UsageError(
+                f"a context of {self.context} was given, {self.first} and whole turns of {self.turn} were expected"
+            )
 
 
 class Attention(nn.Module):
@@ -71,7 +84,9 @@ class Policy(nn.Module):
         super().__init__()
         self.config = config
         self.tokens = nn.Embedding(config.vocabulary, config.width)
-        self.positions = nn.Embedding(config.context, config.width)
+        self.positions = nn.Embedding(config.first + config.turn or config.context, config.width)
+        turns = (config.context - config.first) // config.turn if config.turn else None
+        self.turns = nn.Embedding(turns, config.width) if turns else None
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.last = nn.RMSNorm(config.width, elementwise_affine=False)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
@@ -88,7 +103,7 @@ class Policy(nn.Module):
             for name, weight in self.named_parameters():
                 if weight.ndim < 2:
                     continue
-                scale = 0.02 if name.startswith(("tokens", "positions")) else 1 / sqrt(weight.shape[1])
+                scale = 0.02 if name.startswith(("tokens", "positions", "turns")) else 1 / sqrt(weight.shape[1])
                 if name.endswith(("out.weight", "down.weight")):
                     scale /= sqrt(2 * config.layers)
                 weight.normal_(0, scale, generator=generator)
@@ -96,9 +111,18 @@ class Policy(nn.Module):
                 self.tokens.weight[: config.numbers] += 0.02 * fourier(config.numbers, config.width)
         return self
 
+    def places(self) -> Tensor:
+        """Float["context width"]: what is added to a token at each position."""
+        config = self.config
+        if self.turns is None:
+            return self.positions.weight
+        after = torch.arange(config.context - config.first, device=self.positions.weight.device)
+        turns = self.positions.weight[config.first + after % config.turn] + self.turns.weight[after // config.turn]
+        return torch.cat([self.positions.weight[: config.first], turns])
+
     def hidden(self, tokens: Tensor) -> Tensor:
         """Float["batch seq width"], normalised, of Int["batch seq"]."""
-        x = self.tokens(tokens) + self.positions.weight[: tokens.shape[1]]
+        x = self.tokens(tokens) + self.places()[: tokens.shape[1]]
         for block in self.layers:
             x = block(x)
         return self.last(x)
@@ -108,10 +132,10 @@ class Policy(nn.Module):
         return self.head(self.hidden(tokens))
 
     def matrix_parameters(self) -> int:
-        """Parameters that every token is multiplied with: all but the two tables that are looked up."""
-        return sum(weight.numel() for name, weight in self.named_parameters() if weight.ndim > 1) - (
-            self.tokens.weight.numel() + self.positions.weight.numel()
-        )
+        """Parameters that every token is multiplied with: all but the tables that are looked up."""
+        looked = ("tokens", "positions", "turns")
+        matrices = [weight for name, weight in self.named_parameters() if not name.startswith(looked)]
+        return sum(weight.numel() for weight in matrices if weight.ndim > 1)
 
 
 def fourier(numbers: int, width: int) -> Tensor:
