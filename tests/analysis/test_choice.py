@@ -170,5 +170,10 @@ def test_no_more_players_than_terms_leave_the_intervals_unknown():
     fit = full_choice(three, TRUE, terms, threads=2)
     assert len(fit.terms) >= 3
     assert all(one.low is None and one.value is not None for one in fit.estimates())
+    same = Choices(
+        np.arange(13) * 80, *(np.tile(part[:80], 12) for part in (three.choices.first, three.choices.second))
+    )
+    twelve = full_choice(replay(WORLD, STRICT, same), TRUE, terms, threads=2)
+    assert all(one.low is None for one in twelve.estimates())  # twelve players, one game
     seven = simulate(WORLD, STRICT, np.full(12, 80), 1, never_repeats=False)
     assert all(one.low is not None for one in full_choice(seven, TRUE, terms, threads=2).estimates())

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
+from athanor.analysis.exploration import interval_text
 from athanor.analysis.intervals import difference
 from athanor.analysis.multiplicity import (
     ALL_HOLD,
@@ -63,7 +65,9 @@ def test_null_tests_of_several_worlds_are_adjusted_together_and_unknown_ones_are
     assert [e.name for e in one] == [first[0].name, holm_of(first[0].name), first[1].name]
     assert [e.value for e in one] == [0.01, pytest.approx(0.03), None]
     assert [e.value for e in two] == [0.04, pytest.approx(0.08), 0.2, pytest.approx(0.2), 0.0]
-    assert one[1].method.startswith("Holm's over 3 null tests; ")
+    assert one[1].method.endswith("; Holm's over 3 null tests")
+    counted = [replace(e, method=f"count of draws; {e.method}") for e in nulls_with(0.01, 0.04)]
+    assert [interval_text(e) for e in with_adjusted(counted)[0]] == [""] * 4  # a p-value has no interval to be unknown
     assert with_adjusted(nulls_with(0.01)) == [tuple(nulls_with(0.01))]
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace as with_fields
 from athanor.agents.cognitive import Cognitive
 from athanor.analysis.choice import LEFT_OUT
 from athanor.analysis.multiplicity import holm_of, with_adjusted
-from athanor.analysis.nulls import NULL, p_of
+from athanor.analysis.nulls import NULL, null_estimates, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.reading import readings, text
 from athanor.analysis.regressions import Group, group, regression
@@ -23,6 +23,7 @@ from athanor.analysis.weights import (
     SAMPLED,
     Options,
     named,
+    null_weights,
     weights,
 )
 from athanor.core.errors import UsageError
@@ -104,6 +105,27 @@ def test_the_words_say_that_the_weight_is_what_not_repeating_gives(found):
     assert "which cannot be told from none" in never
     (memoryless,) = [one for one in said if one.startswith("memoryless:")]
     assert ", not to be told apart (p = " in memoryless
+
+
+def test_a_weight_without_a_finite_estimate_has_no_null_test():
+    """Who takes one pair for ever separates the choices: where the search stopped is no observation."""
+    same = Choices(np.arange(6) * 40, np.zeros(200, np.int32), np.ones(200, np.int32))
+    one = group("stuck", replay(WORLD, RULES["strict"], same), TRUE, seed=0, count=SAMPLED)
+    found = tuple(null_weights(one, TRUE, regression("uncertainty"), Options(seed=0, nulls=40)))
+    observed, null, p = (by_name(found, "stuck", name) for name in (
+        named("uncertainty", OBSERVED), named("uncertainty", NULL), p_of("weight of uncertainty")
+    ))  # fmt: skip
+    assert observed.value is None
+    assert null.value is None
+    assert p.value is None
+    assert "no finite estimate" in p.method
+    assert with_adjusted(found, found) == [found, found]
+
+
+def test_draws_that_are_all_the_same_are_no_null():
+    found = tuple(null_estimates("w", 0.5, np.zeros(60), "m", group="g", excluded=0))
+    assert [one.value for one in found] == [None, None]
+    assert all("all draws give 0" in one.method for one in found)
 
 
 def test_one_player_alone_has_no_published_weight_and_says_why():

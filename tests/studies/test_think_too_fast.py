@@ -13,6 +13,7 @@ from msgspec.structs import replace as with_fields
 from athanor.agents.asking import sampling_of
 from athanor.agents.registry import LanguageOptions
 from athanor.analysis.arms import World
+from athanor.analysis.multiplicity import holm_of
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.weights import OBSERVED, TOGETHER, named
 from athanor.analysis.weights import PUBLISHED as PUBLISHED_WEIGHT
@@ -265,6 +266,7 @@ def test_that_models_do_not_beat_random_players_fails_only_by_a_difference_that_
     assert told(claim, [arm("m", 1.0)], better, weight(wide.name, 5, 0.5, 9.5, group))[0] == "does not hold here"
     worse = weight(name, -5, -9, -1, group)
     assert told(claim, [arm("m", 1.0)], worse)[0] == "holds here"
+    assert told(claim, [arm("m", 1.0)], worse, weight(wide.name, -5, -11, 1, group))[0] == "cannot tell"
     assert told(claim, [arm("m", 1.0, valid=0)], worse)[0] == "not tested here"  # it never made an attempt
     assert told("o1 and R1 beat", [arm("m", 1.0)], worse) == ("not tested here", "Neither o1 nor R1 plays here.")
     mine = weight(name, 50, 40, 60, "o1, None")
@@ -291,6 +293,14 @@ def test_exploring_by_uncertainty_is_tested_by_null_choices_and_not_by_the_sign_
     assert told("explore by uncertainty", [arm("m", 1.0)], *positive, p)[0] == "cannot tell"
     more = weight(observed, 0.9, 0.8, 1.0), weight(null, 0.5, 0.4, 0.6), with_fields(p, value=0.01)
     assert told("explore by uncertainty", [arm("m", 1.0)], *more)[0] == "holds here"
+    less = weight(observed, -21.7, -30, -10), weight(null, -6.7, -8, -5), with_fields(p, value=0.001)
+    verdict, said = told("explore by uncertainty", [arm("m", 1.0)], *less)
+    assert verdict == "does not hold here"
+    assert "0 weigh uncertainty more" in said
+    unknown = with_fields(less[0], value=None, low=None, high=None)
+    assert told("explore by uncertainty", [arm("m", 1.0)], unknown, *less[1:])[0] == "not tested here"
+    adjusted = with_fields(p, name=holm_of(p.name), value=0.3)
+    assert told("explore by uncertainty", [arm("m", 1.0)], *more, adjusted)[0] == "cannot tell"
 
 
 def test_a_model_that_refuses_a_temperature_is_sent_none_and_its_arm_says_so(tmp_path: Path):

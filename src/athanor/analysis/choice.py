@@ -282,9 +282,11 @@ def _sandwich(inverse: Floats, gradient: Floats, players: int) -> Floats | None:
     """Cluster-robust standard errors with the correction G / (G - 1) (Cameron and Miller 2015).
 
     None where there are no more players than terms: the spread of their gradients then has no direction left for some
-    combination of the terms, whose error would come out as nothing.
+    combination of the terms, whose error would come out as nothing. Players who did the same count once.
     """
-    if players <= gradient.shape[1]:
+    scale = np.maximum(np.abs(gradient).max(axis=0), 1e-12)
+    different = len(np.unique(np.round(gradient / scale, 6), axis=0))
+    if min(players, different) <= gradient.shape[1]:
         return None
     meat = gradient.T @ gradient * players / (players - 1)
     return np.sqrt(np.diag(inverse @ meat @ inverse))

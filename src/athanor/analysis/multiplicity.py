@@ -69,7 +69,7 @@ def with_adjusted(*parts: Sequence[Estimate]) -> list[tuple[Estimate, ...]]:
     def both(one: Estimate) -> tuple[Estimate, ...]:
         if not _is_test(one):
             return (one,)
-        method = f"Holm's over {len(tests)} null tests; {one.method}"
+        method = f"{one.method}; Holm's over {len(tests)} null tests"
         return one, replace(one, name=holm_of(one.name), value=next(adjusted), method=method)
 
     return [tuple(each for one in part for each in both(one)) for part in parts]

@@ -41,8 +41,12 @@ def null_estimates(
     """The mean of the draws, Float["draws"], with the interval that holds their middle 95%, and the p-value.
 
     The p-value is two-sided: of the draws at least as far from their mean as the observed number, and it is never 0
-    (Phipson and Smyth 2010).
+    (Phipson and Smyth 2010). Draws that are all the same are no null: both are unknown then.
     """
+    if len(draws) > 1 and np.ptp(draws) == 0:
+        why = f"all draws give {draws[0]:.3g}: nothing in these choices can be drawn anew; {method}"
+        yield from unknown_null(name, len(draws), why, group=group, excluded=excluded)
+        return
     enough, centre = len(draws) >= LEAST, float(draws.mean())
     low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]).tolist()
     yield Estimate(
@@ -55,6 +59,15 @@ def null_estimates(
         unit="draws", excluded=excluded, group=group,
         method=f"count of draws as far from their mean as the observed {observed:.3g}, 1 added to both; {method}",
     )  # fmt: skip
+
+
+def unknown_null(name: str, draws: int, why: str, *, group: str, excluded: int) -> Iterator[Estimate]:
+    """The two estimates of `null_estimates` where they are unknown, and why."""
+    for each in (f"{name} ({NULL})", p_of(name)):
+        yield Estimate(
+            name=each, value=None, low=None, high=None, level=None, n=draws, unit="draws", method=why,
+            excluded=excluded, group=group,
+        )  # fmt: skip
 
 
 def refuse_negative(nulls: int) -> None:

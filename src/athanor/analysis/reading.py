@@ -96,6 +96,8 @@ def _against_null(name: str, by: Found) -> str:
     said = f"; by the null test's own fit it is {text(observed)}, and {beside}"
     if p.value >= SURE:
         return f"{said}, not to be told apart ({how_sure})"
+    if all_of_them is not None and (all_of_them.value is None or all_of_them.value >= SURE):
+        return f"{said}, not to be told apart among so many tests ({how_sure})"
     return f"{said}: {'more' if observed.value > null.value else 'less'} than these give ({how_sure})"
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from msgspec.structs import replace as with_fields
 
 from athanor.analysis import glmm
-from athanor.analysis.choice import full_choice, sampled_choice
+from athanor.analysis.choice import LARGE, full_choice, sampled_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.measurable import measurable
-from athanor.analysis.nulls import null_estimates, refuse_negative
+from athanor.analysis.nulls import null_estimates, refuse_negative, unknown_null
 from athanor.analysis.random_players import MEMORYLESS as MEMORYLESS
 from athanor.analysis.random_players import NEVER_REPEATS as NEVER_REPEATS
 from athanor.analysis.random_players import random_games
@@ -198,6 +198,14 @@ def null_weights(one: Group, fixed: PairValues, regression: Regression, options:
     draws = np.array([beta for seed in seeds for beta in _null_batch(single, fixed, terms, int(seed))])[: options.nulls]
     for k, (term, estimate) in enumerate(zip(terms, observed.estimates(one.name), strict=True)):
         yield with_fields(estimate, name=named(term, OBSERVED), excluded=one.excluded)
+        endless = int((np.abs(draws[:, k]) > LARGE).sum())
+        if estimate.value is None or endless:
+            why = "the observed weight has" if estimate.value is None else f"{endless} of {len(draws)} draws have"
+            yield from unknown_null(
+                f"weight of {term}", len(draws), f"{why} no finite estimate, so that there is nothing to compare",
+                group=one.name, excluded=one.excluded,
+            )  # fmt: skip
+            continue
         yield from null_estimates(
             f"weight of {term}", float(observed.beta[k]), draws[:, k],
             "weights of random choices alike in what they repeat", group=one.name, excluded=one.excluded,

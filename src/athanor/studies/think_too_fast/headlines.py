@@ -177,7 +177,7 @@ def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) ->
     verdict: Verdict = "cannot tell"
     if any(arm in sure for arm in against):
         verdict = "does not hold here"
-    elif len(as_claimed) == len(known):
+    elif len(as_claimed) == len(known) and all(arm in sure for arm in as_claimed):
         verdict = "holds here"
     held = f"{len([arm for arm in (*more, *less) if arm in sure])} of these hold among all comparisons of the page"
     episodes = sorted({arm.n for arm, raw, _ in found if raw is not None and raw.low is not None})
@@ -232,12 +232,14 @@ def _uncertainty_driven(run: Run) -> Answer:
     for arm in _able(run):
         p = run.by.get((arm.short, test))
         observed, null = (run.by.get((arm.short, named("uncertainty", kind))) for kind in (OBSERVED, NULL))
-        if p is None or observed is None or null is None or p.value is None:
+        values = [one.value for one in (p, observed, null) if one is not None and one.value is not None]
+        if len(values) < 3:
             continue
         tested += 1
-        if p.value < SURE:
-            (more if (observed.value or 0.0) > (null.value or 0.0) else less).append(arm.short)
-            if (run.by.get((arm.short, holm_of(test)), p).value or 0.0) < SURE:
+        if values[0] < SURE:
+            (more if values[1] > values[2] else less).append(arm.short)
+            adjusted = run.by.get((arm.short, holm_of(test)), p)
+            if adjusted is not None and adjusted.value is not None and adjusted.value < SURE:
                 sure.append(arm.short)
     if not tested:
         return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
@@ -246,7 +248,8 @@ def _uncertainty_driven(run: Run) -> Answer:
         f"do, {len(less)} less; of the rest it cannot be told. A weight above zero alone would say nothing."
     )
     against = any(arm in sure for arm in less)
-    verdict: Verdict = "holds here" if len(more) == tested else "does not hold here" if against else "cannot tell"
+    held = len(more) == tested and all(arm in sure for arm in more)
+    verdict: Verdict = "holds here" if held else "does not hold here" if against else "cannot tell"
     return (
         verdict,
         said,
@@ -276,7 +279,7 @@ def _random_usage(run: Run) -> Answer:
     said = f"The correlation of immediate usage and children is {text(one)} over {one.n} elements."
     if excludes_zero(one):
         return "does not hold here", said, "The 95% interval leaves zero out."
-    return "holds here", said, "The 95% interval has zero in it, which is no proof that there is nothing."
+    return "cannot tell", said, "The 95% interval has zero in it, which is no proof that there is nothing."
 
 
 def _claims() -> Iterator[tuple[str, str, Callable[[Run], Answer]]]:
