@@ -184,8 +184,20 @@ def test_names_lose_what_they_share_and_keep_the_words_that_tell_them_apart(tmp_
     assert labels == ["by number", "constrained, tried", "random", "random-never-repeat"]
     assert drawing.shared_start(arms) == "a-model-of-a-long-name, engineered, T=0.7, "
     (figure, *_) = figures.figures_of(arms)
-    assert "begin with “a-model-of-a-long-name, engineered, T=0.7”" in figure.caption
+    assert "begin with “a-model-of-a-long-name, engineered, T=0.7” are written without it" in figure.caption
     assert drawing.styles_of(arms[1:])[names[1]].label.endswith("constrained, tried")  # nothing to share: cut inside
+    other = arms_of([read_run(path) for path in (*paths, run(tmp_path / "o", script(HAND), episodes=1, label="both"))])
+    assert [style.label for style in drawing.styles_of(other).values()] == ["by number", "constrained, tried", "both"]
+
+
+def test_an_oracle_little_above_the_others_is_shown_whole_and_another_leaves_through_the_top() -> None:
+    style = drawing.Style(name="o", label="oracle", colour="#000", dash=(1, 0), muted=True)
+    points = tuple(Point(at=k, value=float(k), low=None, high=None, n=1) for k in range(11))
+    assert figures._cut(style, points, 10.6, True).left_at is None
+    for top in (9.5, 5.5):
+        cut = figures._cut(style, points, top, True)
+        assert cut.left_at is not None
+        assert max(p.value for p in cut.points) == top
 
 
 def test_many_arms_are_drawn_in_panels_of_six_each_with_the_baselines_and_bands_that_do_not_fade(

@@ -6,6 +6,7 @@ checks them with Altair's schema. (Composing them through Altair's classes takes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,8 +95,13 @@ def styles_of(arms: Sequence[Arm]) -> dict[str, Style]:
 
 
 def shared_start(arms: Sequence[Arm]) -> str:
-    """What all compared names begin with, up to a comma, where one of them is too long for a figure; else nothing."""
-    names = list(dict.fromkeys(arm.short for arm in arms if not arm.baseline))
+    """What the compared names begin with, up to a comma, where one of them is too long for a figure; else nothing.
+
+    Where they begin differently, that with which most of them do: a model's name, beside agents without one.
+    """
+    every = list(dict.fromkeys(arm.short for arm in arms if not arm.baseline))
+    begins = Counter(name.partition(", ")[0] for name in every)
+    names = [name for name in every if name.partition(", ")[0] == max(begins, key=begins.__getitem__)]
     if len(names) < 2 or max(map(len, names)) <= LABEL:
         return ""
     parts = [name.split(", ") for name in names]

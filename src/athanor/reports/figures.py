@@ -34,6 +34,8 @@ from athanor.reports.text import listed, one_line
 CATEGORY_COLOURS = ("#01665E", "#80CDC1", "#BF812D", "#DFC27D", "#6B6B6B")
 """ColorBrewer's BrBG, read with and without colour vision: success green, failure brown, pale where not new; grey."""
 
+NEAR = 1.5
+"""Up to so many times the height of the others an oracle's curve is shown whole."""
 POINTS = 240
 """Points of an inventory curve that are drawn, at most."""
 
@@ -100,6 +102,8 @@ def inventories(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     for world, name, here in by_world(arms):
         curves = {arm.name: inventory_curve(arm) for arm in here}
         top = _top([curves[arm.name] for arm in here if arm.baseline != "oracle"] or list(curves.values()))
+        whole = _top(list(curves.values()))
+        top = whole if whole < NEAR * top else top  # an oracle little above the others is shown whole
         width = (
             WIDTH - 110 - int(6.3 * max(len(line) for arm in here for line in broken(f"0000 {styles[arm.name].label}")))
         )
@@ -130,7 +134,7 @@ def _cut(style: Style, points: tuple[Point, ...], top: float, cuttable: bool) ->
     step = max(1, len(points) // POINTS)
     shown = (*points[:-1:step], points[-1])
     above = next((i for i, p in enumerate(points) if p.value > top), None) if cuttable else None
-    if above is None or above == 0 or points[-1].value < 1.25 * top:
+    if above is None or above == 0:
         return Line(style=style, points=shown, last=points[-1].value)
     a, b = points[above - 1], points[above]
     at = a.at + (top - a.value) / (b.value - a.value) * (b.at - a.at)
@@ -141,7 +145,7 @@ def _cut(style: Style, points: tuple[Point, ...], top: float, cuttable: bool) ->
 def named_in(arms: Sequence[Arm], *, alone: bool = True) -> str:
     """What the labels leave out, and which arms have no band."""
     start = shared_start(arms)
-    said = [f"The names of the arms compared begin with “{one_line(start.strip(' ,'), 80)}”."] if start else []
+    said = [f"Names that begin with “{one_line(start.strip(' ,'), 80)}” are written without it."] if start else []
     single = [one_line(arm.name, 80) for arm in arms if arm.n == 1] if alone else []
     if single:
         said.append(f"No band: one episode only, interval unknown ({listed(single)}).")

@@ -9,6 +9,10 @@ from athanor.core.records import Estimate
 from athanor.reports.drawing import Spec
 
 GREY = "#777777"
+BEND = 0.3
+"""Where a bent scale goes from linear to logarithmic."""
+TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
+"""Of a bent scale."""
 
 
 class Row(NamedTuple):
@@ -22,12 +26,13 @@ class Row(NamedTuple):
 
 def forest(
     rows: Sequence[Row], *, title: str, x_title: str, labels: bool = True, width: int = 195, zero: bool = True,
-    percent: bool = True, unknown: str = "unknown", behind: Sequence[Spec] = (),
+    percent: bool = True, unknown: str = "unknown", behind: Sequence[Spec] = (), bent: bool = False,
 ) -> Spec:  # fmt: skip
     """A panel; with `labels` the rows' names stand at its left, so that several panels share the names of the first.
 
-    What is unknown is said in the words `unknown`; `behind` are layers below all others. Labels must be unique and have
-    gone through `one_line`.
+    What is unknown is said in the words `unknown`; `behind` are layers below all others. `bent` draws on a scale that
+    is linear near zero and logarithmic far from it, where small and very large numbers stand together. Labels must be
+    unique and have gone through `one_line`.
     """
     order = [row.label for row in rows]
     y = {
@@ -38,6 +43,8 @@ def forest(
         "field": "value", "type": "quantitative", "title": x_title,
         "axis": {"tickCount": 4, **({"format": ".0%"} if percent else {})},
     }  # fmt: skip
+    if bent:
+        x |= {"scale": {"type": "symlog", "constant": BEND}, "axis": {"values": list(TICKS), "labelOverlap": True}}
     colour = {"field": "colour", "type": "nominal", "scale": None}
     told = [
         {"row": row.label, "value": e.value, "low": e.low, "high": e.high, "colour": row.colour}

@@ -1,4 +1,4 @@
-"""Figures of weights: what moves each arm's choices by several estimates, and published numbers beside ours."""
+"""Figures of weights: what moves each arm's choices by several estimates, random players beside them."""
 
 from __future__ import annotations
 
@@ -46,19 +46,21 @@ def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequ
         f"{LEVEL_TEXT} interval; the vertical line is no weight. Left, the published regression: the chosen against "
         "one random pair; the band is what random players who never repeat a pair get by it. Middle: against many "
         "sampled pairs. Right: among all pairs that could be combined, with repeats and self-pairs apart, z-scored by "
-        "turn: random players have none. The scales of the panels differ."
+        "turn: random players have none. The scale is linear near zero and logarithmic beyond, so that small weights "
+        "can be told apart beside very large ones."
     )
     svg = to_svg(charts)
     return Figure(name="weights", title="What drives choices", svg=svg, png=to_png(svg), caption=caption)
 
 
 def _labels(groups: Sequence[str]) -> dict[str, str]:
-    """Short names, unique: what several names begin with (a model's) is left out, and long ones lose their middle."""
+    """Short names, unique: what most names begin with (a model's) is left out, and long ones lose their middle."""
     begins = Counter(group.partition(", ")[0] for group in groups if group not in RANDOM)
+    most = max(begins, key=begins.__getitem__, default="")
     found = {}
     for group in groups:
         model, _, rest = group.partition(", ")
-        found[group] = shortened(rest if rest and begins[model] > 2 else group, LABEL)
+        found[group] = shortened(rest if rest and model == most and begins[model] > 1 else group, LABEL)
     twice = Counter(found.values())
     return {g: f"{label} #{k + 1}" if twice[label] > 1 else label for k, (g, label) in enumerate(found.items())}
 
@@ -74,7 +76,7 @@ def _panel(
         return None
     return forest(
         rows, title=TITLES[kind], x_title="weight", labels=first, percent=False, unknown="no finite estimate",
-        behind=_band(by, term) if kind == PUBLISHED else (),
+        behind=_band(by, term) if kind == PUBLISHED else (), bent=True,
     )  # fmt: skip
 
 
