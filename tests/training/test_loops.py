@@ -147,6 +147,10 @@ def test_a_policy_that_solves_nothing_is_stopped_with_the_reason():
     config = RL(steps=40, prompts=4, samples=2)
     with pytest.raises(Stopped, match="begin from a policy that solves some"):
         list(rl.train(learner(blank, config.rates), config, 0))
+    for algorithm in ("ppo", "reinforce", "positive", "negative", "w-reinforce", "rloo", "dr-grpo"):
+        config = RL(steps=40, prompts=4, samples=2, algorithm=algorithm)
+        with pytest.raises(Stopped, match="begin from a policy that solves some"):
+            list(rl.train(learner(deepcopy(blank), config.rates), config, 0))
     with pytest.raises(Exception, match="solved none"):
         list(sft.train(learner(blank, SFT(solutions="own", hands=10).rates), SFT(solutions="own", hands=10), 0))
 
@@ -155,8 +159,38 @@ def test_a_loss_that_is_no_number_stops_training(able):
     broken = deepcopy(able)
     with torch.no_grad():
         broken.head.weight[0, 0] = float("nan")
+    before = [weight.clone() for weight in broken.parameters()]
     with pytest.raises(Stopped, match="loss is nan"):
         list(sft.train(learner(broken, SFT(hands=10).rates), SFT(hands=10), 0))
+    for one, other in zip(before, broken.parameters(), strict=True):
+        torch.testing.assert_close(one, other.detach(), rtol=0, atol=0, equal_nan=True)
+
+
+def test_fine_tuning_that_runs_away_is_stopped(able):
+    config = SFT(hands=10, rates=Rates(adamw=10.0))
+    with pytest.raises(Stopped, match="worse than a guess|loss is"):
+        list(sft.train(learner(deepcopy(able), config.rates), config, 0))
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "ppo"])
+def test_the_divergence_that_is_logged_is_of_the_policy_that_sampled_however_many_passes_follow(able, algorithm):
+    """At the first step policy and base are one, and so it is nothing, after four passes too."""
+    config = RL(steps=1, prompts=16, samples=4, epochs=4, level="turn", kl=0.1, algorithm=algorithm)
+    (line,) = list(rl.train(learner(deepcopy(able), config.rates), config, 0))
+    assert line["kl"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_divergence_in_the_loss_has_the_gradient_of_the_divergence():
+    """Weighted by the ratio to the sampling policy, k3 is an unbiased estimate under any policy near it."""
+    base, old, ours = torch.randn(3, 7, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    ours = ours.clone().requires_grad_()
+    policy = ours.log_softmax(-1)
+    exact = losses.exact_kl(policy, base)
+    (wanted,) = torch.autograd.grad(exact, ours, retain_graph=True)
+    weighted = (old.exp() * (policy - old).exp() * losses.kl(policy, base, "k3")).sum()  # in expectation over old
+    (found,) = torch.autograd.grad(weighted, ours)
+    assert float(weighted.detach()) == pytest.approx(float(exact.detach()), abs=1e-5)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_a_policy_that_runs_away_from_its_base_is_stopped(able):

@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from athanor.core.errors import DataError, StoreError, UsageError
+from athanor.core.errors import DataError, Stopped, StoreError, UsageError
 from athanor.environments.points import tokens
 from athanor.models.policy.transformer import Policy, PolicyConfig
 from athanor.training import checkpoint
 from athanor.training.optimizers import Rates
 from athanor.training.post import finished, post_train
 from athanor.training.rl import RL
+from athanor.training.rollouts import roll
 from athanor.training.sft import SFT
 
 TINY = PolicyConfig(vocabulary=tokens.VOCABULARY, width=32, layers=1, heads=2, numbers=200)
@@ -99,6 +100,50 @@ post_train(RUNS["ppo"], Path({str(base)!r}), Path(sys.argv[1]), 1, points=(1, 2,
     subprocess.run([sys.executable, "-c", program, str(cut)], check=True)
     assert all(torch.equal(tensors(whole)[key], tensors(cut)[key]) for key in tensors(whole))
     assert lines(whole, "log.jsonl") == lines(cut, "log.jsonl")
+
+
+@pytest.mark.parametrize("config", [
+    SFT(steps=4, rows=8, hands=20, rates=Rates(adamw=1e38)), RL(steps=4, prompts=4, samples=2, rates=Rates(adamw=1e38),
+                                                                algorithm="reinforce", reward="classes"),
+], ids=["sft", "rl"])  # fmt: skip
+def test_no_checkpoint_ever_holds_weights_that_are_not_finite(config, base, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(Stopped, match="lower the learning rate"):
+        post_train(config, base, out, 1, points=(1, 2, 3, 4), score=score)
+    path = checkpoint.newest(out)
+    if path is not None:
+        held = checkpoint.read(path).tensors.values()
+        assert all(bool(tensor.isfinite().all()) for tensor in held if tensor.is_floating_point())
+    assert not finished(out, config)
+
+
+def test_what_the_base_wrote_is_counted_once_however_often_training_goes_on(base, tmp_path, monkeypatch):
+    def right(policy, hands, **how):
+        made = roll(policy, hands, **how)
+        return made._replace(grades=torch.zeros_like(made.grades))  # every answer counts as right
+
+    monkeypatch.setattr("athanor.training.sft.roll", right)
+    config, whole, cut = SFT(steps=4, rows=8, hands=5, solutions="own"), tmp_path / "whole", tmp_path / "cut"
+    post_train(config, base, whole, 1, points=(2,), score=score)
+    post_train(config, base, cut, 1, points=(2,), score=score)
+    newest = checkpoint.newest(cut)
+    assert newest
+    newest.unlink()
+    post_train(config, base, cut, 1, points=(2,), score=score)
+    assert lines(cut, "log.jsonl") == lines(whole, "log.jsonl")
+    assert lines(whole, "log.jsonl")[-1]["episodes"] == 40
+
+
+def test_a_policy_of_other_tokens_and_a_device_that_is_not_there_are_refused(tmp_path, base):
+    other = Policy(PolicyConfig(vocabulary=50, width=32, layers=1, heads=2)).begin(torch.Generator().manual_seed(0))
+    checkpoint.write_policy(tmp_path / "other.safetensors", other, {})
+    with pytest.raises(DataError, match="a policy of 50 tokens"):
+        post_train(RUNS["muon"], tmp_path / "other.safetensors", tmp_path / "run", 1, points=(), score=score)
+    with pytest.raises(UsageError, match="cannot be used"):
+        post_train(RUNS["muon"], base, tmp_path / "run", 1, points=(), score=score, device="nothing")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match="more were expected"):
+        Rates(adamw=-1)
 
 
 def test_another_setting_in_the_same_folder_is_refused(base, tmp_path):

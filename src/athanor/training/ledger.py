@@ -18,6 +18,8 @@ class Ledger:
     """Tokens of sequences that gradients went through, prompts included, once a pass."""
     flop_generated: float = 0.0
     flop_trained: float = 0.0
+    barren: int = 0
+    """Last steps of reinforcement whose rewards all agreed."""
 
     @property
     def flop(self) -> float:

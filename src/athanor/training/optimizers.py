@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from athanor.core.errors import DataError
+from athanor.core.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,15 @@ class Rates:
     """Of the matrices inside the blocks; None leaves them to AdamW."""
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.adamw < 0 or (self.muon or 0.0) < 0 or self.weight_decay < 0:
+            raise UsageError(
+                f"rates {self.adamw:g} and {self.muon or 0:g} and a weight decay of {self.weight_decay:g} were given, "
+                "0 or more were expected"
+            )
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise UsageError(f"betas are {self.betas}, two numbers from 0 to below 1 were expected")
 
 
 class Optimizers:

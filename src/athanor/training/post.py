@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
-from athanor.core.errors import DataError
+from athanor.core.errors import DataError, Stopped, UsageError
 from athanor.core.progress import progress
 from athanor.core.store import Manifest, refuse_difference
+from athanor.environments.points import tokens
 from athanor.models.policy.transformer import Policy
 from athanor.training import checkpoint, rl, sft
 from athanor.training.rl import RL, Learner
@@ -93,7 +95,13 @@ def _board(out: Path, begun: int) -> Iterator[_Board]:
 
 def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str) -> Learner:
     """The run at its start; its manifest is written, or the one that is there asks for the same."""
+    refuse_device(device)
     policy, _ = checkpoint.read_policy(base, device)
+    if policy.config.vocabulary != tokens.VOCABULARY:
+        raise DataError(
+            f"{base} is a policy of {policy.config.vocabulary} tokens, hands are written in {tokens.VOCABULARY}; "
+            "begin from a policy of `athanor train base-points`"
+        )
     if isinstance(config, RL):
         refuse_rounds(policy, config.rounds)
     digest = hashlib.sha256(base.read_bytes()).hexdigest()
@@ -111,6 +119,14 @@ def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str) -> L
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return rl.learner(policy, config.rates)
+
+
+def refuse_device(name: str) -> None:
+    """UsageError for a device that PyTorch does not know or this machine does not have."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"the device {name!r} cannot be used ({error}); pass --device cpu, or one there is") from error
 
 
 def _restore(run: Learner, out: Path, seed: int) -> int:
@@ -154,7 +170,12 @@ def _drop_after(path: Path, done: int) -> None:
 def _keep(
     run: Learner, out: Path, step: int, seed: int, told: list[dict[str, Any]], scores: list[dict[str, Any]]
 ) -> None:
-    """Log and scores first, then the checkpoint that makes them count."""
+    """Log and scores first, then the checkpoint that makes them count. Stopped, with nothing written, for weights that
+    are not finite."""
+    if not all(bool(torch.isfinite(weight).all()) for weight in (*run.policy.parameters(), *run.critic.parameters())):
+        raise Stopped(
+            f"weights are not finite after step {step}, the checkpoint before is kept; lower the learning rate"
+        )
     for name, lines in (("log.jsonl", told), ("scores.jsonl", [{"step": step, **one} for one in scores])):
         with open(out / name, "a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)

@@ -6,7 +6,7 @@ by that much; again. What differs between algorithms is one line each in `ALGORI
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -50,7 +50,8 @@ class RL:
     """Whether probability ratios are of tokens or of whole turns."""
     clip: float = 0.2
     kl: float = 0.0
-    """Weight of the divergence from the base, by the estimator k3."""
+    """Weight of the divergence from the base, by the estimator k3, weighted by how much likelier an answer has become
+    since it was sampled: so its gradient is the divergence's, in later passes too."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
     curriculum: bool = False
@@ -101,7 +102,6 @@ def learner(policy: Policy, rates: Rates) -> Learner:
 
 def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
     """Reinforce step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails."""
-    barren = 0
     for step in range(begun, config.steps):
         hands = deal(config, seed, step)
         rollout = roll(
@@ -109,33 +109,57 @@ def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[di
             generator=generator_of(run.policy, seed, "sample", step),
         )  # fmt: skip
         run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.policy, rollout))
+        run.ledger.barren = run.ledger.barren + 1 if alike(config, rollout) else 0
+        if run.ledger.barren >= BARREN:
+            raise Stopped(
+                f"in {BARREN} steps all answers that are compared had one reward, so that nothing can be learned; "
+                "begin from a policy that solves some hands, or take easier ones"
+            )
         line = {"step": step, **told(rollout), **update(run, config, rollout)}
-        barren = 0 if line["informative"] or config.algorithm not in GROUPED else barren + 1
-        _refuse(line, barren)
+        refuse_far(line)
         yield {**line, **asdict(run.ledger)}
 
 
 GROUPED = ("grpo", "dr-grpo", "rloo")
 """Algorithms that compare samples of one hand."""
+SIGNED = ("positive", "negative", "w-reinforce")
+"""Algorithms that know right and wrong alone."""
 BARREN = 20
-"""Steps in a row whose groups all agree, after which nothing will be learned."""
+"""Steps in a row whose rewards all agree, after which nothing will be learned."""
 FAR = 3.0
 """Nats a token from the base after which the policy is lost."""
 
 
-def _refuse(line: dict[str, Any], barren: int) -> None:
-    if not np.isfinite(line["loss"]):
-        raise Stopped(f"the loss is {line['loss']} at step {line['step']}; lower the learning rate")
+def alike(config: RL, rollout: Rollout) -> bool:
+    """Whether all returns that are compared with each other are equal: of a hand's samples, or of the whole batch."""
+    returns = (rollout.rewards(config.reward) * rollout.taken).sum(1)
+    if config.algorithm in SIGNED:
+        returns = rollout.passed.float()
+    compared = returns.view(-1, rollout.samples) if config.algorithm in GROUPED else returns[None]
+    return bool((compared.amax(1) == compared.amin(1)).all())
+
+
+def refuse_far(line: dict[str, Any]) -> None:
+    """Stopped for a policy that has gone FAR from its base."""
     if line["kl"] > FAR:
         raise Stopped(
             f"the policy is {line['kl']:.1f} nats a token from its base at step {line['step']}, at most {FAR:g} were "
             "expected; lower the learning rate or raise --kl"
         )
-    if barren >= BARREN:
+
+
+def descend(run: Learner, loss: Tensor, parameters: Sequence[Tensor]) -> float:
+    """One step down the gradient, clipped to the norm 1; its norm before. Stopped, with all weights as they were, where
+    the loss or its gradient is not finite."""
+    loss.backward()
+    norm = clip(parameters, 1.0)
+    if not np.isfinite(norm) or not bool(torch.isfinite(loss)):
         raise Stopped(
-            f"in {barren} steps the samples of every hand had one reward ({line['reward']:g}), so that nothing can be "
-            "learned; begin from a policy that solves some hands, or take easier ones"
+            f"the loss is {float(loss.detach()):g} and the norm of its gradient {norm:g}, finite ones were expected; "
+            "lower the learning rate"
         )
+    run.optimizers.step()
+    return norm
 
 
 def deal(config: RL, seed: int, step: int) -> Hands:
@@ -156,16 +180,16 @@ def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
     reference = _of_base(run, config, rollout)
     judged: Judged | None = None
     measured: dict[str, Any] = {}
+    apart: float | None = None
     for _ in range(config.epochs):
         hidden = run.policy.hidden(rollout.tokens[:, :-1])
         judged = judged or _judged(run, config, rollout, hidden.detach())
         loss, measured = _losses(run, config, rollout, hidden, judged, reference)
-        loss.backward()
-        measured["norm"] = clip([*run.policy.parameters(), *run.critic.parameters()], 1.0)
-        run.optimizers.step()
+        measured["norm"] = descend(run, loss, [*run.policy.parameters(), *run.critic.parameters()])
+        apart = measured["kl"] if apart is None else apart
         episodes, seq = rollout.tokens.shape
         run.ledger.trained(rollout.tokens.numel(), training_flop(run.policy, episodes, seq - 1))
-    return measured
+    return measured | {"kl": apart}  # of the first pass: later ones are over answers of another policy
 
 
 class Judged(NamedTuple):
@@ -230,7 +254,9 @@ def _losses(
     if config.entropy:
         loss = loss - config.entropy * spread
     some = _compared(config, rollout)
-    apart = losses.kl(logprobs[some][mask[some]], reference, "k3").mean()
+    ours = logprobs[some][mask[some]]
+    weight = (ours - rollout.logprobs[some, 1:][mask[some]]).exp()  # 1 in the first pass, and its gradient is not
+    apart = (weight * losses.kl(ours, reference, "k3")).mean()
     loss = loss + config.kl * apart if config.kl else loss
     if judged.returns is not None:
         values = _values(run, hidden, rollout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from math import log
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +19,8 @@ from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
 from athanor.training import losses
 from athanor.training.ledger import training_flop
-from athanor.training.optimizers import Rates, clip
-from athanor.training.rl import Learner
+from athanor.training.optimizers import Rates
+from athanor.training.rl import Learner, descend
 from athanor.training.rollouts import generation_flop, generator_of, roll
 
 Solutions = Literal["canonical", "random", "all", "own"]
@@ -52,12 +53,19 @@ class SFT:
 
 def train(run: Learner, config: SFT, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
     """Fine-tune step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails."""
+    worst = log(tokens.VOCABULARY) + 1
+    spent = asdict(run.ledger)
     data = examples(run, config, seed)
+    if begun:  # what the base wrote was counted when training began
+        vars(run.ledger).update(spent)
     for step in range(begun, config.steps):
         batch = _batch(data, config, seed, step)
         line = {"step": step, **update(run, config, batch)}
-        if not np.isfinite(line["loss"]):
-            raise Stopped(f"the loss is {line['loss']} at step {step}; lower the learning rate")
+        if line["nll"] > worst:
+            raise Stopped(
+                f"the loss is {line['nll']:.3g} nats a token at step {step}, worse than a guess among all tokens; "
+                "lower the learning rate"
+            )
         yield {**line, **asdict(run.ledger)}
 
 
@@ -125,9 +133,7 @@ def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
     loss = loss + config.kl * apart if config.kl else loss
     if config.l2:
         loss = loss + config.l2 * losses.distance(run.policy, run.base)
-    loss.backward()
-    norm = clip(run.policy.parameters(), 1.0)
-    run.optimizers.step()
+    norm = descend(run, loss, list(run.policy.parameters()))
     run.ledger.trained(rows.numel(), training_flop(run.policy, *mask.shape))
     return {
         "loss": float(loss.detach()), "nll": float(fitted.detach()), "norm": norm, "kl": float(apart.detach()),
