@@ -1,0 +1,1 @@
+"""Training of a unified model: its visual tokenizer, its encoder, and the three stages of Janus-Pro."""
