@@ -61,6 +61,11 @@ def read(
     return made.to(device, dtype)
 
 
+def layout_of(folder: Path) -> LayoutName:
+    """The layout that a folder's model is in, by its configuration. DataError if there is none."""
+    return "huggingface" if _json(folder / "config.json").get("model_type") == "janus" else "original"
+
+
 def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype: torch.dtype | None = None) -> None:
     """Write a model into a folder that does not hold one yet, in `dtype` if given.
 

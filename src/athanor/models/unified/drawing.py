@@ -174,5 +174,5 @@ def _write(
         told = logprobs.gather(-1, codes[:, None])
         yield codes.view(prompts, seeds), told.view(prompts, seeds)
         if step < length - 1:  # the last code is never read
-            x = heads.adapt(heads.table(codes))
+            x = heads.adapt(heads.table(codes)).to(heads.table.weight.dtype)
             hidden = decoder.step(x.repeat(branches, 1), past)

@@ -52,8 +52,7 @@ class DrawingRL:
     """Weight of classifier-free guidance that images are drawn with; 1 is none."""
     sampling: Sampling = field(default_factory=Sampling)
     scored: Literal["sampled", "t2i-r1"] = "sampled"
-    """Whose log-probabilities are learned: those of the distribution that was drawn from, or, as published in T2I-R1,
-    those without guidance."""
+    """What is learned: log-probabilities of what was drawn from or, as in T2I-R1, of the model without guidance."""
     reward: Literal["share", "pass"] = "share"
     """1 for an image that passes, and else a part of it by the share of checks that hold, or nothing."""
     rates: Rates = field(default_factory=lambda: Rates(adamw=1e-4))
@@ -143,7 +142,8 @@ def train(
     for step in range(begun, config.steps):
         drawn = sample(run, config, ask(config, seed, step), seed, step, verify)
         line = {"step": step, **told(drawn), **update(run, config, drawn)}
-        barren = 0 if line["informative"] or config.algorithm not in GROUPED else barren + 1
+        learned = line["informative"] or line["passed"] == 1 or config.algorithm not in GROUPED
+        barren = 0 if learned else barren + 1
         _refuse(line, barren)
         yield {**line, **asdict(run.ledger)}
 
@@ -177,8 +177,8 @@ def ask(config: DrawingRL, seed: int, step: int) -> list[Spec]:
         if len(found) == config.prompts:
             return list(found.values())
     raise UsageError(
-        f"{config.prompts} different prompts of {', '.join(config.categories)} were asked for, {len(found)} were found; "
-        "ask for fewer, or for more categories"
+        f"{config.prompts} different prompts of {', '.join(config.categories)} were asked for, {len(found)} were "
+        "found; ask for fewer, or for more categories"
     )
 
 
