@@ -10,6 +10,7 @@ from typing import Literal
 from athanor.core.errors import UsageError
 from athanor.core.options import refuse_outside
 from athanor.training.unified.drawing_rl import DrawingRL
+from athanor.training.unified.lora import Lora
 
 MANY = math.inf
 RANGES = {
@@ -45,6 +46,7 @@ class Config:
     resume: bool = False
     """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
     rl: DrawingRL = field(default_factory=DrawingRL)
+    lora: Lora = field(default_factory=Lora)
 
 
 def run(config: Config) -> int:
@@ -65,5 +67,6 @@ def run(config: Config) -> int:
         every=config.every, each=config.each, device=device_of(config.device), dtype=getattr(torch, config.dtype),
         mixed=config.mixed, template=config.template,
     )  # fmt: skip
-    print(reinforce(config.rl, config.model, config.out, config.seed, how, resume=config.resume))
+    refuse_outside(config.lora, {"rank": (0, MANY), "alpha": (0, MANY)}, "lora")
+    print(reinforce(config.rl, config.model, config.out, config.seed, how, lora=config.lora, resume=config.resume))
     return 0

@@ -27,6 +27,7 @@ from athanor.training.optimizers import Rates
 from athanor.training.unified import drawing_rl
 from athanor.training.unified.drawing_rl import DrawingRL, Drawn, Judged, ask, exact, learner, sample, train, update
 from athanor.training.unified.drawing_run import Execution, reinforce
+from athanor.training.unified.lora import Lora
 from tests.models.unified.small import saved, unified
 from tests.training.unified.small import small
 
@@ -162,6 +163,19 @@ def test_the_divergence_from_the_start_is_nothing_at_first_and_holds_the_model_b
     assert far[10.0] < far[1e-6]
 
 
+def test_adapters_learn_and_what_is_drawn_from_has_them():
+    config = replace(EASY, kl=0.1, steps=3, prompts=2, rates=Rates(adamw=1e-2))
+    run = learner(small(), config, Lora(rank=2), seed=1)
+    before = {name: weight.clone() for name, weight in run.unified.model.state_dict().items()}
+    lines = list(train(run, config, 1, verify=dark))
+    assert lines[0]["kl"] == pytest.approx(0, abs=1e-6)
+    assert lines[-1]["kl"] > 1e-6
+    assert all(abs(line["off"]) < 1e-5 for line in lines)
+    changed = {name for name, w in run.unified.model.state_dict().items() if not torch.equal(w, before[name])}
+    assert changed == {name.replace("/", ".") for name in run.trained}
+    assert all("lora" in name for name in changed)
+
+
 def test_only_what_a_drawing_goes_through_is_trained():
     run, drawn = drawn_by(EASY)
     before = {name: weight.clone() for name, weight in run.unified.model.state_dict().items()}
@@ -243,12 +257,13 @@ def lines(folder: Path, name: str) -> list[dict]:
     return [json.loads(line) for line in (folder / name).read_text().splitlines()]
 
 
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path):
+@pytest.mark.parametrize("lora", [Lora(), Lora(rank=2)])
+def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path, lora: Lora):
     config = replace(EASY, steps=5, epochs=2, kl=0.05, prompts=2, samples=2)
     how = Execution(every=2, each=1)
     base = saved(tmp_path / "base", small())
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    model = reinforce(config, base, whole, 1, how, verify=dark)
+    model = reinforce(config, base, whole, 1, how, lora=lora, verify=dark)
     calls = 0
 
     class Killed(Exception): ...
@@ -261,14 +276,14 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path):
         return dark(images, specs)
 
     with pytest.raises(Killed):
-        reinforce(config, base, cut, 1, how, verify=killed)
+        reinforce(config, base, cut, 1, how, lora=lora, verify=killed)
     assert not (cut / "model").exists()
     (cut / "log.jsonl").write_text((cut / "log.jsonl").read_text() + '{"step": 2, "torn')
     with pytest.raises(UsageError, match="--resume"):
-        reinforce(config, base, cut, 1, how, verify=dark)
+        reinforce(config, base, cut, 1, how, lora=lora, verify=dark)
     with pytest.raises(UsageError, match="kl was 0.05 and is now 0.1"):
-        reinforce(replace(config, kl=0.1), base, cut, 1, how, resume=True, verify=dark)
-    again = reinforce(config, base, cut, 1, how, resume=True, verify=dark)
+        reinforce(replace(config, kl=0.1), base, cut, 1, how, lora=lora, resume=True, verify=dark)
+    again = reinforce(config, base, cut, 1, how, lora=lora, resume=True, verify=dark)
     assert (model / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
     assert (model / "model.safetensors").read_bytes() != (base / "model.safetensors").read_bytes()
     for name in ("log.jsonl", "scores.jsonl"):
@@ -277,7 +292,9 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path):
     assert [line["step"] for line in lines(cut, "scores.jsonl")] == [step for step in (0, 2, 4, 5) for _ in range(4)]
     one, other = (checkpoint.read(folder / "checkpoint-000005.safetensors").tensors for folder in (whole, cut))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert reinforce(config, base, cut, 1, how, resume=True, verify=dark) == again  # nothing is left to do
+    assert reinforce(config, base, cut, 1, how, lora=lora, resume=True, verify=dark) == again  # nothing is left to do
+    assert (cut / "adapter.safetensors").exists() == bool(lora.rank)
+    assert all(("lora" in name) == bool(lora.rank) for name in one if name.startswith("model/"))
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path):

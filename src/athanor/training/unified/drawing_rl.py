@@ -24,6 +24,7 @@ from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.prompts import prompts
 from athanor.models.unified.drawing import Drawing, draw_scored, paint
 from athanor.models.unified.losses import drawing_logprobs
+from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.pictures import to_images
 from athanor.models.unified.sampling import Sampling
 from athanor.models.unified.unified import Unified
@@ -31,6 +32,7 @@ from athanor.training import losses
 from athanor.training.ledger import Ledger
 from athanor.training.optimizers import Optimizers, Rates, clip
 from athanor.training.rl import ALGORITHMS, BARREN, FAR, GROUPED
+from athanor.training.unified.lora import Lora, absent, adapt, merged, trained
 
 PARTS = ("backbone", "code_embedding", "code_adaptor", "code_head")
 """What is trained: all that a drawing goes through but the visual tokenizer."""
@@ -109,17 +111,19 @@ class Learner(NamedTuple):
     """What a run changes as it goes."""
 
     unified: Unified
-    trained: nn.ModuleList
-    """The parts of the model that are trained."""
-    base: Unified | None
-    """The model as it was, where the divergence from it is weighed."""
+    trained: nn.ParameterDict
+    """The weights that are trained, or the adapters."""
+    base: UnifiedModel | None
+    """The model as it was, where the divergence from it is weighed; with adapters the model itself."""
     optimizers: Optimizers
     ledger: Ledger
     mixed: bool
     """Whether products are taken in bfloat16."""
 
 
-def learner(unified: Unified, config: DrawingRL, *, mixed: bool = False) -> Learner:
+def learner(
+    unified: Unified, config: DrawingRL, lora: Lora | None = None, *, seed: int = 0, mixed: bool = False
+) -> Learner:
     """A run at its start: the model is changed in place. UsageError for what cannot be meant."""
     refuse(config)
     if unified.model.config.tokenizer.image_size < SMALLEST:
@@ -128,10 +132,17 @@ def learner(unified: Unified, config: DrawingRL, *, mixed: bool = False) -> Lear
             f"{SMALLEST} or more; pass another model"
         )
     model = unified.model.eval().requires_grad_(False)
-    shared = {id(part): part for part in (model.encoder, model.visual_tokenizer)}
-    base = replace(unified, model=deepcopy(model, shared)) if config.kl else None
-    trained = nn.ModuleList(getattr(model, name) for name in PARTS).requires_grad_(True)
-    return Learner(unified, trained, base, Optimizers(trained, config.rates), Ledger(), mixed)
+    base = None
+    if lora is not None and lora.rank:
+        adapt(model, lora, PARTS, seed)
+        base = model if config.kl else None
+    else:
+        shared = {id(part): part for part in (model.encoder, model.visual_tokenizer)}
+        base = deepcopy(model, shared) if config.kl else None
+        for name in PARTS:
+            model.get_submodule(name).requires_grad_(True)
+    weights = trained(model)
+    return Learner(unified, weights, base, Optimizers(weights, config.rates), Ledger(), mixed)
 
 
 def train(
@@ -207,7 +218,7 @@ def sample(
     texts = [spec.prompt for spec in specs]
     how = Drawing(guidance=config.guidance, sampling=config.sampling, batch=max(config.micro, config.samples))
     seeds = [digest(seed, "sample", step, number) for number in range(config.samples)]
-    with _mixed(run):
+    with _mixed(run), merged(run.unified.model):
         codes, logprobs = (one.flatten(0, 1) for one in draw_scored(run.unified, texts, seeds, how))
     images = [np.asarray(image) for image in to_images(paint(run.unified, codes, config.micro))]
     judged = verify(images, [spec for spec in specs for _ in seeds])
@@ -281,8 +292,8 @@ def _of_base(run: Learner, config: DrawingRL, drawn: Drawn, some: slice) -> Tens
     """Float["images codes"], nats, by the model as it was."""
     if run.base is None:
         return None
-    with _mixed(run):
-        return score(run.base, config, drawn.prompts[some], drawn.codes[some])
+    with _mixed(run), absent(run.base):
+        return score(replace(run.unified, model=run.base), config, drawn.prompts[some], drawn.codes[some])
 
 
 def _mixed(run: Learner) -> torch.autocast:

@@ -31,10 +31,11 @@ from athanor.training import checkpoint
 from athanor.training.post import board, drop_after
 from athanor.training.unified import drawing_rl
 from athanor.training.unified.drawing_rl import DrawingRL, Learner, Verifier, exact
+from athanor.training.unified.lora import Lora, matrices, merged, save, write_merged
 
 KIND = "train drawing"
-MODEL = "model"
-"""The folder of what came out, in the layout of what was begun from."""
+MODEL, ADAPTER = "model", "adapter.safetensors"
+"""What came out: a whole model, and with adapters these alone."""
 Part = Literal["train", "test"]
 
 
@@ -56,22 +57,23 @@ class Execution:
 
 
 def reinforce(
-    config: DrawingRL, model: Path, out: Path, seed: int, how: Execution, *, resume: bool = False,
-    verify: Verifier | None = None,
+    config: DrawingRL, model: Path, out: Path, seed: int, how: Execution, *, lora: Lora | None = None,
+    resume: bool = False, verify: Verifier | None = None,
 ) -> Path:  # fmt: skip
-    """Train from the model in a folder, or go on; the folder of the model that came out.
+    """Train from the model in a folder, or go on; the folder of the model that came out, in the layout and the dtypes
+    of the first.
 
-    Writes manifest.json, log.jsonl, scores.jsonl, checkpoint-STEP.safetensors, model/ and, where TensorBoard is
-    installed, tensorboard/. UsageError if the folder holds something and `resume` is not given, or if it was made with
-    other settings. Stopped where training fails: the newest checkpoint is the last good one.
+    Writes manifest.json, log.jsonl, scores.jsonl, checkpoint-STEP.safetensors, with adapters adapter.safetensors,
+    model/ and, where TensorBoard is installed, tensorboard/. UsageError if the folder holds something and `resume` is
+    not given, or if it was made with other settings. Stopped where training fails: the newest checkpoint is the last
+    good one.
     """
-    drawing_rl.refuse(config)
-    layout = checkpoints.layout_of(model)
-    open_folder(out, manifest_of(config, model, seed, how), resume=resume, work="a training")
+    lora = lora or Lora()
+    open_folder(out, manifest_of(config, lora, model, seed, how), resume=resume, work="a training")
     if (out / MODEL / "config.json").exists():
         return out / MODEL
     unified = checkpoints.read(model, template=how.template, device=how.device, dtype=how.dtype)
-    run = drawing_rl.learner(unified, config, mixed=how.mixed)
+    run = drawing_rl.learner(unified, config, lora, seed=seed, mixed=how.mixed)
     begun = _restore(run, out)
     verify = verify or exact(config.reward)
     told: list[dict[str, Any]] = []
@@ -88,13 +90,25 @@ def reinforce(
                 curves.add(told, done, scores)
                 told = []
             bar.update()
-    checkpoints.write(out / MODEL, unified, layout)
+    if lora.rank:
+        save(out / ADAPTER, matrices(unified.model), lora)
+        write_merged(model, out / ADAPTER, out / MODEL, template=how.template)
+    else:
+        changed = {name.replace("/", "."): weight for name, weight in run.trained.items()}
+        checkpoints.write_changed(model, out / MODEL, changed, template=how.template)
     return out / MODEL
 
 
-def manifest_of(config: DrawingRL, model: Path, seed: int, how: Execution) -> Manifest:
+def manifest_of(config: DrawingRL, lora: Lora, model: Path, seed: int, how: Execution) -> Manifest:
     """What the run is: enough to make it again."""
-    science = {**asdict(config), "seed": seed, "dtype": str(how.dtype), "mixed": how.mixed, "template": how.template}
+    science = {
+        **asdict(config),
+        "lora": asdict(lora),
+        "seed": seed,
+        "dtype": str(how.dtype),
+        "mixed": how.mixed,
+        "template": how.template,
+    }
     execution = {"model": str(model), "every": how.every, "each": how.each, "device": how.device}
     return Manifest(
         kind=KIND, config=msgspec.json.decode(msgspec.json.encode(science)), execution=execution, build=build_name(),
@@ -161,7 +175,8 @@ def scores(
     rng, split = stream(seed, "score", part), split_of(part)
     asked = [(name, spec) for name in config.categories for spec in prompts(name, STYLES["aligned"], split, rng, each)]
     how = Drawing(guidance=config.guidance, sampling=config.sampling, batch=config.micro)
-    with torch.autocast(run.unified.device.type, torch.bfloat16, enabled=run.mixed):
+    precision = torch.autocast(run.unified.device.type, torch.bfloat16, enabled=run.mixed)
+    with precision, merged(run.unified.model):
         drawn = draw(run.unified, [spec.prompt for _, spec in asked], [digest(seed, "score")], how)
     images = [np.asarray(image) for image in to_images(drawn.pixels[:, 0])]
     judged = verify(images, [spec for _, spec in asked])
