@@ -26,6 +26,7 @@ COMMANDS = {
     "train points": "train_points",
     "train policy": "train_policy",
     "train drawing": "train_drawing",
+    "train unified": "train_unified",
     "check alchemy": "check_alchemy",
     "check points": "check_points",
     "check scenes": "check_scenes",

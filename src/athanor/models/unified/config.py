@@ -132,7 +132,7 @@ TINY = UnifiedConfig(
     backbone=BackboneConfig(vocabulary=256, width=192, inner=512, layers=6, heads=6, kv_heads=6, context=512),
     encoder=EncoderConfig(image_size=48, patch=8, width=128, inner=512, layers=4, heads=4),
     tokenizer=VisualTokenizerConfig(
-        image_size=48, channels=32, multipliers=(1, 1, 2, 2), residual_blocks=1, groups=8, latent=64, codes=512,
+        image_size=48, channels=8, multipliers=(1, 2, 4, 8), residual_blocks=0, groups=4, latent=64, codes=512,
         encoder="patches", attention=False,
     ),
 )  # fmt: skip

@@ -1,0 +1,74 @@
+"""One step of a stage: all tasks, their means summed, gradients in the modules of the table and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import process_time
+
+import numpy as np
+import torch
+
+from athanor.core.errors import DataError
+from athanor.models.unified.layout import TASKS
+from athanor.models.unified.losses import token_losses
+from athanor.models.unified.model import Batch, UnifiedModel
+from athanor.models.unified.unified import Unified
+from athanor.training.optimizers import clip
+from athanor.training.unified.lessons import Examples
+from athanor.training.unified.optimizers import StageOptimizers
+from athanor.training.unified.stages import Stage
+from athanor.training.unified.teaching import learned, lesson, passes
+
+
+def module_of(name: str) -> str:
+    """The module of a parameter."""
+    return name.split(".")[0]
+
+
+def freeze(model: UnifiedModel, stage: Stage) -> None:
+    """Let exactly the parameters of a stage's modules have gradients. The codebook follows no gradient anywhere."""
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(module_of(name) in stage.trained)
+
+
+class Trainer:
+    """Trains a model through one stage, in place."""
+
+    def __init__(self, unified: Unified, stage: Stage, examples: Examples, seed: int) -> None:
+        self.unified, self.stage, self.examples, self.seed = unified, stage, examples, seed
+        freeze(unified.model, stage)
+        self.optimizers = StageOptimizers(unified.model, stage)
+
+    def step(self, step: int) -> dict[str, float]:
+        """Step `step`, from 0; nats a token of each task, and what it cost."""
+        begun = process_time()
+        unified, stage = self.unified, self.stage
+        samples = lesson(unified, self.examples, stage.dose, self.seed, step)
+        taught = process_time()
+        batches = [batch.to(unified.device) for batch in passes(samples, stage.dose)]
+        nats = backward(unified.model, batches)
+        norm = clip(self.optimizers.weights, stage.clip)
+        if not np.isfinite(norm):
+            raise DataError(f"the loss or its gradient is not finite at step {step}; train at a lower rate")
+        self.optimizers.step(stage.share(step))
+        tokens = sum(int((batch.segments > 0).sum()) for batch in batches)
+        return {
+            **{name: value for name, value in zip(TASKS, nats, strict=True) if value is not None}, "norm": norm,
+            "tokens": float(tokens), "padding": 1 - tokens / sum(batch.tokens.numel() for batch in batches),
+            "teaching_seconds": taught - begun, "step_seconds": process_time() - begun,
+        }  # fmt: skip
+
+
+def backward(model: UnifiedModel, batches: Sequence[Batch]) -> list[float | None]:
+    """Gradients of the sum of the tasks' means, over batches of one pass each; nats a token of each task, None where
+    there is none of it. As `losses.total`, in parts."""
+    whole = learned(batches)
+    summed = [0.0] * len(TASKS)
+    for batch in batches:
+        hidden = model.hidden(batch)
+        nats, tasks = token_losses(model, hidden, batch)
+        weights = torch.tensor([1 / n if n else 0.0 for n in whole], device=nats.device)[tasks]
+        (nats * weights).sum().backward()
+        for k in range(len(TASKS)):
+            summed[k] += float(nats.detach()[tasks == k].sum())
+    return [total / n if n else None for total, n in zip(summed, whole, strict=True)]

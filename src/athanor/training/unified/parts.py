@@ -1,0 +1,161 @@
+"""The parts of a training, each with steps that can be gone on with from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from athanor.core.seeds import digest
+from athanor.models.unified.initial import start_from_codebook
+from athanor.models.unified.unified import Unified
+from athanor.training.optimizers import clip
+from athanor.training.unified.encoder import EncoderRecipe, Pair, padded, retrieved, sigmoid_loss
+from athanor.training.unified.joint import Trainer
+from athanor.training.unified.lessons import Example, Examples
+from athanor.training.unified.measures import Held, answer_measures, drawing_measures
+from athanor.training.unified.optimizers import states, take_states
+from athanor.training.unified.scores import Score, Trial, drawn, reconstructed
+from athanor.training.unified.stages import Stage
+from athanor.training.unified.teaching import pixels_of
+from athanor.training.unified.tokenizer import TokenizerRecipe, TokenizerTrainer
+
+Numbers = dict[str, float]
+
+
+class Part(Protocol):
+    """A part of a training. It changes the model in place."""
+
+    name: str
+    steps: int
+
+    def step(self, step: int) -> Numbers:
+        """Step `step`, from 0: what it has to tell."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next step depends on beside the model's weights."""
+        ...
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take that back. DataError where it is another's."""
+        ...
+
+    def measure(self) -> tuple[Numbers, list[Score]]:
+        """How far the model is."""
+        ...
+
+
+def pictures(examples: Sequence[Example], unified: Unified) -> Tensor:
+    """Float["pictures 3 size size"], where the model is."""
+    return pixels_of([one.picture for one in examples if one.picture is not None]).to(unified.device)
+
+
+class TokenizerPart:
+    """The visual tokenizer; its measure is the checker's ceiling."""
+
+    name = "tokenizer"
+
+    def __init__(
+        self, unified: Unified, recipe: TokenizerRecipe, examples: Examples, trial: Trial, seed: int
+    ) -> None:  # fmt: skip
+        self.unified, self.recipe, self.examples, self.trial = unified, recipe, examples, trial
+        self.steps = recipe.steps
+        self.trainer = TokenizerTrainer(unified.model.visual_tokenizer, recipe, seed)
+
+    def step(self, step: int) -> Numbers:
+        return self.trainer.step(step, pictures(self.examples.take("pictures", step, self.recipe.batch), self.unified))
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.trainer.tensors()
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        self.trainer.restore(tensors)
+
+    def measure(self) -> tuple[Numbers, list[Score]]:
+        return {}, reconstructed(self.unified, self.trial)
+
+
+class EncoderPart:
+    """The encoder; its measure is how often a picture finds its description among so many, and the other way."""
+
+    name = "encoder"
+    AMONG = 256
+
+    def __init__(self, unified: Unified, recipe: EncoderRecipe, examples: Examples, held: Examples, seed: int) -> None:
+        self.unified, self.recipe, self.examples, self.held = unified, recipe, examples, held
+        self.steps = recipe.steps
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(digest(seed, "words") % 2**63)
+            longest = unified.model.config.backbone.context
+            self.pair = Pair(unified.model.encoder, unified.words.size, recipe, longest).to(unified.device)
+        for weight in unified.model.encoder.parameters():
+            weight.requires_grad_(True)
+        self.optimizer = torch.optim.AdamW(self.pair.parameters(), recipe.rate, (0.9, 0.95), weight_decay=0, fused=True)
+
+    def _products(self, examples: Sequence[Example]) -> Tensor:
+        tokens, there = padded(self.unified.words, [one.text or "" for one in examples])
+        device = self.unified.device
+        return self.pair.products(pictures(examples, self.unified), tokens.to(device), there.to(device))
+
+    def step(self, step: int) -> Numbers:
+        loss = sigmoid_loss(self._products(self.examples.take("understanding", step, self.recipe.batch)))
+        loss.backward()
+        norm = clip(self.pair.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate * min(1.0, (step + 1) / 30) * min(1.0, 1.5 * (1 - step / self.steps))
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return {"contrast": float(loss.detach()), "norm": norm}
+
+    def tensors(self) -> dict[str, Tensor]:
+        towers = {f"pair.{k}": v for k, v in self.pair.state_dict().items() if not k.startswith("encoder.")}
+        return towers | states(self.optimizer)
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        mine = {k[5:]: v for k, v in tensors.items() if k.startswith("pair.")}
+        self.pair.load_state_dict(mine | {k: v for k, v in self.pair.state_dict().items() if k.startswith("encoder.")})
+        take_states(self.optimizer, tensors)
+
+    @torch.no_grad()
+    def measure(self) -> tuple[Numbers, list[Score]]:
+        logits = self._products(self.held.take("understanding", 0, self.AMONG))
+        of_picture, of_words = retrieved(logits)
+        scores = [Score(of="retrieved", name=name, right=right, n=len(logits))
+                  for name, right in (("description", of_picture), ("picture", of_words))]  # fmt: skip
+        return {"held contrast": float(sigmoid_loss(logits))}, scores
+
+
+class StagePart:
+    """One of the three stages, or the language model before them."""
+
+    def __init__(
+        self, unified: Unified, stage: Stage, examples: Examples, held: Held, trial: Trial, seed: int
+    ) -> None:  # fmt: skip
+        self.name, self.steps, self.stage = stage.name, stage.steps, stage
+        self.unified, self.held, self.trial = unified, held, trial
+        if stage.starts_codes:
+            start_from_codebook(unified.model)
+        self.trainer = Trainer(unified, stage, examples, digest(seed, stage.name))
+
+    def step(self, step: int) -> Numbers:
+        return self.trainer.step(step)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.trainer.optimizers.tensors()
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        self.trainer.optimizers.restore(tensors)
+
+    def measure(self) -> tuple[Numbers, list[Score]]:
+        seen, _, drawing = self.stage.dose.ratio
+        numbers: Numbers = {}
+        scores: list[Score] = []
+        if drawing:
+            numbers |= drawing_measures(self.unified, self.held.drawing)
+            scores += drawn(self.unified, self.trial)
+        if seen:
+            scores += answer_measures(self.unified, self.held.understanding)
+        return numbers, scores

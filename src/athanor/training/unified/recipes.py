@@ -1,0 +1,142 @@
+"""Recipes: the published stages as data, and the default that two cores can carry out.
+
+Janus: Wu et al. 2024, arXiv 2410.13848, table 1. Janus-Pro: Chen et al. 2025, arXiv 2501.17811, section 2.2, table 2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from athanor.models.unified.config import JANUS_1B3, JANUS_PRO_1B, TINY, UnifiedConfig
+from athanor.training.unified.encoder import EncoderRecipe
+from athanor.training.unified.scores import Trial
+from athanor.training.unified.stages import Stage
+from athanor.training.unified.teaching import Dose
+from athanor.training.unified.tokenizer import TokenizerRecipe
+
+ADAPTORS = {"encoder_adaptor": 1.0, "code_embedding": 1.0, "code_adaptor": 1.0, "code_head": 1.0}
+"""What learns in the first stage. The papers do not say whether the table of codes does; here it does."""
+LANGUAGE = ADAPTORS | {"backbone": 1.0, "text_head": 1.0}
+EVERYTHING = LANGUAGE | {"encoder": 1.0}
+ROW = 4_096
+"""Tokens of a packed row in the published trainings, whose batch sizes count rows, it seems."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole training. A part that is None is left out: its module must come with the model that is begun from."""
+
+    seed: int
+    shape: UnifiedConfig
+    stages: tuple[Stage, ...]
+    tokenizer: TokenizerRecipe | None = None
+    encoder: EncoderRecipe | None = None
+    style: str = "aligned"
+    """Of `environments.scenes.STYLES`."""
+    measures: int = 12
+    """Times that a part is measured, each with a checkpoint."""
+    measured: int = 24
+    """Held-out pictures of each category for losses and answers on the way."""
+    watch: Trial = field(default_factory=lambda: Trial(many=16, seed=1))
+    """What is drawn on the way."""
+    final: Trial = field(default_factory=lambda: Trial(many=200, seed=0))
+    """What the model is scored on at the end."""
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps of each part."""
+        before = [part.steps for part in (self.tokenizer, self.encoder) if part is not None]
+        return (*before, *(stage.steps for stage in self.stages))
+
+    def points(self, steps: int) -> frozenset[int]:
+        """After which of so many steps a part is measured: evenly, and at the end."""
+        return frozenset(round(steps * (k + 1) / self.measures) for k in range(self.measures)) - {0}
+
+    def told(self) -> dict[str, Any]:
+        """As JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+    def scored(self, many: int) -> Recipe:
+        """The same, scored on so many prompts of each category at the end."""
+        return replace(self, final=replace(self.final, many=many))
+
+    def longer(self, length: float) -> Recipe:
+        """The same with so many times the steps of every part."""
+
+        def scaled(part: Any) -> Any:
+            return None if part is None else replace(part, steps=max(1, round(part.steps * length)))
+
+        return replace(
+            self, tokenizer=scaled(self.tokenizer), encoder=scaled(self.encoder), stages=tuple(map(scaled, self.stages))
+        )
+
+
+def _published(
+    name: str, steps: int, rows: int, ratio: tuple[float, float, float], trained: Mapping[str, float], rate: float,
+    **more: Any,
+) -> Stage:  # fmt: skip
+    return Stage(
+        name=name, steps=steps, dose=Dose(samples=rows, ratio=ratio, packed=ROW), trained=trained, rate=rate, **more
+    )
+
+
+JANUS = (
+    _published("I", 10_000, 256, (1, 0, 1), ADAPTORS, 1e-3, schedule="cosine", warm=300),
+    _published("II", 180_000, 512, (2, 3, 5), LANGUAGE, 1e-4, warm=5_000),
+    _published("III", 24_000, 256, (7, 3, 10), EVERYTHING, 2e-5, weight_decay=0.1),
+)
+JANUS_PRO = (
+    _published("I", 20_000, 256, (1, 0, 3), ADAPTORS, 1e-3, warm=600),
+    _published("II", 270_000, 512, (2, 3, 5), LANGUAGE, 1e-4, warm=5_000),
+    _published("III", 80_000, 128, (5, 1, 4), EVERYTHING, 4e-5),
+)
+"""As for 1B; at 7B the third stage has 40,000 steps. Of 360,000 planned steps of the second, 270,000 were made."""
+
+
+def tiny(seed: int) -> Recipe:
+    """The default: everything from nothing, about 75 minutes on two cores."""
+    heavy = (
+        ("single_object", 0.5), ("two_object", 1.0), ("counting", 1.0), ("colors", 2.0), ("position", 1.0),
+        ("color_attr", 3.0), ("cards", 1.5), ("mixed", 1.0), ("dense", 0.5),
+    )  # fmt: skip
+    begin = (("single_object", 1.0), ("colors", 3.0), ("counting", 1.0), ("cards", 1.5), ("color_attr", 1.0))
+    slow = EVERYTHING | {"encoder": 0.05}
+    rate, muon = 2e-3, 0.02
+    return Recipe(
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=1_400), encoder=EncoderRecipe(steps=400),
+        stages=(
+            Stage(
+                name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,
+                trained={"backbone": 1.0, "text_head": 1.0}, weights=begin,
+            ),
+            Stage(
+                name="I", steps=150, dose=Dose(samples=48, ratio=(1, 0, 3)), trained=ADAPTORS, rate=rate, warm=20,
+                weights=begin, dense=0.5, starts_codes=True,
+            ),
+            Stage(
+                name="II", steps=2_000, dose=Dose(samples=48, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.4, warm=30, weights=heavy, dense=0.3,
+            ),
+            Stage(
+                name="III", steps=500, dose=Dose(samples=48, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
+                muon=0.3 * muon, schedule="linear", weights=heavy, dense=0.2,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def janus(seed: int) -> Recipe:
+    """Janus-1.3B as published, on pictures of scenes at its size; its encoder, tokenizer and language model are taken
+    from the model that is begun from."""
+    return Recipe(seed=seed, shape=JANUS_1B3, stages=JANUS)
+
+
+def janus_pro(seed: int) -> Recipe:
+    """Janus-Pro-1B likewise."""
+    return Recipe(seed=seed, shape=JANUS_PRO_1B, stages=JANUS_PRO)
+
+
+RECIPES = {"tiny": tiny, "janus": janus, "janus-pro": janus_pro}

@@ -1,0 +1,146 @@
+"""The generator of scenes as a source of examples.
+
+What is held out (`environments.scenes.splits`) is told in no prompt, question or text of training. A shape in a
+held-out colour and a held-out card are shown all the same, under prompts that do not name them (`a star`, `a card`):
+codes that were never drawn could not be drawn, whatever the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import log
+
+import numpy as np
+
+from athanor.core.errors import UsageError
+from athanor.core.seeds import digest, stream
+from athanor.environments.scenes.batches import Batch, Source, batch, entropies
+from athanor.environments.scenes.drawing import SMALLEST, render, roughen
+from athanor.environments.scenes.layouts import corners
+from athanor.environments.scenes.questions import DRAWS, ask
+from athanor.environments.scenes.sample import dense
+from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
+from athanor.environments.scenes.spec import CATEGORIES, WORDINGS, Entry, Spec, tell
+from athanor.environments.scenes.splits import KINDS, Split, split_of
+from athanor.environments.scenes.words import CARD
+from athanor.training.unified.lessons import Example, Exchange, Use
+
+Weights = tuple[tuple[str, float], ...]
+EVENLY: Weights = tuple((category, 1.0) for category in CATEGORIES)
+COLOURLESS = ("single_object", "two_object", "counting", "position")
+"""Categories whose prompts name no colour: their pictures show the colours that are never told, too."""
+DECKED = 0.8
+"""Probability of a card in each corner of a busy picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """Examples of scenes."""
+
+    seed: int
+    style: str = "aligned"
+    """Of `environments.scenes.STYLES`."""
+    weights: Weights = EVENLY
+    """How often each category comes."""
+    dense: float = 0.3
+    """Share of the prompts of other categories that are told densely instead: everything with its place."""
+    blank: float = 0.3
+    """Share of the prompts of cards that name none."""
+    questions: int = 4
+    """About one picture, at most."""
+    pixels: int = SMALLEST
+    name: str = "scenes"
+
+    def take(self, use: Use, index: int, size: int) -> Sequence[Example]:
+        """As `Examples.take`."""
+        makers: Mapping[Use, Callable[[int, int], Sequence[Example]]] = {
+            "drawing": self._drawing, "understanding": self._understanding, "text": self._text,
+            "pictures": self._pictures,
+        }  # fmt: skip
+        if use not in makers:
+            raise UsageError(f"examples for {use!r} were asked for, one of {', '.join(makers)} was expected")
+        return makers[use](index, size)
+
+    def _source(self, weights: Weights, split: Split) -> Source:
+        return Source(style=STYLES[self.style], split=split, pixels=self.pixels, weights=weights)
+
+    def _drawing(self, index: int, size: int) -> list[Example]:
+        colourless, undecked = (tuple(k for k in KINDS if k != one) for one in ("pair", "card"))
+        parts = (
+            (tuple((name, w) for name, w in self.weights if name not in COLOURLESS), KINDS),
+            (tuple((name, w) for name, w in self.weights if name in COLOURLESS), colourless),
+            (tuple((name, w * self.blank) for name, w in self.weights if name == "cards"),
+             undecked),
+        )  # fmt: skip
+        rng = stream(self.seed, "drawing", index)
+        many = rng.multinomial(size, _shares([sum(w for _, w in weights) for weights, _ in parts]))
+        found: list[Example] = []
+        for k, ((weights, kinds), n) in enumerate(zip(parts, many.tolist(), strict=True)):
+            if n:
+                source = self._source(weights, split_of("train", kinds))
+                some = batch(source, digest(self.seed, "drawing", k), index, n)
+                found += self._blanks(some, rng) if k == 2 else self._told(source, some, rng)
+        return [found[k] for k in rng.permutation(size).tolist()]
+
+    def _told(self, source: Source, some: Batch, rng: np.random.Generator) -> list[Example]:
+        """By their prompts, or densely. What is held out is told in neither: where no colour is told, its picture may
+        show one that must not be, and is not told densely."""
+        densely = rng.random(len(some)) < self.dense
+        nats = entropies(source, some)
+        return [
+            Example(picture=image, prompt=full, category="dense", entropy=0.0)
+            if told and "pair" in source.split.kinds
+            else Example(picture=image, prompt=caption, category=category, entropy=nat)
+            for image, full, caption, category, nat, told in zip(
+                some.images, some.dense, some.captions, some.categories, nats, densely, strict=True
+            )
+        ]
+
+    def _blanks(self, some: Batch, rng: np.random.Generator) -> list[Example]:
+        """`a card`, `two cards`."""
+        found = []
+        for image, scene in zip(some.images, some.scenes, strict=True):
+            n = len(scene.cards)
+            asked = Spec(tag="cards", include=(Entry(kind=CARD, count=n),))
+            nats = log(len(corners(n))) + sum(log(52 - k) - log(k + 1) for k in range(n))
+            prompt = tell(asked, int(rng.integers(WORDINGS)))
+            found.append(Example(picture=image, prompt=prompt, category="blank cards", entropy=nats))
+        return found
+
+    def _understanding(self, index: int, size: int) -> list[Example]:
+        source = self._source(self.weights, split_of("train"))
+        some, rng = batch(source, digest(self.seed, "understanding"), index, size), stream(self.seed, "asked", index)
+        return [
+            Example(picture=image, questions=self._asked(scene, source, rng), text=full, category=category)
+            for image, scene, full, category in zip(some.images, some.scenes, some.dense, some.categories, strict=True)
+        ]
+
+    def _asked(self, scene: Scene, source: Source, rng: np.random.Generator) -> tuple[Exchange, ...]:
+        """Questions about a scene, each once."""
+        drawn = [ask(scene, source.style, source.split, row) for row in rng.random((self.questions, DRAWS)).tolist()]
+        return tuple(dict.fromkeys(Exchange(one.text, one.answer) for one in drawn))
+
+    def _text(self, index: int, size: int) -> list[Example]:
+        """A dense description, which says what a picture would show, and questions that it answers."""
+        source = self._source(self.weights, split_of("train"))
+        some, rng = batch(source, digest(self.seed, "text"), index, size), stream(self.seed, "asked text", index)
+        return [
+            Example(text=f"{full}.", questions=self._asked(scene, source, rng), category=category)
+            for scene, full, category in zip(some.scenes, some.dense, some.categories, strict=True)
+        ]
+
+    def _pictures(self, index: int, size: int) -> list[Example]:
+        """Busy pictures without words, with everything that there is: one to nine things, or up to four cards."""
+        style, rng = STYLES[self.style], stream(self.seed, "pictures", index)
+        carded = empty(size // 3)
+        order = np.argsort(rng.random((len(carded), 52)), 1)[:, :SLOTS]
+        carded.card[:] = np.where(rng.random(order.shape) < DECKED, order, -1)
+        things = dense(style, split_of("all"), rng, size - len(carded), fewest=1, most=CELLS)
+        both = Grids(**{f.name: np.concatenate([getattr(things, f.name), getattr(carded, f.name)])
+                        for f in fields(Grids)})  # fmt: skip
+        return [Example(picture=image) for image in roughen(render(both, self.pixels), style, rng)]
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    return [weight / sum(weights) for weight in weights]
