@@ -22,6 +22,8 @@ from athanor.training.unified.finetune import Execution, Tuning, finetune, fitti
 from athanor.training.unified.lessons import Example, Exchange
 from athanor.training.unified.lora import Lora
 from athanor.training.unified.many import Many
+from athanor.training.unified.recipes import JANUS as PUBLISHED
+from athanor.training.unified.recipes import JANUS_PRO
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.tars import write
 from tests.models.unified.small import JANUS, fast, model, published, saved
@@ -110,16 +112,16 @@ def test_what_was_learned_to_draw_is_drawn(tmp_path: Path):
     assert learned > before + 1
 
 
-@pytest.mark.parametrize("lora", [Lora(), LORA])
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path: Path, folder: Path, lora: Lora, monkeypatch):
-    asked, base = tuning(folder, "both", steps=4, scenes=0.5, parts=2), tmp_path / "base"
+@pytest.mark.parametrize(("lora", "scenes"), [(LORA, 0.0), pytest.param(Lora(), 0.5, marks=pytest.mark.slow)])
+def test_an_interrupted_training_goes_on_bit_for_bit(
+    tmp_path: Path, folder: Path, lora: Lora, scenes: float, monkeypatch
+):
+    asked, base = tuning(folder, "both", steps=4, scenes=scenes, parts=2), tmp_path / "base"
     larger = replace(
-        JANUS,
-        encoder=replace(JANUS.encoder, image_size=48),
-        tokenizer=replace(JANUS.tokenizer, image_size=48),
+        JANUS, encoder=replace(JANUS.encoder, image_size=48), tokenizer=replace(JANUS.tokenizer, image_size=48),
         backbone=replace(JANUS.backbone, context=512),
-    )
-    saved(base, replace(fresh(model(larger), fast()), template="janus-pro"))
+    )  # fmt: skip
+    saved(base, replace(fresh(model(larger if scenes else JANUS), fast()), template="janus-pro"))
     how = replace(HOW, held=(folder / "data",))
     whole = finetune(asked, base, tmp_path / "whole", 1, how, lora=lora)
 
@@ -209,7 +211,8 @@ def test_a_model_is_written_in_the_layout_that_is_asked_for(tmp_path: Path, fold
         ({"scenes": 1.0}, "0 to below 1"),
         ({"samples": 3, "parts": 2}, "cannot be done by 1"),
         ({"data": (Path("nowhere"),)}, "cannot be read"),
-        ({"purpose": "understanding", "data": ("asked-text",)}, "not for understanding"),
+        ({"purpose": "understanding", "data": ("asked-text",)}, "no sample for understanding"),
+        ({"stage": "janus-pro-II", "warm": 3}, "--tune.purpose, --tune.warm have no effect with --tune.stage"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, folder: Path, change, said):
@@ -217,6 +220,19 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, folder: Path, change, s
     change = {k: (tmp_path / "text",) if v == ("asked-text",) else v for k, v in change.items()}
     with pytest.raises((UsageError, DataError), match=said):
         finetune(tuning(folder, **change), folder / "original", tmp_path / "out", 1, HOW)
+
+
+def test_a_published_stage_is_trained_as_it_is_written(tmp_path: Path, folder: Path):
+    write(tmp_path / "text", Scenes(seed=1).take("text", 0, 8))
+    for name, stage in (("janus-pro-I", JANUS_PRO[0]), ("janus-III", PUBLISHED[2])):
+        whole = stage_of(Tuning(stage=name), Lora(), 8)
+        assert replace(whole, dose=stage.dose) == stage
+        assert whole.dose == replace(stage.dose, rows=8)
+    asked = Tuning(data=(folder / "data", tmp_path / "text"), stage="janus-pro-III", steps=2, samples=10, rate=1e-2)
+    model = finetune(asked, folder / "original", tmp_path / "out", 1, HOW)
+    assert {name for name in lines(tmp_path / "out")[0] if name in TASKS} == set(TASKS)
+    found = {name.split(".")[0] for name in changed(folder / "original", model)}
+    assert found == set(JANUS_PRO[2].trained)
 
 
 def test_training_that_fails_stops_with_a_reason(tmp_path: Path, folder: Path):

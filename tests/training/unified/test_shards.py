@@ -176,7 +176,7 @@ def test_conversations_captions_and_texts_are_understood(tmp_path: Path):
     captioned = one(tmp_path, [("a.png", picture(1)), ("a.txt", b" a dog \n")], question="describe it.")
     assert captioned.take("understanding", 0, 1)[0].questions == (Exchange("describe it.", "a dog"),)
     assert captioned.take("drawing", 0, 1)[0].prompt == "a dog"
-    with pytest.raises(DataError, match="not for text"):
+    with pytest.raises(UsageError, match=r"no sample for text: .txt or .json without a picture"):
         captioned.take("text", 0, 1)
     assert one(tmp_path, [("a.txt", b"einst")]).take("text", 0, 1)[0].text == "einst"
 
@@ -187,7 +187,6 @@ SPOILT = {
     "an empty picture": [("x.png", b""), ("x.txt", b"x")],
     "a picture of four thousand million pixels": [("x.png", BOMB), ("x.txt", b"x")],
     "no picture but a script": [("x.png", b"#!/bin/sh\nrm -rf /"), ("x.txt", b"x")],
-    "no caption": [("x.png", picture(1))],
     "an empty caption": [("x.png", picture(1)), ("x.txt", b"  \n")],
     "no text": [("x.png", picture(1)), ("x.txt", b"\xff\xfe\x00")],
     "a text that is too long": [("x.png", picture(1)), ("x.txt", b"x" * 200_000)],
@@ -205,11 +204,33 @@ def test_a_spoilt_sample_is_passed_over_counted_and_named(tmp_path: Path, name: 
     told = found.take("drawing", 0, 31)
     assert len(told) == 31
     assert {e.prompt for e in told} == {"fine"}
-    assert (found.faults.spoilt, found.faults.read) == (1, 32)
+    assert (found.faults.spoilt + found.faults.apart, found.faults.read) == (1, 32)
+    assert found.faults.apart == (name == "an empty caption")
     assert "1 of 32 samples could not be used" in str(found.faults)
     assert f"sample 10 of {tmp_path / 'one.tar'}" in str(found.faults)
     again = one(tmp_path, [*good[:20], *SPOILT[name], *good[20:]]).take("drawing", 0, 31)
     assert [number_of(e) for e in again] == [number_of(e) for e in told]
+
+
+def test_samples_for_different_uses_may_lie_in_one_shard(tmp_path: Path):
+    asked = json.dumps({"questions": [{"question": "what?", "answer": "it"}]}).encode()
+    members = []
+    for n in range(10):
+        members += [
+            (f"a{n}.png", picture(n)),
+            (f"a{n}.txt", b"a dog"),
+            (f"b{n}.txt", b"read me"),
+            (f"c{n}.png", picture(n)),
+        ]
+        members += [(f"d{n}.png", picture(n)), (f"d{n}.json", asked), (f"e{n}.png", b"x")]
+    found = one(tmp_path, members)
+    assert {e.prompt for e in found.take("drawing", 0, 30)} == {"a dog"}
+    assert {e.text for e in found.take("text", 0, 10)} == {"read me"}
+    assert {e.questions for e in found.take("understanding", 0, 10)} == {(Exchange("what?", "it"),)}
+    assert found.faults.spoilt == 0
+    assert found.faults.apart > 0  # of what has a description and no caption
+    with pytest.raises(DataError, match="not for drawing"):
+        one(tmp_path, [("a.png", picture(1)), ("a.json", asked)]).take("drawing", 0, 1)
 
 
 def test_too_many_spoilt_samples_stop_the_work_with_a_report(tmp_path: Path):

@@ -20,6 +20,8 @@ import msgspec
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
 from athanor.core.lines import open_folder
+from athanor.core.options import changed, refuse_idle
+from athanor.core.options import option as named
 from athanor.core.progress import progress
 from athanor.core.seeds import digest
 from athanor.core.store import Manifest
@@ -34,6 +36,7 @@ from athanor.training.unified.kept import keep, restore
 from athanor.training.unified.lessons import Example, Examples, Use
 from athanor.training.unified.lora import Lora, adapt, matrices, save, write_merged
 from athanor.training.unified.many import Many, gathered, processes
+from athanor.training.unified.recipes import JANUS, JANUS_PRO
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.shards import Ahead, Blend, Shards, shards_of
 from athanor.training.unified.stages import Schedule, Stage
@@ -43,6 +46,7 @@ from athanor.training.unified.teaching import Dose, Ratio, conversation, pixels_
 KIND = "fine-tuning of a unified model"
 LOG, MODEL, ADAPTER = "log.jsonl", "model", "adapter.safetensors"
 Purpose = Literal["drawing", "understanding", "both"]
+Published = Literal["janus-I", "janus-II", "janus-III", "janus-pro-I", "janus-pro-II", "janus-pro-III"]
 _PATHS: dict[Purpose, tuple[str, ...]] = {
     "drawing": ("backbone", "code_embedding", "code_adaptor", "code_head"),
     "understanding": ("encoder_adaptor", "backbone", "text_head"),
@@ -55,17 +59,20 @@ RATIOS: dict[Purpose, Ratio] = {"drawing": (0, 0, 1), "understanding": (1, 0, 0)
 class Tuning:
     """What is taught, and how."""
 
-    data: tuple[Path, ...]
+    data: tuple[Path, ...] = ()
     """Shards in WebDataset's convention: .tar files, or folders that have some."""
-    purpose: Purpose
+    purpose: Purpose = "both"
     """What examples are for: to draw (picture and caption), to understand (picture, questions and answers), or both."""
-    steps: int = 1_000
-    samples: int = 64
-    """Of a step, over all processes."""
+    stage: Published | None = None
+    """In place of a purpose, a published stage: what it trains, its ratio, rate, steps and samples, rows packed."""
+    steps: int | None = None
+    """Left out, 1,000, or those of the stage."""
+    samples: int | None = None
+    """Of a step, over all processes; left out, 64, or those of the stage."""
     parts: int | None = None
     """Parts that a step is computed in, a multiple of the processes, for less memory; left out, as many as these."""
     rate: float | None = None
-    """Learning rate; left out, 4e-5 as in Janus-Pro's third stage, and 2e-4 for adapters."""
+    """Learning rate; left out, that of the stage, or 4e-5 as in Janus-Pro's third, and 2e-4 for adapters."""
     schedule: Schedule = "constant"
     warm: int = 0
     """Steps in which the rate rises."""
@@ -107,19 +114,32 @@ MEASURED = 4
 
 def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
     """The training as a stage. UsageError for what cannot be meant."""
-    if tuning.purpose == "drawing" and (tuning.encoder or tuning.question):
-        raise UsageError("an encoder or a question does nothing to drawing; leave them out, or teach understanding too")
     if not 0 <= tuning.scenes < 1:
         raise UsageError(f"a share of {tuning.scenes} of scenes was asked for, 0 to below 1 was expected")
+    if tuning.stage is not None:
+        return _published(tuning, rows)
+    if tuning.purpose == "drawing" and (tuning.encoder or tuning.question):
+        raise UsageError("an encoder or a question does nothing to drawing; leave them out, or teach understanding too")
     rate = (2e-4 if lora.rank else 4e-5) if tuning.rate is None else tuning.rate
     modules = (*_PATHS[tuning.purpose], *(("encoder",) if tuning.encoder else ()))
     dose = Dose(
-        samples=tuning.samples, ratio=RATIOS[tuning.purpose], unconditional=tuning.unconditional, rows=rows
+        samples=tuning.samples or 64, ratio=RATIOS[tuning.purpose], unconditional=tuning.unconditional, rows=rows
     )  # fmt: skip
     return Stage(
-        name=tuning.purpose, steps=tuning.steps, dose=dose, trained=dict.fromkeys(modules, 1.0), rate=rate,
+        name=tuning.purpose, steps=tuning.steps or 1_000, dose=dose, trained=dict.fromkeys(modules, 1.0), rate=rate,
         schedule=tuning.schedule, warm=tuning.warm, weight_decay=tuning.weight_decay,
     )  # fmt: skip
+
+
+def _published(tuning: Tuning, rows: int) -> Stage:
+    """A published stage, with what is given in place of its own."""
+    recipe, _, name = str(tuning.stage).rpartition("-")
+    stage = next(one for one in {"janus": JANUS, "janus-pro": JANUS_PRO}[recipe] if one.name == name)
+    fixed = ("purpose", "schedule", "warm", "weight_decay", "unconditional", "encoder")
+    idle = [option for option in changed(tuning, "tune") if option in {named(field, "tune") for field in fixed}]
+    refuse_idle(idle, f"--tune.stage {tuning.stage}")
+    dose = replace(stage.dose, samples=tuning.samples or stage.dose.samples, rows=rows)
+    return replace(stage, dose=dose, steps=tuning.steps or stage.steps, rate=tuning.rate or stage.rate)
 
 
 def finetune(
@@ -207,6 +227,8 @@ def fitting(layout: Layout) -> Callable[[Use, Example], str]:
                 layout.prompt(example.prompt or "")
             elif use == "understanding" and example.picture is not None:
                 conversation(layout, example, pixels_of([example.picture])[0])
+            elif use == "text":
+                conversation(layout, example, None) if example.questions else layout.text(example.text or "")
         except UsageError as error:
             return str(error)
         return ""

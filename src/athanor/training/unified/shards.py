@@ -24,7 +24,7 @@ from athanor.core.seeds import stream
 from athanor.environments.scenes.drawing import Images
 from athanor.models.unified.pictures import Preparation, cropped, opened
 from athanor.training.unified.lessons import Example, Examples, Exchange, Use
-from athanor.training.unified.tars import Shard
+from athanor.training.unified.tars import KINDS, Shard
 
 BYTES = {"picture": 64_000_000, "txt": 100_000, "json": 1_000_000}
 """Of a member, at most."""
@@ -32,6 +32,10 @@ TRIES = 100
 """Samples in a row that are tried for an example."""
 SPOILT, AMONG = 0.1, 100
 """Share of samples that may be unfit, once so many were read."""
+NEEDED: dict[Use, str] = {
+    "drawing": "a picture with .txt or .json", "understanding": "a picture with .json, or with .txt and a question",
+    "text": ".txt or .json without a picture", "pictures": "a picture",
+}  # fmt: skip
 TOLD = 10
 """Unfit samples of each reason that a report names."""
 
@@ -64,11 +68,11 @@ class Description(Record, kw_only=True, forbid_unknown_fields=False):
 
 
 class Unfit(Exception):
-    """A sample cannot be used: the reason, and what else is to be said of this one."""
+    """A sample cannot be used: the reason, what else is to be said of this one, and whether it is spoilt."""
 
-    def __init__(self, reason: str, more: object = "") -> None:
+    def __init__(self, reason: str, more: object = "", *, spoilt: bool = True) -> None:
         super().__init__(reason)
-        self.more = re.sub(r"\s+", " ", str(more))[:200]
+        self.more, self.spoilt = re.sub(r"\s+", " ", str(more))[:200], spoilt
 
 
 Fits = Callable[[Use, Example], str]
@@ -80,34 +84,41 @@ def _any(use: Use, example: Example) -> str:
 
 
 class Order:
-    """In which order samples come: epoch after epoch, each through groups of shards, shuffled within each."""
+    """In which order the samples for a use come: epoch after epoch, each through groups of shards, shuffled within
+    each."""
 
-    def __init__(self, sizes: Sequence[int], seed: int, window: int) -> None:
-        self.sizes, self.seed, self.window, self.count = np.array(sizes), seed, window, sum(sizes)
-        self._last: dict[Use, tuple[tuple[int, int], NDArray[np.int64]]] = {}
+    def __init__(self, rows: Sequence[NDArray[np.int64]], use: Use, seed: int, window: int) -> None:
+        """`rows`: of each shard, the samples for the use."""
+        self.rows, self.sizes = rows, np.array([len(some) for some in rows])
+        self.use, self.seed, self.window, self.count = use, seed, window, int(self.sizes.sum())
+        self._last: tuple[tuple[int, int], NDArray[np.int64]] = (-1, -1), np.array([], np.int64)
 
-    def at(self, use: Use, number: int) -> tuple[int, int]:
+    def at(self, number: int) -> tuple[int, int]:
         """Shard and sample."""
         epoch, place = divmod(number, self.count)
-        order = stream(self.seed, "shards", use, epoch).permutation(len(self.sizes))
+        order = stream(self.seed, "shards", self.use, epoch).permutation(len(self.sizes))
         ends = np.cumsum(self.sizes[order])
         group = int(np.searchsorted(ends, place, "right")) // self.window
         here = order[group * self.window : (group + 1) * self.window]
         begin = int(ends[group * self.window - 1]) if group else 0
-        return self.of(int(self._shuffled(use, epoch, group, here)[place - begin]), here)
+        return self._of(int(self._shuffled(epoch, group, here)[place - begin]), here)
 
-    def of(self, place: int, shards: NDArray[np.int64]) -> tuple[int, int]:
+    def instead(self, number: int, attempt: int) -> tuple[int, int]:
+        """Any shard and sample."""
+        place = int(stream(self.seed, "instead", self.use, number, attempt).integers(self.count))
+        return self._of(place, np.arange(len(self.sizes)))
+
+    def _of(self, place: int, shards: NDArray[np.int64]) -> tuple[int, int]:
         """Shard and sample at a place among the samples of some shards, one after the other."""
         ends = np.cumsum(self.sizes[shards])
         k = int(np.searchsorted(ends, place, "right"))
-        return int(shards[k]), place - (int(ends[k - 1]) if k else 0)
+        return int(shards[k]), int(self.rows[shards[k]][place - (int(ends[k - 1]) if k else 0)])
 
-    def _shuffled(self, use: Use, epoch: int, group: int, shards: NDArray[np.int64]) -> NDArray[np.int64]:
-        last = self._last.get(use)
-        if last is None or last[0] != (epoch, group):
-            rng = stream(self.seed, "samples", use, epoch, group)
-            last = self._last[use] = (epoch, group), rng.permutation(int(self.sizes[shards].sum()))
-        return last[1]
+    def _shuffled(self, epoch: int, group: int, shards: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self._last[0] != (epoch, group):
+            rng = stream(self.seed, "samples", self.use, epoch, group)
+            self._last = (epoch, group), rng.permutation(int(self.sizes[shards].sum()))
+        return self._last[1]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -118,18 +129,23 @@ class Faults:
     """Samples that were read."""
     spoilt: int = 0
     """Of those, the ones that could not be used."""
+    apart: int = 0
+    """Others of those, which lack what they were read for and may be of use for something else."""
     which: dict[str, dict[str, str]] = field(default_factory=dict)
     """By reason, samples (TOLD at most), with what else is to be said of each."""
 
-    def add(self, reason: str, sample: str, more: str) -> None:
-        self.spoilt += 1
-        named = self.which.setdefault(reason, {})
+    def add(self, sample: str, unfit: Unfit) -> None:
+        self.spoilt += unfit.spoilt
+        self.apart += not unfit.spoilt
+        named = self.which.setdefault(str(unfit), {})
         if len(named) < TOLD:
-            named[sample] = more
+            named[sample] = unfit.more
 
     def take(self, other: Faults) -> None:
         """Those of another process."""
-        self.read, self.spoilt = self.read + other.read, self.spoilt + other.spoilt
+        self.read, self.spoilt, self.apart = (
+            self.read + other.read, self.spoilt + other.spoilt, self.apart + other.apart
+        )  # fmt: skip
         for reason, named in other.which.items():
             mine = self.which.setdefault(reason, {})
             mine.update(list(named.items())[: TOLD - len(mine)])
@@ -139,7 +155,7 @@ class Faults:
             f"{reason}: " + ", ".join(f"{sample}{f' ({more})' if more else ''}" for sample, more in named.items())
             for reason, named in self.which.items()
         ]
-        return "; ".join([f"{self.spoilt} of {self.read} samples could not be used", *told])
+        return "; ".join([f"{self.spoilt + self.apart} of {self.read} samples could not be used", *told])
 
 
 class Shards:
@@ -154,12 +170,28 @@ class Shards:
         """`seen`: how images to understand are prepared; `drawn`: pixels a side of images to draw; `window`: shards
         that are shuffled together; `question`: what a caption answers, where a sample has no questions; None passes
         such samples over. UsageError if there is no sample."""
-        self.shards, self.seed, self.question, self.fits = shards, seed, question, fits
+        self.shards, self.seed, self.window, self.question, self.fits = shards, seed, window, question, fits
         self.seen, self.drawn = seen, drawn
-        self.order = Order([len(shard) for shard in shards], seed, window)
-        if not self.order.count or window < 1:
-            raise UsageError(f"{self.order.count} samples and a window of {window} were given; pass 1 or more of both")
+        count = sum(map(len, shards))
+        if not count or window < 1:
+            raise UsageError(f"{count} samples and a window of {window} were given; pass 1 or more of both")
         self.faults = Faults()
+        self._orders: dict[Use, Order] = {}
+
+    def order(self, use: Use) -> Order:
+        """Of the samples that have the members that a use needs. UsageError if there are none."""
+        if use not in self._orders:
+            order = Order([self._for(use, shard) for shard in self.shards], use, self.seed, self.window)
+            if not order.count:
+                raise UsageError(f"the shards have no sample for {use}: {NEEDED[use]} was expected; pass others")
+            self._orders[use] = order
+        return self._orders[use]
+
+    def _for(self, use: Use, shard: Shard) -> NDArray[np.int64]:
+        """Int["some"]: a shard's samples with the members that a use needs."""
+        picture, txt, told = (shard.places[:, k, 1] >= 0 for k in range(len(KINDS)))
+        said = told | txt if use != "understanding" or self.question else told
+        return np.flatnonzero({"text": ~picture & said, "pictures": picture}.get(use, picture & said))
 
     def take(self, use: Use, index: int, size: int) -> Sequence[Example]:
         """As `Examples.take`: batches of one size, by their index, go through the whole order."""
@@ -171,21 +203,17 @@ class Shards:
         return [self._example(use, start + k) for k in range(size)]
 
     def _example(self, use: Use, number: int) -> Example:
+        order = self.order(use)
         for attempt in range(TRIES):
-            shard, sample = self._instead(use, number, attempt) if attempt else self.order.at(use, number)
+            shard, sample = order.instead(number, attempt) if attempt else order.at(number)
             self.faults.read += 1
             try:
                 return self._used(use, self.shards[shard], sample)
             except Unfit as unfit:
-                self.faults.add(str(unfit), f"sample {sample} of {self.shards[shard].path}", unfit.more)
+                self.faults.add(f"sample {sample} of {self.shards[shard].path}", unfit)
                 if self.faults.read >= AMONG and self.faults.spoilt > SPOILT * self.faults.read:
                     break
         raise DataError(f"{self.faults}; at most {SPOILT:.0%} were expected: mend the shards, or leave them out")
-
-    def _instead(self, use: Use, number: int, attempt: int) -> tuple[int, int]:
-        """Any shard and sample."""
-        place = int(stream(self.seed, "instead", use, number, attempt).integers(self.order.count))
-        return self.order.of(place, np.arange(len(self.shards)))
 
     def _used(self, use: Use, shard: Shard, sample: int) -> Example:
         told = _told(shard, sample)
@@ -202,7 +230,7 @@ class Shards:
             "text": (not pictured, bool(text or asked)),
         }[use]  # fmt: skip
         if not all(lacks):
-            raise Unfit(f"not for {use}")
+            raise Unfit(f"not for {use}", spoilt=False)
         with_picture = self._picture(use, shard, sample) if pictured else None
         example = Example(picture=with_picture, prompt=caption, questions=asked, text=text, category=told.category)
         wrong = self.fits(use, example)
