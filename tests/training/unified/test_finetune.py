@@ -178,7 +178,7 @@ def test_a_checkpoint_of_other_parts_or_of_another_model_is_refused(tmp_path: Pa
 def test_samples_that_do_not_fit_are_passed_over_and_told(tmp_path: Path, folder: Path):
     finetune(tuning(folder, steps=2, samples=12), folder / "original", tmp_path / "out", 1, HOW)
     told = lines(tmp_path / "out")[-1]
-    assert told["unusable"] >= 1
+    assert 1 <= told["unusable"] < told["read"]
     assert told["read"] >= 25
     assert "does not fit the model: sample 3 of" in told["faults"]
     assert "takes 4" in told["faults"]

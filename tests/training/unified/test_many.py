@@ -133,8 +133,9 @@ def test_measuring_changes_nothing():
 
 def test_what_cannot_be_parted_is_refused(monkeypatch: pytest.MonkeyPatch):
     accelerator = processes("cpu")
-    with pytest.raises(UsageError, match="24 samples in 5 parts cannot be done by 1 processes"):
-        Many(learner(), STAGE, Scenes(seed=1), 1, accelerator, 5)
+    for parts in (5, 16):
+        with pytest.raises(UsageError, match=rf"8 \+ 8 \+ 8 samples in {parts} parts cannot .* the ratio 1:1:1"):
+            Many(learner(), STAGE, Scenes(seed=1), 1, accelerator, parts)
     with pytest.raises(UsageError, match="asks for Muon"):
         Many(learner(), replace(STAGE, muon=0.02), Scenes(seed=1), 1, accelerator)
     monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")

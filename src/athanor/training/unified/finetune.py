@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
@@ -53,8 +54,8 @@ _PATHS: dict[Purpose, tuple[str, ...]] = {
 RATIOS: dict[Purpose, Ratio] = {"drawing": (0, 0, 1), "understanding": (1, 0, 0), "both": (1, 0, 1)}
 
 
-MEASURED = 4
-"""Lessons that the loss of held-out shards is taken over, for each process."""
+MEASURED = 8
+"""Lessons that the loss of held-out shards is taken over, each of as many samples as a part of a step."""
 
 
 def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
@@ -108,7 +109,7 @@ def finetune(
     accelerator.wait_for_everyone()
     if (out / MODEL / "config.json").exists():
         return out / MODEL
-    unified = checkpoints.read(init, template=how.template, dtype=_dtype())
+    unified = checkpoints.read(init, template=how.template, dtype=torch.float32)
     _refuse(unified)
     if lora.rank:
         adapt(unified.model, lora, list(stage.trained), seed)
@@ -131,12 +132,6 @@ def finetune(
         checkpoints.write_changed(init, out / MODEL, whole, template=how.template, layout=how.layout)
     accelerator.wait_for_everyone()
     return out / MODEL
-
-
-def _dtype() -> Any:
-    import torch
-
-    return torch.float32  # steps are smaller than half precision can tell apart
 
 
 def _refuse(unified: Unified) -> None:
@@ -207,13 +202,16 @@ def _train(many: Many, out: Path, how: Work, source: Shards | Blend, held: Examp
 
 
 def _told(many: Many, how: Work, source: Shards | Blend, held: Examples | None) -> dict[str, Any]:
-    """What is told with a checkpoint: samples that could not be used (of this process' own), and held-out losses."""
+    """What is told with a checkpoint: how many samples could not be used, which (those of this process), and held-out
+    losses."""
     faults = [one.faults for one in shards_of(source)]
-    found: dict[str, Any] = {"unusable": sum(one.spoilt for one in faults), "read": sum(one.read for one in faults)}
-    if found["unusable"]:
+    mine = [(one.read, one.spoilt + one.apart) for one in faults]
+    read, unusable = many.summed(torch.tensor(mine, dtype=torch.float64, device=many.accelerator.device).sum(0))
+    found: dict[str, Any] = {"read": int(read), "unusable": int(unusable)}
+    if any(one.which for one in faults):
         found["faults"] = "; ".join(map(str, faults))
     if held is not None:
-        nats = many.measure(held, MEASURED * many.accelerator.num_processes)
+        nats = many.measure(held, MEASURED)
         found |= {f"held {name}": value for name, value in nats.items()}
     return found
 

@@ -111,16 +111,17 @@ class Many:
         """What has gradients of the stage's modules is trained, at the share of each, and nothing else. UsageError if
         the samples cannot be parted, or if the stage asks for Muon, whose matrices must be whole."""
         world = accelerator.num_processes
-        if parts % world or stage.dose.samples % parts:
+        self.dose = replace(stage.dose, samples=max(1, stage.dose.samples // parts))
+        if parts % world or tuple(parts * n for n in self.dose.counts) != stage.dose.counts:
             raise UsageError(
-                f"a step of {stage.dose.samples} samples in {parts} parts cannot be done by {world} processes; make "
-                "the samples a multiple of the parts, and these of the processes"
+                f"a step of {' + '.join(map(str, stage.dose.counts))} samples in {parts} parts cannot be done by "
+                f"{world} processes; make the parts a multiple of the processes, and the samples one of the parts "
+                f"times the ratio {':'.join(f'{n:g}' for n in stage.dose.ratio)}"
             )
         if stage.muon is not None:
             raise UsageError(f"the stage {stage.name} asks for Muon, which trains on one device alone; leave it out")
         self.unified, self.stage, self.examples, self.seed = unified, stage, examples, seed
         self.accelerator, self.parts = accelerator, parts
-        self.dose = replace(stage.dose, samples=stage.dose.samples // parts)
         losses = Losses(unified.model, shared=world > 1)
         apart: dict[str, list[nn.Parameter]] = {}
         for name, weight in unified.model.named_parameters():
@@ -171,10 +172,12 @@ class Many:
 
     @torch.no_grad()
     def measure(self, examples: Examples, many: int) -> dict[str, float]:
-        """Nats a token of each task, over so many lessons of other examples, without a change."""
+        """Nats a token of each task, over so many lessons of other examples (more, where there are not as many for each
+        process), without a change."""
         kept, self.examples = self.examples, examples
         try:
-            mine = range(self.accelerator.process_index, many, self.accelerator.num_processes)
+            world = self.accelerator.num_processes
+            mine = range(self.accelerator.process_index, -(-many // world) * world, world)
             return self._through(self._batches(mine), learn=False)
         finally:
             self.examples = kept
@@ -204,7 +207,7 @@ class Many:
                 if learn:
                     self.accelerator.backward((nats * weights[tasks]).sum() + idle)
             summed.index_add_(0, tasks, nats.detach().double())
-        total = self._summed(summed)
+        total = self.summed(summed)
         return {name: total[k] / n for k, (name, n) in enumerate(zip(TASKS, counts, strict=True)) if n}
 
     def _counted(self, batches: Sequence[Batch]) -> tuple[list[int], int]:
@@ -214,7 +217,8 @@ class Many:
         rows = cast("Tensor", told).tolist()
         return [sum(row[k] for row in rows) for k in range(len(TASKS))], max(row[-1] for row in rows)
 
-    def _summed(self, values: Tensor) -> list[float]:
+    def summed(self, values: Tensor) -> list[float]:
+        """Over all processes, all of which must ask for it."""
         return cast("Tensor", self.accelerator.reduce(values, "sum")).tolist()
 
     def _clip(self) -> float:
