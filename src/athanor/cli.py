@@ -25,6 +25,7 @@ COMMANDS = {
     "train base-points": "train_base_points",
     "train points": "train_points",
     "train policy": "train_policy",
+    "train drawing": "train_drawing",
     "train unified": "train_unified",
     "check alchemy": "check_alchemy",
     "check points": "check_points",

@@ -49,19 +49,20 @@ def post_train(
     lines = (rl.train(run, config, seed, begun=begun) if isinstance(config, RL)
              else sft.train(run, config, seed, begun=begun))  # fmt: skip
     told: list[dict[str, Any]] = []
-    with progress(config.steps, "step", out.name, begun) if show else nullcontext() as bar, _board(out, begun) as board:
+    bars = progress(config.steps, "step", out.name, begun) if show else nullcontext()
+    with bars as bar, board(out, begun) as curves:
         for line in lines:
             told.append(line)
             if line["step"] + 1 in points or line["step"] + 1 == config.steps:
                 scores = score(run, line["step"] + 1)
                 _keep(run, out, line["step"] + 1, seed, told, scores)
-                board.add(told, line["step"] + 1, scores)
+                curves.add(told, line["step"] + 1, scores)
                 told = []
             if bar is not None:
                 bar.update()
 
 
-class _Board:
+class Board:
     """Curves for TensorBoard, where it is installed."""
 
     def __init__(self, writer: Any | None) -> None:
@@ -83,14 +84,15 @@ class _Board:
 
 
 @contextmanager
-def _board(out: Path, begun: int) -> Iterator[_Board]:
+def board(out: Path, begun: int) -> Iterator[Board]:
+    """Curves in a run's folder, without those of steps after `begun`."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        yield _Board(None)
+        yield Board(None)
         return
     with SummaryWriter(str(out / "tensorboard"), purge_step=begun + 1 if begun else None) as writer:
-        yield _Board(writer)
+        yield Board(writer)
 
 
 def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str) -> Learner:
@@ -148,11 +150,11 @@ def _restore(run: Learner, out: Path, seed: int) -> int:
             setattr(run.ledger, name, value)
         done = about["step"]
     for name in ("log.jsonl", "scores.jsonl"):
-        _drop_after(out / name, done)
+        drop_after(out / name, done)
     return done
 
 
-def _drop_after(path: Path, done: int) -> None:
+def drop_after(path: Path, done: int) -> None:
     """Lines of steps that no checkpoint holds, and a torn last one."""
     if path.exists():
         kept = []

@@ -41,6 +41,11 @@ def read(
     does not say how it was taught to converse: others are read as Janus-Pro. `dtype` is that of the file if not given.
     DataError if something is missing, torn, or does not fit the rest.
     """
+    return stored(folder, template=template).to(device, dtype)
+
+
+def stored(folder: Path, *, template: str | None = None) -> Unified:
+    """As `read`, on the CPU, every tensor in the dtype that its file has: to be written again, not to be run."""
     config, about = _config(folder)
     weights = weights_of(folder)
     layout = names.layout_of(weights.names)
@@ -55,10 +60,14 @@ def read(
     kept = {name: weights.load(name) for name in names.unused(weights.names)}
     chosen = template or about.get("template", "janus-pro")
     preparation = _preparation(folder, config.encoder.image_size)
-    made = Unified(
+    return Unified(
         model=model.eval(), words=tokenizer_of(folder), template=chosen, preparation=preparation, unused=kept
     )
-    return made.to(device, dtype)
+
+
+def layout_of(folder: Path) -> LayoutName:
+    """The layout that a folder's model is in, by its configuration. DataError if there is none."""
+    return "huggingface" if _json(folder / "config.json").get("model_type") == "janus" else "original"
 
 
 def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype: torch.dtype | None = None) -> None:
@@ -90,6 +99,21 @@ def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype
             write_atomically(folder / name, json.dumps(content, indent=2).encode())
     except OSError as error:
         raise StoreError(cannot("write", folder, error)) from error
+
+
+@torch.no_grad()
+def write_changed(
+    base: Path, folder: Path, changed: Mapping[str, Tensor], *, template: str | None = None,
+    layout: LayoutName | None = None,
+) -> None:  # fmt: skip
+    """Write the model of a folder into another, with some tensors replaced, by the model's own names and in the dtypes
+    of the folder's; the others keep every bit. In the folder's layout if none is given. Errors as `stored` and `write`.
+    """
+    unified = stored(base, template=template)
+    found = unified.model.state_dict()
+    for name, tensor in changed.items():
+        found[name].copy_(tensor)
+    write(folder, unified, layout or layout_of(base))
 
 
 def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -16,7 +16,7 @@ from athanor.core.seeds import stream
 from athanor.models.unified.decoding import Decoder, Prefix
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.projections import chained
-from athanor.models.unified.sampling import Sampling, drawn, guided
+from athanor.models.unified.sampling import Sampling, drawn_from, guided, log_probabilities
 from athanor.models.unified.unified import Unified
 
 
@@ -48,6 +48,15 @@ class Drawn(NamedTuple):
     """Float["prompts seeds 3 size size"], about -1 to 1; `pictures.to_images` makes images of them."""
 
 
+class Scored(NamedTuple):
+    """Codes of each prompt's images, one for each seed."""
+
+    codes: Tensor
+    """Int["prompts seeds codes"]."""
+    logprobs: Tensor
+    """Float["prompts seeds codes"], nats: of each code under the distribution that it was drawn from."""
+
+
 def draw(unified: Unified, prompts: Sequence[str], seeds: Sequence[int] = (0,), how: Drawing | None = None) -> Drawn:
     """Images of prompts. What an image is depends on the model, its prompt, its seed and `how`, not on its company.
 
@@ -65,11 +74,18 @@ def paint(unified: Unified, codes: Tensor, batch: int = 16) -> Tensor:
     return torch.cat([decode(part) for part in codes.to(unified.device).split(batch)])
 
 
-@torch.no_grad()
 def draw_codes(
     unified: Unified, prompts: Sequence[str], seeds: Sequence[int] = (0,), how: Drawing | None = None
 ) -> Tensor:
     """Int["prompts seeds codes"]: as `draw`, without the images."""
+    return draw_scored(unified, prompts, seeds, how).codes
+
+
+@torch.no_grad()
+def draw_scored(
+    unified: Unified, prompts: Sequence[str], seeds: Sequence[int] = (0,), how: Drawing | None = None
+) -> Scored:
+    """As `draw_codes`, with how likely each code was when it was drawn."""
     how = how or Drawing()
     if not prompts or not seeds:
         raise UsageError("there is nothing to draw; pass at least one prompt and one seed")
@@ -78,6 +94,7 @@ def draw_codes(
     decoder = Decoder(model.backbone, max(map(len, tokens)) + layout.codes, compiled=how.compiled)
     heads = _Heads(model, packed=not how.compiled)
     made = torch.empty(len(prompts), len(seeds), layout.codes, dtype=torch.long, device=unified.device)
+    logprobs = torch.empty(made.shape, device=unified.device)
     groups = list(_groups(len(prompts), len(seeds), how.batch))
     with progress(layout.codes * len(groups), "codes", "draw") as bar:
         for some, of in groups:
@@ -88,10 +105,10 @@ def draw_codes(
                     for prompt in prompts[some]
                 ]
             )
-            for step, codes in enumerate(_write(heads, decoder, before, torch.from_numpy(uniforms), how)):
-                made[some, of, step] = codes
+            for step, (codes, told) in enumerate(_write(heads, decoder, before, torch.from_numpy(uniforms), how)):
+                made[some, of, step], logprobs[some, of, step] = codes, told
                 bar.update()
-    return made
+    return Scored(made, logprobs)
 
 
 def _groups(prompts: int, seeds: int, batch: int) -> Iterator[tuple[slice, slice]]:
@@ -137,8 +154,11 @@ class _Heads:
         self.adapt = chained(model.code_adaptor.linears, packed=packed)
 
 
-def _write(heads: _Heads, decoder: Decoder, before: _Read, uniforms: Tensor, how: Drawing) -> Iterator[Tensor]:
-    """Int["prompts seeds"], the next code of each image, until they are whole, by Float["prompts seeds codes"]."""
+def _write(
+    heads: _Heads, decoder: Decoder, before: _Read, uniforms: Tensor, how: Drawing
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Int["prompts seeds"], the next code of each image, and Float["prompts seeds"], its log-probability, until they
+    are whole, by Float["prompts seeds codes"]."""
     prompts, seeds, length = uniforms.shape
     branches = 1 if how.guidance == 1 else 2
     past = decoder.past(before.prefix, seeds, length)
@@ -149,8 +169,10 @@ def _write(heads: _Heads, decoder: Decoder, before: _Read, uniforms: Tensor, how
         logits = heads.logits(hidden).float()
         if branches == 2:
             logits = guided(logits[: len(logits) // 2], logits[len(logits) // 2 :], how.guidance)
-        codes = drawn(logits, uniforms[:, step], how.sampling)
-        yield codes.view(prompts, seeds)
+        logprobs = log_probabilities(logits, how.sampling)
+        codes = drawn_from(logprobs, uniforms[:, step]) if how.sampling.temperature else logits.argmax(-1)
+        told = logprobs.gather(-1, codes[:, None])
+        yield codes.view(prompts, seeds), told.view(prompts, seeds)
         if step < length - 1:  # the last code is never read
-            x = heads.adapt(heads.table(codes))
+            x = heads.adapt(heads.table(codes)).to(heads.table.weight.dtype)
             hidden = decoder.step(x.repeat(branches, 1), past)

@@ -104,7 +104,8 @@ def _product_with(x: Tensor, other: Tensor, weight: Tensor, how: str) -> Tensor:
 
 def packable(weight: Tensor) -> bool:
     """Whether weights like this one can be packed."""
-    return torch.backends.mkldnn.is_available() and weight.device.type == "cpu" and weight.dtype == torch.float32
+    plain = weight.device.type == "cpu" and weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return plain and torch.backends.mkldnn.is_available()
 
 
 def projections(backbone: LlamaModel, *, packed: bool) -> list[Projections]:

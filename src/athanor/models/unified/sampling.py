@@ -65,7 +65,12 @@ def drawn(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
     """
     if sampling.temperature == 0:
         return logits.argmax(-1)
-    summed = log_probabilities(logits, sampling).exp().to(uniforms.dtype).cumsum(-1)
+    return drawn_from(log_probabilities(logits, sampling), uniforms)
+
+
+def drawn_from(logprobs: Tensor, uniforms: Tensor) -> Tensor:
+    """Int["rows"]: as `drawn`, of what `log_probabilities` gives, Float["rows tokens"]."""
+    summed = logprobs.exp().to(uniforms.dtype).cumsum(-1)
     whole = summed[:, -1:]
     at = torch.minimum(uniforms[:, None] * whole, torch.nextafter(whole, torch.zeros_like(whole)))
     return torch.searchsorted(summed, at, right=True)[:, 0]

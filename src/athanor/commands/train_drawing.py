@@ -1,0 +1,71 @@
+"""athanor train drawing: reinforcement of a unified model's drawing, with the judge of scenes as the verifier."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from athanor.core.errors import UsageError
+from athanor.core.options import refuse_outside
+from athanor.training.unified.settings import DrawingRL, Lora
+
+MANY = math.inf
+RANGES = {
+    "steps": (1, MANY), "prompts": (1, MANY), "samples": (1, MANY), "guidance": (-100, 100), "epochs": (1, MANY),
+    "clip": (0, MANY), "kl": (0, MANY), "micro": (1, MANY),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Reinforce what a unified model draws, by an exact judge of its images."""
+
+    model: Path
+    """The folder of a unified model, in the layout of its release or of transformers."""
+    out: Path
+    """The folder to make: manifest.json, log.jsonl, scores.jsonl, checkpoints, and the trained model in model/."""
+    seed: int = 1
+    """All randomness follows from it."""
+    every: int = 20
+    """Steps between checkpoints, each with its scores on prompts of the parts `train` and `test`."""
+    each: int = 4
+    """Prompts of each category and part that are drawn for a score; 0 for none."""
+    device: str = "auto"
+    """Where it is trained, as torch calls it; auto is the first GPU, else the CPU."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights that are trained; in bfloat16 steps of 1e-6 are rounded away."""
+    mixed: bool = False
+    """Multiply in bfloat16 whatever the weights are."""
+    template: Literal["janus-pro", "janus", "words"] | None = None
+    """How the model was taught to converse; janus for a released Janus-1.3B, which does not say it itself."""
+    threads: int = 1
+    """Threads of PyTorch on a CPU."""
+    resume: bool = False
+    """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
+    rl: DrawingRL = field(default_factory=DrawingRL)
+    lora: Lora = field(default_factory=Lora)
+
+
+def run(config: Config) -> int:
+    """Train, and print the folder of the model."""
+    import torch
+
+    from athanor.models.backends.pretrained import device_of
+    from athanor.training.unified.drawing_run import Execution, reinforce
+
+    refuse_outside(config.rl, RANGES, "rl")
+    if min(config.every, config.threads) < 1 or config.each < 0:
+        raise UsageError(
+            f"--every {config.every}, --threads {config.threads} and --each {config.each} were given, 1 or more and of "
+            "the last 0 or more were expected; pass such numbers"
+        )
+    torch.set_num_threads(config.threads)
+    how = Execution(
+        every=config.every, each=config.each, device=device_of(config.device), dtype=getattr(torch, config.dtype),
+        mixed=config.mixed, template=config.template,
+    )  # fmt: skip
+    refuse_outside(config.lora, {"rank": (0, MANY), "alpha": (0, MANY)}, "lora")
+    print(reinforce(config.rl, config.model, config.out, config.seed, how, lora=config.lora, resume=config.resume))
+    return 0
