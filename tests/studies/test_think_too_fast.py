@@ -25,7 +25,7 @@ from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_wire import request_body
 from athanor.reports.think_too_fast import _more, page
-from athanor.studies.think_too_fast.arms import SETTINGS, arms
+from athanor.studies.think_too_fast.arms import SETTINGS, Asking, arms
 from athanor.studies.think_too_fast.claims import compare, interval
 from athanor.studies.think_too_fast.comparisons import _subject, comparisons, is_model
 from athanor.studies.think_too_fast.headlines import headlines
@@ -358,7 +358,8 @@ def test_the_page_says_that_a_model_without_a_temperature_is_left_out_of_the_reg
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """The smoke setting with a scripted model that cannot be constrained."""
     free = (LanguageOptions(max_tokens=12, temperature=0.3), LanguageOptions(max_tokens=12, temperature=1.0))
-    tiny = replace(SETTINGS["smoke"], arms=(*free, replace(free[1], condition="reasoning")))
+    ways = (*free, replace(free[1], condition="reasoning"))
+    tiny = replace(SETTINGS["smoke"], arms=tuple(Asking(options=one, episodes=2) for one in ways))
     monkeypatch.setitem(SETTINGS, "tiny", tiny)
     first = next(arms(tiny, tmp_path, "m", BackendConfig(), 1, lambda table: "true"))
     a, b, c, _ = table(first.table).base
@@ -367,7 +368,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     script.write_text(json.dumps({"replies": replies}))
     backend = replace(BackendConfig(), backend="scripted")
     return Asked(
-        setting="tiny", model=str(script), backend=backend, seed=1, pair_values="true", nulls=0, threads=1
+        setting="tiny", model=str(script), backend=backend, seed=1, pair_values="true", nulls=0, threads=1,
+        allow_excluded=1.0,
     )  # fmt: skip
 
 

@@ -13,7 +13,10 @@ import tyro
 
 from athanor.core.options import refuse_idle
 from athanor.models.backends import BackendConfig, idle
-from athanor.models.backends.llamacpp import SMOLLM2
+from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
+
+ALONE = LlamaConfig(slots=1)
+"""One episode at a time: only so does a seed give the same answers again on the same machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +37,15 @@ class Config:
     """Empowerment: learned (not in smoke), true (the tables' own), or a folder of `train empowerment` folders."""
     nulls: int = 1000
     """Draws of null choices for each arm."""
+    allow_excluded: float = 0.1
+    """Share of an arm's turns, invalid answers mostly, that may be left out before its weights are withheld."""
+    dry_run: bool = False
+    """Play nothing: print every arm with its turns, calls and tokens at most."""
     json: bool = False
-    """Print the estimates as JSON on standard output instead of the report's path."""
-    backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(default_factory=BackendConfig)
+    """Print the estimates (with --dry-run, the costs) as JSON on standard output instead of text."""
+    backend: Annotated[BackendConfig, tyro.conf.arg(name="")] = field(
+        default_factory=lambda: BackendConfig(llama=ALONE)
+    )
 
 
 def run(config: Config) -> int:
@@ -46,12 +55,16 @@ def run(config: Config) -> int:
     from athanor.studies.think_too_fast.study import Asked, analyse
     from athanor.studies.think_too_fast.study import run as play
 
-    refuse_idle(idle(config.backend), f"--backend {config.backend.backend}")
+    given = [one for one in idle(config.backend) if one != "--llama.slots" or config.backend.llama.slots != ALONE.slots]
+    refuse_idle(given, f"--backend {config.backend.backend}")
+    if config.dry_run:
+        return _dry(config)
     if config.out.is_dir() and any(config.out.iterdir()) and not config.resume:
         raise UsageError(f"{config.out} already holds something; pass --resume to go on with a study, or another --out")
     asked = Asked(
         setting=config.setting, model=config.model, backend=config.backend, seed=config.seed,
         pair_values=config.pair_values, nulls=config.nulls, threads=len(os.sched_getaffinity(0)),
+        allow_excluded=config.allow_excluded,
     )  # fmt: skip
     failed = play(asked, config.out)
     found = analyse(asked, config.out)
@@ -60,3 +73,16 @@ def run(config: Config) -> int:
         print(msgspec.json.format(msgspec.json.encode(found.estimates()), indent=1).decode())
     print(written.resolve(), file=sys.stderr if config.json else sys.stdout)
     return failed
+
+
+def _dry(config: Config) -> int:
+    """Print what would be asked for; nothing is made."""
+    from athanor.studies.think_too_fast.budget import costs, costs_text
+    from athanor.studies.think_too_fast.study import setting_of
+
+    found = costs(setting_of(config.setting), config.model, config.backend, config.seed)
+    if config.json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+    else:
+        print(costs_text(found), end="")
+    return 0

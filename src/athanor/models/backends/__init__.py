@@ -13,7 +13,7 @@ from athanor.core.options import changed
 from athanor.core.protocols import Backend
 from athanor.core.records import Sampling
 from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp, model_path, request_of
-from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp, address
+from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp, address, refuse_http
 from athanor.models.backends.openai_wire import request_body
 from athanor.models.backends.pretrained import digest_of, locate
 from athanor.models.backends.scripted import Scripted
@@ -75,6 +75,23 @@ def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -
         refuse_sampling(sampling)
     elif config.backend == "unified":
         refuse_unified(sampling)
+
+
+def refuse_setup(model: str, config: BackendConfig) -> None:
+    """Refuse, before anything is made, a model that is not there and a server whose address or key cannot be meant.
+
+    UsageError or DataError as the backend itself has it. No model is loaded and no server is asked.
+    """
+    if config.backend == "openai":
+        refuse_http(config.http)
+    elif config.backend == "scripted":
+        Scripted.from_file(Path(model))
+    model_hash(model, config)
+
+
+def takes_grammar(config: BackendConfig) -> bool:
+    """Whether the backend can bind answers by a grammar."""
+    return config.backend == "llamacpp" or (config.backend == "openai" and bool(config.http.grammar_parameter))
 
 
 def answering(config: BackendConfig) -> dict[str, Any]:

@@ -211,6 +211,12 @@ def _client(config: HttpConfig, key: str) -> AsyncOpenAI:
 _BASE_URL = "--http.base-url {!r} was given, an HTTP address was expected; pass one such as http://127.0.0.1:8080/v1"
 
 
+def refuse_http(config: HttpConfig) -> None:
+    """UsageError for an address or a key that cannot be meant, and where the library is not installed."""
+    _check(config)
+    _client(config, _key(config))
+
+
 def _check(config: HttpConfig) -> None:
     """UsageError naming the first setting that cannot be meant."""
     least = {"attempts": 1, "concurrency": 1, "max_answer_bytes": 1, "timeout": 0.001, "first_delay": 0}

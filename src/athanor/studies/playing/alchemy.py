@@ -30,6 +30,10 @@ from athanor.environments.alchemy.worlds import table
 from athanor.studies.playing import running
 from athanor.studies.playing.running import RANGES, Common, Ended, Match, model_name, model_words, told
 
+PREDICTED = "predicted"
+"""What a run's configuration says in place of the folder of its pair values. Their digest says which they are, so that
+the folder may be moved, or called by another path."""
+
 __all__ = ["Config", "match_of", "planned", "play", "refuse_idle_options", "told"]
 
 
@@ -90,6 +94,7 @@ def _science(config: Config, environment: Alchemy) -> dict[str, Any]:
     if config.agent == "cognitive":
         warm = config.language.temperature
         science |= {**asdict(config.cognitive), "temperature": TEMPERATURE if warm is None else warm}
+        science["pair_values"] = "true" if config.cognitive.pair_values == "true" else PREDICTED
     return science | (_told(config, environment) if config.agent in ("language", "human") else {})
 
 

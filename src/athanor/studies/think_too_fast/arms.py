@@ -10,7 +10,8 @@ from pathlib import Path
 from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import LanguageOptions
 from athanor.environments.alchemy.rules import RulesName
-from athanor.models.backends import BackendConfig
+from athanor.environments.alchemy.text import Condition
+from athanor.models.backends import BackendConfig, takes_grammar
 from athanor.studies.playing.alchemy import Config as Play
 
 COGNITIVE: tuple[tuple[str, str, float], ...] = (
@@ -28,6 +29,16 @@ WITHOUT_TEMPERATURE = re.compile(r"o\d+([.-].*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asking:
+    """An arm of the model before it has one."""
+
+    options: LanguageOptions
+    episodes: int
+    worlds: int = 1
+    """In how many of the setting's worlds it plays, from the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Setting:
     """A size of the study."""
 
@@ -37,49 +48,51 @@ class Setting:
     """Turns of an episode, at most."""
     random: int
     """Episodes of each random player, and of the cognitive agents."""
-    episodes: int
-    """Episodes of each arm of the model, and of the oracle, which plays nearly the same every time."""
-    arms: tuple[LanguageOptions, ...]
+    oracle: int
+    """Episodes of the oracle, which plays nearly the same every time."""
+    arms: tuple[Asking, ...]
     """How the model is asked, arm by arm."""
     folds: int
     """Folds in which empowerment is learned from meaning, in worlds whose names have one; 0 takes the table's own."""
     about: str
 
 
-def _small_arms(temperatures: tuple[float, ...]) -> tuple[LanguageOptions, ...]:
-    """For a model that cannot always keep to the form: free at every temperature, and bound to legal answers by a
-    grammar under every condition, so that its choices can be told from its slips."""
-    free = [LanguageOptions(max_tokens=SHORT, temperature=t) for t in temperatures]
-    bound = [replace(one, constrained=True) for one in free]
-    hot = bound[-1]
-    engineered, reasoning = (
-        replace(hot, condition="engineered"),
-        replace(hot, condition="reasoning", max_tokens=THOUGHT),
+def _small_arms() -> tuple[Asking, ...]:
+    """For a model that cannot always keep to the form: mostly bound to legal answers by a grammar, so that its choices
+    can be told from its slips, and few arms of many episodes rather than the reverse."""
+    free = LanguageOptions(max_tokens=SHORT, temperature=1.0)
+    bound = replace(free, constrained=True)
+    return (
+        Asking(options=replace(bound, temperature=0.3), episodes=10),
+        Asking(options=bound, episodes=10, worlds=2),
+        Asking(options=replace(bound, condition="engineered"), episodes=10),
+        Asking(options=free, episodes=4),
+        Asking(options=replace(bound, condition="reasoning", max_tokens=THOUGHT), episodes=4),
     )
-    return (*free, *bound, engineered, reasoning)
 
 
-def _published_arms() -> tuple[LanguageOptions, ...]:
-    free = LanguageOptions()
-    found = [replace(free, temperature=t) for t in (0.0, 0.3, 0.7, 1.0)]
-    found += [replace(free, temperature=1.0, condition=c) for c in ("engineered", "reasoning")]
+def _published_arms() -> tuple[Asking, ...]:
+    """Every condition at every temperature, as only the base condition was published; then budgets of reasoning."""
+    conditions: tuple[Condition, ...] = ("base", "engineered", "reasoning")
+    found = [LanguageOptions(temperature=t, condition=c) for c in conditions for t in (0.0, 0.3, 0.7, 1.0)]
     budgets = (50, 1000, 4000)  # 50 is the bound that cut the published traces of GPT-4o
-    return (*found, *(replace(found[-1], max_tokens=budget) for budget in budgets))
+    found += [replace(found[-1], max_tokens=budget) for budget in budgets]
+    return tuple(Asking(options=one, episodes=5) for one in found)
 
 
 SETTINGS: dict[str, Setting] = {
     "smoke": Setting(
-        worlds=(("generated:opaque:1", "strict"),), turns=8, random=6, episodes=2, folds=0,
-        arms=(LanguageOptions(temperature=1.0, constrained=True, max_tokens=12),),
+        worlds=(("generated:opaque:1", "strict"),), turns=8, random=6, oracle=2, folds=0,
+        arms=(Asking(options=LanguageOptions(temperature=1.0, constrained=True, max_tokens=12), episodes=2),),
         about="one small arm of the model in one world: that everything runs, in under a minute",
     ),
     "laptop": Setting(
-        worlds=(("atelier", "strict"), ("generated:opaque:1", "strict")), turns=20, random=60, episodes=4,
-        arms=_small_arms((0.3, 1.0)), folds=5,
+        worlds=(("atelier", "strict"), ("generated:opaque:1", "strict")), turns=20, random=60, oracle=4,
+        arms=_small_arms(), folds=5,
         about="a small model in the bundled and in a generated world, in under a quarter of an hour on two cores",
     ),
     "paper": Setting(
-        worlds=(("little-alchemy-2", "pan2025"),), turns=500, random=400, episodes=5, arms=_published_arms(),
+        worlds=(("little-alchemy-2", "pan2025"),), turns=500, random=400, oracle=5, arms=_published_arms(),
         folds=10,
         about="the published sizes: five runs of 500 trials an arm; hours to days, resumable",
     ),
@@ -94,7 +107,7 @@ def arms(
     `values`: by the name of a table, the pair values that the analysis reads choices by. The cognitive agents choose
     by the same, or what they were given could not be recovered.
     """
-    for table, rules in setting.worlds:
+    for number, (table, rules) in enumerate(setting.worlds):
         begins = folder / "runs" / f"{table.replace(':', '-')}-{rules}"
         one = Play(
             table=table, rules=rules, agent="random", episodes=setting.random, turns=setting.turns, seed=seed,
@@ -102,30 +115,40 @@ def arms(
         )  # fmt: skip
         yield one
         yield replace(one, agent="random-never-repeat", out=Path(f"{begins}-random-never-repeat"))
-        yield replace(one, agent="oracle", episodes=setting.episodes, out=Path(f"{begins}-oracle"))
+        yield replace(one, agent="oracle", episodes=setting.oracle, out=Path(f"{begins}-oracle"))
         for name, weights, temperature in COGNITIVE:
             yield replace(
                 one, agent="cognitive", label=name, out=Path(f"{begins}-{_slug(name)}"),
                 language=LanguageOptions(temperature=temperature),
                 cognitive=CognitiveOptions(weights=weights, pair_values=values(table)),
             )  # fmt: skip
-        for options in asked_of(model, setting.arms):
-            yield replace(
-                one, agent="language", episodes=setting.episodes, label=named(options), language=options,
-                backend=backend, out=Path(f"{begins}-{_slug(named(options))}"),
-            )  # fmt: skip
+        for asking in asked_of(model, setting.arms, backend):
+            options = asking.options
+            if number < asking.worlds:
+                yield replace(
+                    one, agent="language", episodes=asking.episodes, label=named(options), language=options,
+                    backend=backend, out=Path(f"{begins}-{_slug(named(options))}"),
+                )  # fmt: skip
 
 
-def asked_of(model: str, planned: Sequence[LanguageOptions]) -> tuple[LanguageOptions, ...]:
-    """The arms that a model can play: one of the o-series is sent no temperature, and no prompt to reason aloud.
+def asked_of(model: str, planned: Sequence[Asking], backend: BackendConfig) -> tuple[Asking, ...]:
+    """The arms that a model can play: one of the o-series is sent no temperature, and no prompt to reason aloud; a
+    backend without grammars plays free what would be bound, and each arm once.
 
-    >>> [named(one) for one in asked_of("o1", _published_arms())]
+    >>> [named(one.options) for one in asked_of("o1", _published_arms(), BackendConfig(backend="openai"))]
     ['o1, base, no temperature', 'o1, engineered, no temperature']
+    >>> [named(one.options) for one in asked_of("m", _small_arms()[1:4], BackendConfig(backend="openai"))]
+    ['m, base, T=1', 'm, engineered, T=1']
     """
-    if not refuses_temperature(model):
-        return tuple(replace(one, model=model) for one in planned)
-    kept = [replace(one, model=model, temperature=None) for one in planned if one.condition != "reasoning"]
-    return tuple(dict.fromkeys(kept))
+    found: dict[LanguageOptions, Asking] = {}
+    for one in planned:
+        options = replace(one.options, model=model, constrained=one.options.constrained and takes_grammar(backend))
+        if refuses_temperature(model):
+            if options.condition == "reasoning":
+                continue
+            options = replace(options, temperature=None)
+        found.setdefault(options, replace(one, options=options))
+    return tuple(found.values())
 
 
 def refuses_temperature(model: str) -> bool:

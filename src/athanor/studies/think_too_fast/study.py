@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from athanor.agents.asking import sampling_of
+from athanor.agents.registry import max_tokens_of
 from athanor.analysis.arms import Arm, arms_of
 from athanor.analysis.exploration import estimates_of, write_estimates
 from athanor.analysis.groups import Played, Reading, groups_of, read
@@ -27,11 +30,12 @@ from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
-from athanor.models.backends import BackendConfig, model_hash
+from athanor.models.backends import BackendConfig, refuse, refuse_setup, takes_grammar
 from athanor.studies import meaning
 from athanor.studies.folder import begin
 from athanor.studies.playing import alchemy as playing
-from athanor.studies.think_too_fast.arms import SETTINGS, arms
+from athanor.studies.think_too_fast.allowance import ALLOWED_OF_AN_ARM, allowed, refuse_share
+from athanor.studies.think_too_fast.arms import SETTINGS, Setting, arms, asked_of
 from athanor.studies.think_too_fast.claims import Comparison
 from athanor.studies.think_too_fast.comparisons import USAGE, comparisons
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
@@ -39,6 +43,7 @@ from athanor.values.games import simulate
 from athanor.values.meaning import pair_values
 
 KIND = "study think-too-fast"
+MAIN = REGRESSIONS["main"]
 LEARNED = "learned"
 """Where `pair_values` says this, the study learns them from meaning."""
 
@@ -55,6 +60,8 @@ class Asked:
     """LEARNED, `true` (the tables' own), or a folder with a folder of predictions for each table."""
     nulls: int
     threads: int
+    allow_excluded: float = ALLOWED_OF_AN_ARM
+    """Share of an arm's turns that may be left out before its weights are withheld."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,25 +90,64 @@ def run(asked: Asked, folder: Path) -> int:
 
     UsageError if the folder holds a study of other settings. Killed, it is gone on with by the same call.
     """
-    if asked.setting not in SETTINGS:
-        raise UsageError(f"setting {asked.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
-    refuse_negative(asked.nulls)
-    if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
-        raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
-    model_hash(asked.model, asked.backend)  # a model or a table that is not there is refused before anything is made
-    for name, _ in SETTINGS[asked.setting].worlds:
-        table(name)
-    begin(folder, KIND, {"setting": asked.setting, "seed": asked.seed}, execution={"model": asked.model})
+    setting = _refuse_early(asked)
+    asks = {"setting": asked.setting, "seed": asked.seed, "pair_values": _named_values(asked)}
+    begin(folder, KIND, asks, execution={"model": asked.model}, hashes=_given_hashes(asked))
     _learn(asked, folder)
     failed = 0
 
     def values(name: str) -> str:
         return _values_for(asked, folder, table(name).name)
 
-    for play in arms(SETTINGS[asked.setting], folder, asked.model, asked.backend, asked.seed, values):
+    for play in arms(setting, folder, asked.model, asked.backend, asked.seed, values):
         print(f"{play.out.name}: {play.episodes} episodes of {play.turns} turns", file=sys.stderr)
         failed |= playing.told(play, playing.play(play))
     return failed
+
+
+def setting_of(name: str) -> Setting:
+    """A setting by its name. UsageError for another word, and where a table of it is not there."""
+    if name not in SETTINGS:
+        raise UsageError(f"setting {name!r} is not one of {', '.join(SETTINGS)}; pass one of them")
+    for world, _ in SETTINGS[name].worlds:
+        table(world)
+    return SETTINGS[name]
+
+
+def _refuse_early(asked: Asked) -> Setting:
+    """The setting; whatever would be refused in the midst of the study is refused before anything is made."""
+    refuse_share(asked.allow_excluded)
+    refuse_negative(asked.nulls)
+    if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
+        raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
+    if asked.setting not in SETTINGS:
+        setting_of(asked.setting)
+    refuse_setup(asked.model, asked.backend)
+    setting = setting_of(asked.setting)
+    server = asked.backend.backend == "openai"
+    for one in asked_of(asked.model, setting.arms, asked.backend):
+        refuse(asked.backend, sampling_of(one.options, max_tokens_of(one.options, server=server)))
+    if any(one.options.constrained for one in setting.arms) and not takes_grammar(asked.backend):
+        kind = asked.backend.backend
+        print(f"the backend {kind} takes no grammar: what one would bind is played free, once", file=sys.stderr)
+    return setting
+
+
+def _named_values(asked: Asked) -> str:
+    """Where values come from, as the manifest has it: not by which path, which may change when a folder is moved."""
+    return asked.pair_values if asked.pair_values in (LEARNED, "true") else playing.PREDICTED
+
+
+def _given_hashes(asked: Asked) -> dict[str, str]:
+    """SHA-256 of the manifests of the values that were given, by table."""
+    if asked.pair_values in (LEARNED, "true"):
+        return {}
+    files = ((table(name).name, _given(asked, table(name).name)) for name, _ in SETTINGS[asked.setting].worlds)
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files if file.exists()}
+
+
+def _given(asked: Asked, name: str) -> Path:
+    return Path(asked.pair_values) / name / "manifest.json"
 
 
 def _learn(asked: Asked, folder: Path) -> None:
@@ -125,11 +171,11 @@ def analyse(asked: Asked, folder: Path) -> Found:
     worlds = []
     for played in read(thinking, reading):
         fixed = pair_values(_values_for(asked, folder, played.world.table.name), played.world)
-        groups = groups_of(played, fixed, reading)
+        groups, withheld = allowed(groups_of(played, fixed, reading), MAIN, asked.allow_excluded)
         ours, apart = [g for g in groups if g.name in model], [g for g in groups if g.name not in model]
         options = Options(seed=asked.seed, nulls=asked.nulls, threads=asked.threads)
         here = (
-            *weights(ours, fixed, REGRESSIONS["main"], options, apart=apart),
+            *withheld, *weights(ours, fixed, MAIN, options, apart=apart),
             *_temperature(_varied(ours, found_arms), asked.seed),
             *_thinking([arm for arm in found_arms if arm.short in model and arm.world.table == _whole(played)]),
             *_usage(played.world, asked.seed),
