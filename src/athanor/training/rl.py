@@ -50,8 +50,7 @@ class RL:
     """Whether probability ratios are of tokens or of whole turns."""
     clip: float = 0.2
     kl: float = 0.0
-    """Weight of the divergence from the base, by the estimator k3, weighted by how much likelier an answer has become
-    since it was sampled: so its gradient is the divergence's, in later passes too."""
+    """Weight of the divergence from the base, by k3 times the ratio to the policy that sampled (`losses.kl`)."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
     curriculum: bool = False

@@ -174,7 +174,7 @@ class Decoder:
         for i, layer in enumerate(self.layers):
             turned, v = self._turned(layer.into(x), cos, sin)
             for own, new in ((keys[i], turned[:, self.heads :]), (values[i], v)):
-                own.index_copy_(1, at, new.reshape(-1, 1, self.size))
+                own.index_copy_(1, at, new.reshape(-1, 1, self.size).to(own.dtype))
             q = turned[:, : self.heads].reshape(-1, groups, self.size)
             own_k, own_v = keys[i][:, :seen], values[i][:, :seen]
             if shared is None:
