@@ -9,8 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import ArrayLike
 
-from athanor.analysis.generalization import BASE, Key, Trained, course, difference, kept, read_trained, score
+from athanor.analysis.generalization import (
+    BASE,
+    Key,
+    Passes,
+    Trained,
+    course,
+    difference,
+    kept,
+    passed_more,
+    passed_within,
+    read_trained,
+    score,
+)
 from athanor.analysis.generalization import Score as Played
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
@@ -24,6 +37,7 @@ from athanor.studies.sft_vs_rl.findings import find
 from athanor.studies.sft_vs_rl.published import PUBLISHED
 from athanor.studies.sft_vs_rl.study import Asked, base_scores, jobs, train_one, try_base
 from athanor.training import checkpoint
+from athanor.training.evaluate import CONDITIONS, pass_at
 from athanor.training.ledger import training_flop
 from athanor.training.rl import RL
 from athanor.training.sft import SFT
@@ -54,8 +68,8 @@ def played(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Asked,
     return asked, folder
 
 
-def trained(arm: str, number: int, solved: list[float], *, base: str = "b", key: Key = ONE, step: int = 3) -> Trained:
-    played = {key: {step: Played(np.array(solved), np.ones(len(solved)))}}
+def trained(arm: str, number: int, solved: ArrayLike, *, base: str = "b", key: Key = ONE, step: int = 3) -> Trained:
+    played = {key: {step: Played(np.array(solved), np.ones(np.shape(solved)))}}
     return Trained(arm=arm, base=base, number=number, scores=played, flop={step: 1e9 * step}, episodes={step: step})
 
 
@@ -165,6 +179,53 @@ def test_differences_are_paired_by_base_and_seed():
     assert found.value == pytest.approx(0.25)
     assert difference([*ours, *theirs], "a", "b", ONE, base="c").value == pytest.approx(0.25)
     assert difference(ours, "a", "b", ONE).value is None
+
+
+def test_the_draws_of_a_base_are_not_taken_for_trainings():
+    rng = np.random.default_rng(0)
+    chances = rng.random(100)
+    draws = [trained(BASE, k, rng.binomial(2, chances) / 2, step=0) for k in (0, 1)]
+    draws[1].scores[ONE][0].solved[:] += 0.1
+        0.1 - draws[1].scores[ONE][0].solved.mean() + draws[0].scores[ONE][0].solved.mean()
+    )
+    found = score(draws, BASE, ONE)
+    assert found.high - found.low < 0.2
+    ours = [trained("grpo", k, chances + 0.2) for k in (0, 1)]
+    against = difference([*draws, *ours], "grpo", BASE, ONE)
+    assert against.high - against.low < 0.3
+
+
+def test_a_training_that_was_stopped_is_in_no_estimate():
+    whole, stopped = trained("a", 0, [1, 1, 0]), replace(trained("a", 1, [0, 0, 0]), stopped="not finite")
+    other = [trained("b", 0, [0, 0, 0]), trained("b", 1, [0, 0, 0])]
+    for found in (score([whole, stopped], "a", ONE), difference([whole, stopped, *other], "a", "b", ONE)):
+        assert found.value == pytest.approx(2 / 3)
+        assert "one run" in found.method
+    assert score([stopped], "a", ONE).value is None
+    assert kept([replace(stopped, arithmetic=1.0)], "a").value is None
+
+
+def test_pass_at_k_is_unbiased_and_of_the_same_hands():
+    drawn = Passes(4, np.array([0, 1, 4]), (7, 8, 9))
+    assert drawn.within(1).tolist() == [0, 0.25, 1]
+    assert drawn.within(2).tolist() == pytest.approx([0, 0.5, 1])
+    assert drawn.ks == (1, 2, 4)
+    ours = [replace(trained("a", k, [1.0]), passes={"rule": drawn}) for k in (0, 1)]
+    base = [
+        replace(trained(BASE, k, [1.0]), passes={"rule": Passes(4, np.array([1, k, 3]), (7, 8, 9))}) for k in (0, 1)
+    ]
+    found = passed_more([*ours, *base], "a", BASE, "rule", 1)
+    assert found.value == pytest.approx(5 / 12 - 4.5 / 12)
+    assert passed_within(base, BASE, "rule", 4).low is not None
+    with pytest.raises(DataError, match="same hands"):
+        passed_within([*ours, replace(base[0], passes={"rule": drawn._replace(hands=(1, 2, 3))})], "a", "rule", 1)
+
+
+def test_every_policy_is_asked_for_many_answers_to_the_same_hands():
+    policy = Policy(TINY).begin(torch.Generator().manual_seed(0))
+    one, other = (pass_at(policy, CONDITIONS["rule"], seed) for seed in (1, 2))
+    assert one["hands"] == other["hands"]
+    assert len(one["right"]) == len(set(one["hands"])) == 128
 
 
 def test_a_course_begins_at_the_bases_of_its_trainings():

@@ -180,7 +180,7 @@ def _sharpening(found: Found) -> Chapter:
     caption = (
         "The control: what lower temperatures give without any training. Where a reinforced policy at temperature 1 is "
         f"level with where it began, played greedily, training sharpened what was there. {LEVEL_TEXT} intervals over "
-        "trainings (of a base: over draws) and multisets."
+        "trainings and multisets (of a base: over multisets alone)."
     )
     said = words.sharpening(found)
     return Chapter(

@@ -36,7 +36,7 @@ def claims_of(found: Found) -> list[Claim]:
 def _trainings(found: Found) -> str:
     finished = [one for one in found.trained if one.arm != BASE]
     stopped = sum(bool(one.stopped) for one in finished)
-    ended = f", of which {stopped} stopped early" if stopped else ""
+    ended = f", of which {stopped} stopped early, which no estimate counts," if stopped else ""
     return f"{len(finished)} trainings{ended}{_unfinished(found.missing)}"
 
 
@@ -84,6 +84,10 @@ def note(found: Found) -> str:
         f"hold for other trainings from {bases} and for other multisets of numbers; another base may differ by more"
         f"{alone}"
     )
+    held += (
+        ". How much trainings differ is told by all arms of a kind together, since two or four of one arm tell little; "
+        "the base is not trained: its intervals are over multisets alone"
+    )
     single = [name for name, count in _counts(found).items() if count == 1]
     if single:
         held += (
@@ -98,7 +102,8 @@ def note(found: Found) -> str:
 
 def _counts(found: Found) -> dict[str, int]:
     """Trainings of each main arm."""
-    return {arm.name: sum(one.arm == arm.name for one in found.trained) for arm in found.arms if not arm.of}
+    whole = [one for one in found.trained if not one.stopped]
+    return {arm.name: sum(one.arm == arm.name for one in whole) for arm in found.arms if not arm.of}
 
 
 def sharpening(found: Found) -> str:

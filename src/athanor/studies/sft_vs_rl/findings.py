@@ -15,6 +15,8 @@ from athanor.analysis.generalization import (
     Trained,
     difference,
     kept,
+    passed_more,
+    passed_within,
     read_trained,
     recognition,
     score,
@@ -89,12 +91,15 @@ def find(asked: Asked, folder: Path) -> Found:
         read_trained(path, BASE, base, number)
         for base in setting.bases if (path := base_scores(folder, base)).exists() for number in range(setting.seeds)
     ]  # fmt: skip
-    missing = []
+    missing, kinds = [], ("reinforced", "supervised")
     for job in every:
         if (job.out / "done.json").exists():
             stopped = json.loads((job.out / "done.json").read_bytes())["stopped"]
             if (job.out / "scores.jsonl").exists():
-                trained.append(read_trained(job.out / "scores.jsonl", job.arm.name, job.base, job.number, stopped))
+                kind = kinds[job.arm.supervised]
+                trained.append(
+                    read_trained(job.out / "scores.jsonl", job.arm.name, job.base, job.number, stopped, kind)
+                )
         else:
             missing.append(job.out.name)
     shown = [Shown(a.name, a.about, a.supervised, a.of) for a in arms(setting, base_policy(setting.bases[0]))]
@@ -141,6 +146,7 @@ def _estimates(
     ]  # fmt: skip
     yield from (score(trained, BASE, key) for key in sharper)
     names = {BASE, *(arm.name for arm in mine)}
+    yield from _passes(trained, mine)
     for arm in mine:
         for other in dict.fromkeys((start, BASE, REFERENCE_SFT, arm.of)):
             if other in names and other != arm.name:
@@ -149,6 +155,17 @@ def _estimates(
     if {rl, REFERENCE_SFT} <= names and len(bases) > 1:
         for base in bases:
             yield from (difference(trained, rl, REFERENCE_SFT, key, base=base) for key in keys)
+
+
+def _passes(trained: Sequence[Trained], mine: Sequence[Shown]) -> Iterator[Estimate]:
+    """What one of k samples solves, and how much more than of the base."""
+    ks = {name: one.passes[name].ks for one in trained for name in CONDITIONS if name in one.passes}
+    for name, many in ks.items():
+        for k in many:
+            for arm in (BASE, *(arm.name for arm in mine)):
+                yield passed_within(trained, arm, name, k)
+                if arm != BASE:
+                    yield passed_more(trained, arm, BASE, name, k)
 
 
 def _sharpened(trained: Sequence[Trained], arm: str, start: str, lower: Sequence[Key]) -> Iterator[Estimate]:

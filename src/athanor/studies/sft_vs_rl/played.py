@@ -74,7 +74,8 @@ def _read(
                 _same(run, condition, plan.episodes, hands)
                 for key in keys_of(condition, how):
                     scores[key] = {0: score_of(run, key.rounds)}
-    return Trained(arm=arm, base=plan.model, number=number, scores=scores) if scores else None
+    kind = "reinforced" if arm == plan.method else "" if number is None else "supervised"
+    return Trained(arm=arm, base=plan.model, number=number, scores=scores, kind=kind) if scores else None
 
 
 def score_of(run: Run, rounds: int) -> Score:

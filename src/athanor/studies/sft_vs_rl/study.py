@@ -182,7 +182,9 @@ def try_base(base: str, setting: Setting, seed: int, path: Path) -> None:
                     solved = evaluate(policy, condition, play, seed_of(seed, base, number), setting.each)
                 lines.append({"number": number, **line(name, play, solved, 0.0, 0)})
         if name in ON_THE_WAY:
-            lines.append({"condition": name, "pass": pass_at(policy, condition, seed)})
+            for number in range(setting.seeds):
+                drawn = pass_at(policy, condition, seed_of(seed, base, number))
+                lines.append({"number": number, "condition": name, "pass": drawn})
     lines.append({"condition": "arithmetic", "share": arithmetic(policy, seed)})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
