@@ -35,7 +35,7 @@ from athanor.studies.sft_vs_rl.arms import MAIN, SEQUENCE, SETTINGS, Setting, ar
 from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import find
 from athanor.studies.sft_vs_rl.published import PUBLISHED
-from athanor.studies.sft_vs_rl.study import Asked, base_scores, jobs, train_one, try_base
+from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs, train_one, try_base
 from athanor.training import checkpoint
 from athanor.training.evaluate import CONDITIONS, pass_at
 from athanor.training.ledger import training_flop
@@ -107,6 +107,25 @@ def test_all_arms_of_a_seed_are_dealt_and_tried_alike(base: Path, tmp_path: Path
     seeds = {(job.arm.name, job.number): job.seed for job in every}
     assert seeds["sft", 0] == seeds["grpo", 0] != seeds["sft", 1]
     assert len({job.out for job in every}) == len(every)
+
+
+def test_files_of_train_base_points_are_called_after_their_folders_and_names_that_clash_are_refused(tmp_path: Path):
+    paths = [tmp_path / name / "model.safetensors" for name in ("one", "two")]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        config = replace(TINY, width=16 + 16 * number)
+        checkpoint.write_policy(path, Policy(config).begin(torch.Generator().manual_seed(number)), {})
+    both = Asked(setting="smoke", seed=1, processes=1, bases=tuple(map(str, paths)))
+    every = jobs(both, tmp_path)
+    assert len({job.out for job in every}) == len({(job.arm.name, job.seed) for job in every}) == 8
+    assert len({base_scores(tmp_path, base) for base in both.bases}) == 2
+    steps = {job.base: job.arm.config.steps for job in every if job.arm.name == "sft"}
+    for base, of in steps.items():  # matched on their own base each
+        assert of == next(arm for arm in arms(both.sizes, base_policy(base)) if arm.name == "sft").config.steps
+    other = tmp_path / "else" / "one.safetensors"
+    for bases, said in (((str(paths[0]), str(other)), "both called 'one'"), ((str(paths[0]),) * 2, "twice")):
+        with pytest.raises(UsageError, match=said):
+            jobs(replace(both, bases=bases), tmp_path)
 
 
 @pytest.mark.slow
@@ -186,8 +205,6 @@ def test_the_draws_of_a_base_are_not_taken_for_trainings():
     chances = rng.random(100)
     draws = [trained(BASE, k, rng.binomial(2, chances) / 2, step=0) for k in (0, 1)]
     draws[1].scores[ONE][0].solved[:] += 0.1
-        0.1 - draws[1].scores[ONE][0].solved.mean() + draws[0].scores[ONE][0].solved.mean()
-    )
     found = score(draws, BASE, ONE)
     assert found.high - found.low < 0.2
     ours = [trained("grpo", k, chances + 0.2) for k in (0, 1)]
