@@ -34,10 +34,11 @@ from athanor.studies.sft_vs_rl import study
 from athanor.studies.sft_vs_rl.arms import MAIN, SEQUENCE, SETTINGS, Setting, arms, step_flop
 from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import find
+from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.published import PUBLISHED
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs, train_one, try_base
 from athanor.training import checkpoint
-from athanor.training.evaluate import CONDITIONS, pass_at
+from athanor.training.evaluate import CONDITIONS, hands_of, pass_at
 from athanor.training.ledger import training_flop
 from athanor.training.rl import RL
 from athanor.training.sft import SFT
@@ -290,3 +291,38 @@ def test_the_published_step_from_before_to_rl_is_within_chance():
     assert (before.successes, rl.successes) == (27, 35)
     low, high = before.interval() or (1, 0)
     assert low < rl.percent / 100 < high
+
+
+def test_the_shift_is_told_apart_into_letters_and_numbers():
+    """range has the very numbers of rule without letters to read, mapping other letters without larger numbers."""
+    told, shifted, other = (hands_of(CONDITIONS[name], 2) for name in ("range", "rule", "mapping"))
+    assert (told.values == shifted.values).all()
+    assert (told.faces == 10).all()
+    asked = tokens.prompts(told)[:, 4:8]
+    letters = tokens.prompts(shifted)[:, 4:8] >= tokens.RANK + 10
+    assert (asked[letters] == shifted.values[letters]).all()
+    assert (asked[~letters] == tokens.prompts(shifted)[:, 4:8][~letters]).all()
+    assert (told.values.max(1) > 10).all()
+    assert (other.values <= 10).all()
+    assert (tokens.prompts(other)[:, 4:8] >= tokens.RANK + 10).any(1).all()
+
+
+def test_what_the_bases_had_seen_of_the_rules_is_told_by_their_files(base: Path, tmp_path: Path):
+    told = seen_by(("base-points-1", "base-points-2"))
+    assert knows_rule(("base-points-1",))
+    assert "20% had J = Q = K = 10, 20% J, Q, K = 11, 12, 13" in told
+    assert "1 of 2,197" in told
+    assert not knows_rule((str(base),))
+    assert "not told" in seen_by((str(base),))
+    other = tmp_path / "other.safetensors"
+    policy = Policy(TINY).begin(torch.Generator().manual_seed(0))
+    checkpoint.write_policy(other, policy, {"recipe": {"mixture": {"published_rules": 0.0, "wide": 0.0}}})
+    assert not knows_rule((str(other),))
+
+
+def test_claims_of_a_rule_that_the_base_had_learned_are_about_what_is_kept():
+    name = [f"grpo minus sft: {Key('rule', temperature, 1)}" for temperature in (1.0, 0.0)]
+    by = {("grpo", one): estimate("grpo", one, 0.1, 0.3) for one in name}
+    (new,), (known,) = claims(by), claims(by, known=True)
+    assert "generalizes to J, Q, K = 11" in new.statement
+    assert "keeps J, Q, K = 11, 12, 13, which the base had learned," in known.statement

@@ -9,6 +9,7 @@ from athanor.reports.words import Finding
 from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
 from athanor.studies.sft_vs_rl.claims import Claim, claims
 from athanor.studies.sft_vs_rl.findings import Found
+from athanor.training.evaluate import CONDITIONS
 
 
 def findings(found: Found) -> list[Finding]:
@@ -30,7 +31,7 @@ def findings(found: Found) -> list[Finding]:
 
 def claims_of(found: Found) -> list[Claim]:
     """The claims for which the study has estimates."""
-    return list(claims(found.by, start=found.start, rl=found.rl, matched=found.matched))
+    return list(claims(found.by, start=found.start, rl=found.rl, matched=found.matched, known=found.known))
 
 
 def _trainings(found: Found) -> str:
@@ -54,6 +55,12 @@ def _unfinished(names: tuple[str, ...]) -> str:
 
 def _told(statement: str, evidence: tuple[Estimate, ...]) -> str:
     return f"{statement}. {'; '.join(f'{_short(one.name)} {points(one)}' for one in evidence)}."
+
+
+def shifts(found: Found) -> str:
+    """What was changed in each condition, and what the bases had seen of it."""
+    told = "; ".join(f"{name}: {CONDITIONS[name].about}" for name in found.conditions)
+    return f"{told[:1].upper()}{told[1:]}. {found.seen}"
 
 
 def _short(name: str) -> str:

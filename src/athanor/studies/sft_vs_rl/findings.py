@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +22,11 @@ from athanor.analysis.generalization import (
     score,
 )
 from athanor.analysis.spending import Spent
+from athanor.analysis.training_logs import Logged, read_logged
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, arms
+from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs
 from athanor.training.evaluate import CONDITIONS, PLAYS, SHARPER
 
@@ -70,6 +72,12 @@ class Found:
     matched: bool = True
     """Whether supervised arms have as many steps as cost what that arm cost."""
     costs: tuple[Cost, ...] = ()
+    seen: str = ""
+    """What the bases had seen of each rule before post-training, in words."""
+    logs: tuple[Logged, ...] = ()
+    """Of trainings that were not stopped."""
+    known: bool = False
+    """Whether they had learned hands under the rule of the published shift."""
 
     @cached_property
     def by(self) -> dict[tuple[str, str], Estimate]:
@@ -91,7 +99,7 @@ def find(asked: Asked, folder: Path) -> Found:
         read_trained(path, BASE, base, number)
         for base in setting.bases if (path := base_scores(folder, base)).exists() for number in range(setting.seeds)
     ]  # fmt: skip
-    missing, kinds = [], ("reinforced", "supervised")
+    missing, logs, kinds = [], [], ("reinforced", "supervised")
     for job in every:
         if (job.out / "done.json").exists():
             stopped = json.loads((job.out / "done.json").read_bytes())["stopped"]
@@ -100,11 +108,14 @@ def find(asked: Asked, folder: Path) -> Found:
                 trained.append(
                     read_trained(job.out / "scores.jsonl", job.arm.name, job.base, job.number, stopped, kind)
                 )
+            if not stopped and (job.out / "log.jsonl").exists():
+                logs.append(read_logged(job.out / "log.jsonl", job.arm.name, job.base, job.number))
         else:
             missing.append(job.out.name)
     shown = [Shown(a.name, a.about, a.supervised, a.of) for a in arms(setting, base_policy(setting.bases[0]))]
     about = "a policy of under a million parameters: the same question, another model"
-    return found(trained, shown, bases=setting.bases, missing=tuple(missing), about=about, folder=folder)
+    made = found(trained, shown, bases=setting.bases, missing=tuple(missing), about=about, folder=folder)
+    return replace(made, logs=tuple(logs), seen=seen_by(setting.bases), known=knows_rule(setting.bases))
 
 
 def found(

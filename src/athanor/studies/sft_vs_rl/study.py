@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -125,7 +126,13 @@ def prepare(asked: Asked, folder: Path) -> None:
     """Begin the study's folder, or see that the one that is there is of the same study from the same bases."""
     hashes = {base_name(base): sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases}
     config = {"setting": asked.setting, "seed": asked.seed}
-    begin(folder, KIND, config, execution={"processes": asked.processes}, hashes=hashes)
+    begin(folder, KIND, config, execution={"processes": asked.processes, "command": command_line()}, hashes=hashes)
+
+
+def command_line() -> str:
+    """What was typed, for the page; empty where it was not this program."""
+    words = sys.argv[1:]
+    return shlex.join(["athanor", *words]) if words[:2] == ["study", "sft-vs-rl"] else ""
 
 
 def run(asked: Asked, folder: Path) -> int:
