@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.analysis.crossed import crossed_mean
+from athanor.analysis.crossed import Spread, added, crossed_mean, fixed_mean, spread_of
 from athanor.core.seeds import stream
 
 
@@ -18,7 +18,55 @@ def test_intervals_hold_for_new_runs_and_new_multisets(of_runs, of_items):
         values = values + 0.3 * rng.normal(size=(8, 200))
         found = crossed_mean(values)
         held += found.low <= 0.1 <= found.high
-    assert 0.92 < held / 400 <= 0.99
+    assert 0.92 < held / 400 <= 0.995
+
+
+@pytest.mark.parametrize("runs", [2, 3, 4])
+@pytest.mark.parametrize("arms", [2, 6])
+@pytest.mark.parametrize("of_runs", [0.02, 0.045])
+def test_differences_of_few_runs_hold_and_are_not_narrow_by_luck(runs: int, arms: int, of_runs: float):
+    """Two arms of `arms`, every other one of a kind. Among the narrowest tenth not many miss either, and the width
+    is never less than the multisets alone warrant."""
+    rng = stream(0, "few", runs, arms, str(of_runs))
+    found = []
+    for _ in range(400):
+        rows = [
+            of_runs * rng.normal(size=(runs, 1)) + 0.1 * rng.normal(size=(1, 120)) + 0.3 * rng.normal(size=(runs, 120))
+            for _ in range(arms)
+        ]
+        means = [[values.mean(1).tolist()] for values in rows]
+        one, other = (
+            spread_of(means[arm], *([means[k][0] for k in range(arms) if k != arm and k % 2 == kind]
+                                    for kind in (arm % 2, 1 - arm % 2)))
+            for arm in (0, 1)
+        )  # fmt: skip
+        made = crossed_mean(rows[0] - rows[1], spread=added(one, other))
+        found.append((made.high - made.low, made.low <= 0 <= made.high))
+    held = np.array([inside for _, inside in sorted(found)])
+    assert held.mean() > 0.92
+    assert held[:40].mean() > 0.8
+    assert min(found)[0] > 2 * 1.96 * np.sqrt((2 * 0.1**2 + 2 * 0.3**2 / runs) / 120) * 0.7
+
+
+def test_an_arm_whose_runs_differ_by_far_more_keeps_its_own_variance():
+    steady = [[0.1, 0.11, 0.1, 0.11]] * 3
+    assert spread_of([[0.1, 0.5]], steady, []) == Spread(pytest.approx(0.08), 1)
+    assert spread_of([[0.1, 0.11]], steady, []).df == 10
+    assert spread_of([[0.1, 0.11]], [], steady).df == 10
+    assert spread_of([[0.1]], [], [[0.2]]) is None
+
+
+def test_draws_of_a_policy_that_is_not_trained_are_no_runs():
+    """Two draws that differ by chance alone: the interval is that of the multisets, and holds."""
+    rng, held, widths = stream(0, "fixed"), 0, []
+    for _ in range(400):
+        chances = np.clip(0.3 + 0.2 * rng.normal(size=(1, 120)), 0, 1)
+        found = fixed_mean(rng.binomial(2, np.repeat(chances, 2, axis=0)) / 2)
+        held += found.low <= 0.3 + 0.2 * 0.019 <= found.high  # what clipping adds to the mean
+        widths.append(found.high - found.low)
+    assert 0.92 < held / 400 < 0.98
+    assert max(widths) < 0.15
+    assert "not trained" in found.method
 
 
 def test_an_interval_over_hands_alone_is_too_narrow_for_new_runs():

@@ -9,8 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import ArrayLike
 
-from athanor.analysis.generalization import BASE, Key, Trained, course, difference, kept, read_trained, score
+from athanor.analysis.generalization import (
+    BASE,
+    Key,
+    Passes,
+    Trained,
+    course,
+    difference,
+    kept,
+    passed_more,
+    passed_within,
+    read_trained,
+    score,
+)
 from athanor.analysis.generalization import Score as Played
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
@@ -21,9 +34,11 @@ from athanor.studies.sft_vs_rl import study
 from athanor.studies.sft_vs_rl.arms import MAIN, SEQUENCE, SETTINGS, Setting, arms, step_flop
 from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import find
+from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.published import PUBLISHED
-from athanor.studies.sft_vs_rl.study import Asked, base_scores, jobs, train_one, try_base
+from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs, train_one, try_base
 from athanor.training import checkpoint
+from athanor.training.evaluate import CONDITIONS, hands_of, pass_at
 from athanor.training.ledger import training_flop
 from athanor.training.rl import RL
 from athanor.training.sft import SFT
@@ -54,8 +69,8 @@ def played(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Asked,
     return asked, folder
 
 
-def trained(arm: str, number: int, solved: list[float], *, base: str = "b", key: Key = ONE, step: int = 3) -> Trained:
-    played = {key: {step: Played(np.array(solved), np.ones(len(solved)))}}
+def trained(arm: str, number: int, solved: ArrayLike, *, base: str = "b", key: Key = ONE, step: int = 3) -> Trained:
+    played = {key: {step: Played(np.array(solved), np.ones(np.shape(solved)))}}
     return Trained(arm=arm, base=base, number=number, scores=played, flop={step: 1e9 * step}, episodes={step: step})
 
 
@@ -93,6 +108,25 @@ def test_all_arms_of_a_seed_are_dealt_and_tried_alike(base: Path, tmp_path: Path
     seeds = {(job.arm.name, job.number): job.seed for job in every}
     assert seeds["sft", 0] == seeds["grpo", 0] != seeds["sft", 1]
     assert len({job.out for job in every}) == len(every)
+
+
+def test_files_of_train_base_points_are_called_after_their_folders_and_names_that_clash_are_refused(tmp_path: Path):
+    paths = [tmp_path / name / "model.safetensors" for name in ("one", "two")]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        config = replace(TINY, width=16 + 16 * number)
+        checkpoint.write_policy(path, Policy(config).begin(torch.Generator().manual_seed(number)), {})
+    both = Asked(setting="smoke", seed=1, processes=1, bases=tuple(map(str, paths)))
+    every = jobs(both, tmp_path)
+    assert len({job.out for job in every}) == len({(job.arm.name, job.seed) for job in every}) == 8
+    assert len({base_scores(tmp_path, base) for base in both.bases}) == 2
+    steps = {job.base: job.arm.config.steps for job in every if job.arm.name == "sft"}
+    for base, of in steps.items():  # matched on their own base each
+        assert of == next(arm for arm in arms(both.sizes, base_policy(base)) if arm.name == "sft").config.steps
+    other = tmp_path / "else" / "one.safetensors"
+    for bases, said in (((str(paths[0]), str(other)), "both called 'one'"), ((str(paths[0]),) * 2, "twice")):
+        with pytest.raises(UsageError, match=said):
+            jobs(replace(both, bases=bases), tmp_path)
 
 
 @pytest.mark.slow
@@ -167,6 +201,51 @@ def test_differences_are_paired_by_base_and_seed():
     assert difference(ours, "a", "b", ONE).value is None
 
 
+def test_the_draws_of_a_base_are_not_taken_for_trainings():
+    rng = np.random.default_rng(0)
+    chances = rng.random(100)
+    draws = [trained(BASE, k, rng.binomial(2, chances) / 2, step=0) for k in (0, 1)]
+    draws[1].scores[ONE][0].solved[:] += 0.1
+    found = score(draws, BASE, ONE)
+    assert found.high - found.low < 0.2
+    ours = [trained("grpo", k, chances + 0.2) for k in (0, 1)]
+    against = difference([*draws, *ours], "grpo", BASE, ONE)
+    assert against.high - against.low < 0.3
+
+
+def test_a_training_that_was_stopped_is_in_no_estimate():
+    whole, stopped = trained("a", 0, [1, 1, 0]), replace(trained("a", 1, [0, 0, 0]), stopped="not finite")
+    other = [trained("b", 0, [0, 0, 0]), trained("b", 1, [0, 0, 0])]
+    for found in (score([whole, stopped], "a", ONE), difference([whole, stopped, *other], "a", "b", ONE)):
+        assert found.value == pytest.approx(2 / 3)
+        assert "one run" in found.method
+    assert score([stopped], "a", ONE).value is None
+    assert kept([replace(stopped, arithmetic=1.0)], "a").value is None
+
+
+def test_pass_at_k_is_unbiased_and_of_the_same_hands():
+    drawn = Passes(4, np.array([0, 1, 4]), (7, 8, 9))
+    assert drawn.within(1).tolist() == [0, 0.25, 1]
+    assert drawn.within(2).tolist() == pytest.approx([0, 0.5, 1])
+    assert drawn.ks == (1, 2, 4)
+    ours = [replace(trained("a", k, [1.0]), passes={"rule": drawn}) for k in (0, 1)]
+    base = [
+        replace(trained(BASE, k, [1.0]), passes={"rule": Passes(4, np.array([1, k, 3]), (7, 8, 9))}) for k in (0, 1)
+    ]
+    found = passed_more([*ours, *base], "a", BASE, "rule", 1)
+    assert found.value == pytest.approx(5 / 12 - 4.5 / 12)
+    assert passed_within(base, BASE, "rule", 4).low is not None
+    with pytest.raises(DataError, match="same hands"):
+        passed_within([*ours, replace(base[0], passes={"rule": drawn._replace(hands=(1, 2, 3))})], "a", "rule", 1)
+
+
+def test_every_policy_is_asked_for_many_answers_to_the_same_hands():
+    policy = Policy(TINY).begin(torch.Generator().manual_seed(0))
+    one, other = (pass_at(policy, CONDITIONS["rule"], seed) for seed in (1, 2))
+    assert one["hands"] == other["hands"]
+    assert len(one["right"]) == len(set(one["hands"])) == 128
+
+
 def test_a_course_begins_at_the_bases_of_its_trainings():
     ours = trained("a", 0, [1, 1])
     begun = [trained(BASE, 0, [0, 1], step=0), trained(BASE, 0, [0, 0], base="other", step=0)]
@@ -212,3 +291,38 @@ def test_the_published_step_from_before_to_rl_is_within_chance():
     assert (before.successes, rl.successes) == (27, 35)
     low, high = before.interval() or (1, 0)
     assert low < rl.percent / 100 < high
+
+
+def test_the_shift_is_told_apart_into_letters_and_numbers():
+    """range has the very numbers of rule without letters to read, mapping other letters without larger numbers."""
+    told, shifted, other = (hands_of(CONDITIONS[name], 2) for name in ("range", "rule", "mapping"))
+    assert (told.values == shifted.values).all()
+    assert (told.faces == 10).all()
+    asked = tokens.prompts(told)[:, 4:8]
+    letters = tokens.prompts(shifted)[:, 4:8] >= tokens.RANK + 10
+    assert (asked[letters] == shifted.values[letters]).all()
+    assert (asked[~letters] == tokens.prompts(shifted)[:, 4:8][~letters]).all()
+    assert (told.values.max(1) > 10).all()
+    assert (other.values <= 10).all()
+    assert (tokens.prompts(other)[:, 4:8] >= tokens.RANK + 10).any(1).all()
+
+
+def test_what_the_bases_had_seen_of_the_rules_is_told_by_their_files(base: Path, tmp_path: Path):
+    told = seen_by(("base-points-1", "base-points-2"))
+    assert knows_rule(("base-points-1",))
+    assert "20% had J = Q = K = 10, 20% J, Q, K = 11, 12, 13" in told
+    assert "1 of 2,197" in told
+    assert not knows_rule((str(base),))
+    assert "not told" in seen_by((str(base),))
+    other = tmp_path / "other.safetensors"
+    policy = Policy(TINY).begin(torch.Generator().manual_seed(0))
+    checkpoint.write_policy(other, policy, {"recipe": {"mixture": {"published_rules": 0.0, "wide": 0.0}}})
+    assert not knows_rule((str(other),))
+
+
+def test_claims_of_a_rule_that_the_base_had_learned_are_about_what_is_kept():
+    name = [f"grpo minus sft: {Key('rule', temperature, 1)}" for temperature in (1.0, 0.0)]
+    by = {("grpo", one): estimate("grpo", one, 0.1, 0.3) for one in name}
+    (new,), (known,) = claims(by), claims(by, known=True)
+    assert "generalizes to J, Q, K = 11" in new.statement
+    assert "keeps J, Q, K = 11, 12, 13, which the base had learned," in known.statement

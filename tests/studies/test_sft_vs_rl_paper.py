@@ -61,7 +61,7 @@ def test_every_command_of_the_plan_is_understood_by_the_command_that_it_calls():
               "--vllm.mode colocate --torch.dtype bfloat16 --torch.batch 64 --method dapo " \
               "--verifier chu2025"  # fmt: skip
     every = planned(*shlex.split(options), "--seeds", "2", "--rl-steps", "80")
-    assert len({step.name for step in every}) == len({step.out for step in every}) == len(every) == 7 * 8 + 6
+    assert len({step.name for step in every}) == len({step.out for step in every}) == len(every) == 7 * 10 + 6
     asked = {step.name: understood(step.command) for step in every if "1" in step.name and "dapo-1-" not in step.name}
     init, rl, sft = (asked[name] for name in ("init-1", "dapo-1", "sft-1"))
     assert (init.method, rl.method, sft.method) == ("sft", "dapo", "sft")
@@ -91,7 +91,7 @@ def test_a_launcher_goes_before_trainings_alone_and_the_dry_run_prints_what_woul
               "--dry-run"])  # fmt: skip
     assert ended.value.code == 0
     lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) == 13 * 8 + 12
+    assert len(lines) == 13 * 10 + 12
     assert not out.exists()
     launched = [line for line in lines if line[0] != "athanor"]
     assert len(launched) == 12
@@ -279,7 +279,7 @@ def test_the_page_serves_the_published_size_and_says_what_is_not_finished(study:
     assert rl_minus_sft.value > 0.8
     assert "another run would differ" in rl_minus_sft.method
     assert (found.by["grpo", f"grpo minus init: {Key('rule', 1.0, 5)}"].value or 0) > 0.5
-    assert "One base, 3 trainings; 27 are not finished: init-1, init-1-seen-sampled" in text
+    assert "One base, 3 trainings; 33 are not finished: init-1, init-1-seen-sampled" in text
     assert "there is one training" in text
     for said in (
         "What each training cost",

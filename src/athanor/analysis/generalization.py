@@ -1,13 +1,13 @@
 """What post-training changed: policies compared on the same hands, with intervals over trainings and multisets.
 
 A score is the mean over multisets of the share of their hands that were solved, so that a multiset that is dealt
-often weighs no more than another.
+often weighs no more than another. Trainings that were stopped are in no estimate.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import erfc, sqrt
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from athanor.analysis.crossed import crossed_mean
-from athanor.analysis.intervals import ANY, LEVEL, SHARE, Interval, Range, mean
+from athanor.analysis.crossed import Spread, added, crossed_mean, fixed_mean, spread_of
+from athanor.analysis.intervals import LEVEL, SHARE, Interval, mean
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
 
@@ -43,6 +43,28 @@ class Score(NamedTuple):
     """Float["multisets"]: the share whose four numbers the first answer read right."""
 
 
+class Passes(NamedTuple):
+    """Hands of a condition, answered many times each."""
+
+    samples: int
+    right: np.ndarray
+    """Int["hands"]: how many of the samples solve each hand."""
+    hands: tuple[int, ...]
+    """Which hands they are."""
+
+    def within(self, k: int) -> np.ndarray:
+        """Float["hands"]: the chance that one of k samples solves each, unbiased (Chen et al. 2021, equation 1)."""
+        missed = np.ones(len(self.right))
+        for drawn in range(k):  # none of k right, drawn one after the other without putting back
+            missed *= np.maximum(0, self.samples - self.right - drawn) / (self.samples - drawn)
+        return 1 - missed
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """1, 2, 4, ... up to the samples."""
+        return tuple(2**power for power in range(self.samples.bit_length()))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trained:
     """One training, or one trial of a base that was not trained."""
@@ -58,22 +80,25 @@ class Trained:
     """Operations spent, by step."""
     episodes: dict[int, int] = field(default_factory=dict)
     """Answers sampled and judged, by step."""
-    passes: dict[str, dict[int, float]] = field(default_factory=dict)
-    """By condition: the share of hands solved by one of k samples, by k."""
+    passes: dict[str, Passes] = field(default_factory=dict)
+    """By condition."""
     arithmetic: float | None = None
     stopped: str = ""
+    """Why the training was stopped before its end; empty where it was not."""
+    kind: str = ""
+    """Of training: arms of one kind tell together how much trainings differ."""
 
     def last(self, key: Key) -> Score | None:
-        """At the end of training."""
+        """At the end of training; None of a training that was stopped before it."""
         steps = self.scores.get(key)
-        return steps[max(steps)] if steps else None
+        return steps[max(steps)] if steps and not self.stopped else None
 
 
 BASE = "base"
 """The name of the arm that is not trained."""
 
 
-def read_trained(path: Path, arm: str, base: str, number: int, stopped: str = "") -> Trained:
+def read_trained(path: Path, arm: str, base: str, number: int, stopped: str = "", kind: str = "") -> Trained:
     """A file of scores. DataError if it is torn or lacks what a score has."""
     scores: dict[Key, dict[int, Score]] = {}
     flop, episodes, passes, arithmetic = {}, {}, {}, None
@@ -83,7 +108,9 @@ def read_trained(path: Path, arm: str, base: str, number: int, stopped: str = ""
             if told.get("number", number) != number:
                 continue
             if "pass" in told:
-                passes[told["condition"]] = {int(k): float(share) for k, share in told["pass"].items()}
+                drawn = told["pass"]
+                right = np.array(drawn["right"], dtype=np.int64)
+                passes[told["condition"]] = Passes(int(drawn["samples"]), right, tuple(drawn["hands"]))
             elif told["condition"] == "arithmetic":
                 arithmetic = float(told["share"])
             else:
@@ -96,20 +123,41 @@ def read_trained(path: Path, arm: str, base: str, number: int, stopped: str = ""
         raise DataError(f"{path} cannot be read as scores of a training ({error}); train it again") from error
     return Trained(
         arm=arm, base=base, number=number, scores=scores, flop=flop, episodes=episodes, passes=passes,
-        arithmetic=arithmetic, stopped=stopped,
+        arithmetic=arithmetic, stopped=stopped, kind=kind,
     )  # fmt: skip
+
+
+Pick = Callable[[Trained], np.ndarray | None]
+"""What of a training is compared, Float["multisets"]; None where it has none."""
 
 
 def score(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> Estimate:
     """How much of a condition the policies of an arm solve."""
-    rows = [values.solved for one in trained if one.arm == arm and (values := one.last(key)) is not None]
-    return _estimate(f"solved: {key}", _crossed(rows, level, SHARE), arm)
+    return _estimate(f"solved: {key}", _mean(trained, arm, _solved(key), level), arm)
 
 
 def recognition(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> Estimate:
     """How often the four numbers of a hand are read right, whatever is then made of them."""
-    rows = [values.recognised for one in trained if one.arm == arm and (values := one.last(key)) is not None]
-    return _estimate(f"recognised: {key}", _crossed(rows, level, SHARE), arm)
+
+    def read(one: Trained) -> np.ndarray | None:
+        return None if (last := one.last(key)) is None else last.recognised
+
+    return _estimate(f"recognised: {key}", _mean(trained, arm, read, level), arm)
+
+
+def passed_within(trained: Sequence[Trained], arm: str, condition: str, k: int, level: float = LEVEL) -> Estimate:
+    """The share of hands that one of k samples solves."""
+    found = _estimate(f"pass@{k}: {condition}", _mean(trained, arm, _within(trained, condition, k), level), arm)
+    return msgspec.structs.replace(found, unit="hands")
+
+
+def passed_more(
+    trained: Sequence[Trained], arm: str, other: str, condition: str, k: int, level: float = LEVEL
+) -> Estimate:
+    """How many more hands one of k samples solves than of another arm, on the same hands."""
+    pick = _within(trained, condition, k)
+    found = _difference(trained, arm, other, pick, pick, level)
+    return msgspec.structs.replace(_estimate(f"{arm} minus {other}: pass@{k}: {condition}", found, arm), unit="hands")
 
 
 def difference(
@@ -119,22 +167,77 @@ def difference(
     """How much more an arm solves than another, paired by base and number of the seed, on the same hands.
 
     `other_key`: how the other one was played, where that differs (the base at another temperature). `base`: of the
-    trainings from one base alone.
+    trainings from one base alone. The base itself has no trainings: its draws are pooled.
     """
-    theirs = {(one.base, one.number): one.last(other_key or key) for one in trained if one.arm == other}
-    rows = []
-    for one in trained:
-        mine, against = one.last(key), theirs.get((one.base, one.number), theirs.get((one.base, None)))
-        if one.arm == arm and base in (None, one.base) and mine is not None and against is not None:
-            rows.append(mine.solved - against.solved)
+    some = [one for one in trained if base in (None, one.base)]
     name = f"{arm} minus {other}: {key}"
     name = name if other_key is None else f"{name}, the other at {other_key}"
-    return _estimate(name if base is None else f"{name} (from {base})", _crossed(rows, level), arm)
+    found = _difference(some, arm, other, _solved(key), _solved(other_key or key), level)
+    return _estimate(name if base is None else f"{name} (from {base})", found, arm)
+
+
+def _solved(key: Key) -> Pick:
+    return lambda one: None if (last := one.last(key)) is None else last.solved
+
+
+def _within(trained: Sequence[Trained], condition: str, k: int) -> Pick:
+    """DataError unless all answered the same hands."""
+    if len({one.passes[condition].hands for one in trained if condition in one.passes}) > 1:
+        raise DataError(
+            f"{condition}: policies were not asked for many answers to the same hands; train and try them again"
+        )
+    return lambda one: one.passes[condition].within(k) if condition in one.passes and not one.stopped else None
+
+
+def _mean(trained: Sequence[Trained], arm: str, pick: Pick, level: float) -> Interval:
+    """Of an arm's policies, between 0 and 1."""
+    rows = [values for one in trained if one.arm == arm and (values := pick(one)) is not None]
+    if not rows:
+        return _none(level)
+    if arm == BASE:
+        return fixed_mean(np.stack(rows), level, within=SHARE)
+    return crossed_mean(np.stack(rows), level, within=SHARE, spread=_spread(trained, arm, pick))
+
+
+def _difference(trained: Sequence[Trained], arm: str, other: str, pick: Pick, of_other: Pick, level: float) -> Interval:
+    """Paired by base and number; a base that is not trained is one policy, whose draws are pooled."""
+    theirs: dict[tuple[str, int | None], list[np.ndarray]] = {}
+    for one in trained:
+        if one.arm == other and (values := of_other(one)) is not None:
+            theirs.setdefault((one.base, None if other == BASE else one.number), []).append(values)
+    rows = []
+    for one in trained:
+        mine = pick(one) if one.arm == arm else None
+        against = theirs.get((one.base, one.number), theirs.get((one.base, None)))
+        if mine is not None and against is not None:
+            rows.append(mine - np.mean(against, axis=0))
+    if not rows:
+        return _none(level)
+    if arm == BASE:
+        return fixed_mean(np.stack(rows), level)
+    spread = _spread(trained, arm, pick)
+    if other != BASE and spread:
+        against_spread = _spread(trained, other, of_other)
+        spread = added(spread, against_spread) if against_spread else None
+    return crossed_mean(np.stack(rows), level, spread=spread)
+
+
+def _spread(trained: Sequence[Trained], arm: str, pick: Pick) -> Spread | None:
+    """How much an arm's trainings from one base differ, told by those of its kind too."""
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for one in trained:
+        if one.arm != BASE and (values := pick(one)) is not None:
+            groups.setdefault((one.kind, one.arm, one.base), []).append(float(values.mean()))
+    kinds = {kind for kind, name, _ in groups if name == arm}
+    own = [means for (_, name, _), means in groups.items() if name == arm]
+    alike = [means for (kind, name, _), means in groups.items() if name != arm and kind in kinds]
+    others = [means for (kind, name, _), means in groups.items() if name != arm and kind not in kinds]
+    return spread_of(own, alike, others)
 
 
 def kept(trained: Sequence[Trained], arm: str, level: float = LEVEL) -> Estimate:
     """The share of single steps of arithmetic that an arm's policies still tell right."""
-    shares = [one.arithmetic for one in trained if one.arm == arm and one.arithmetic is not None]
+    shares = [one.arithmetic for one in trained if one.arm == arm and one.arithmetic is not None and not one.stopped]
     found = mean(shares, level=level, unit="trainings")
     return msgspec.structs.replace(_estimate("arithmetic told right", found, arm), unit="trainings")
 
@@ -153,25 +256,30 @@ def course(
     """An arm's scores on the way, first those of the arm that it begins from."""
     mine = [one for one in trained if one.arm == arm and key in one.scores and not one.stopped]
     own = {(one.base, one.number) for one in mine}
-    before = [
-        found.solved for one in trained
-        if one.arm == start and (one.base, one.number) in own and (found := one.last(key)) is not None
-    ]  # fmt: skip
-    places = [Place(0.0, 0.0, _estimate(str(key), _crossed(before, level, SHARE), arm))]
+    before = [one for one in trained if one.arm == start and (one.base, one.number) in own]
+    places = [Place(0.0, 0.0, _estimate(str(key), _mean(before, start, _solved(key), level), arm))]
     lengths = {len(one.scores[key]) for one in mine}
     for place in range(min(lengths, default=0)):
         steps = [sorted(one.scores[key])[place] for one in mine]
-        rows = [one.scores[key][step].solved for one, step in zip(mine, steps, strict=True)]
         flop = float(np.mean([one.flop[step] for one, step in zip(mine, steps, strict=True)]))
         sampled = float(np.mean([one.episodes[step] for one, step in zip(mine, steps, strict=True)]))
-        places.append(Place(flop, sampled, _estimate(str(key), _crossed(rows, level, SHARE), arm)))
+        found = _mean(trained, arm, _after(key, place), level)
+        places.append(Place(flop, sampled, _estimate(str(key), found, arm)))
     return tuple(places)
 
 
-def _crossed(rows: Sequence[np.ndarray], level: float, within: Range = ANY) -> Interval:
-    if not rows:
-        return Interval(value=None, low=None, high=None, level=level, n=0, method="no training of this kind is there")
-    return crossed_mean(np.stack(rows), level, within=within)
+def _after(key: Key, place: int) -> Pick:
+    """What is solved at one of the places on the way, counted from 0."""
+
+    def pick(one: Trained) -> np.ndarray | None:
+        steps = sorted(one.scores.get(key, {}))
+        return one.scores[key][steps[place]].solved if place < len(steps) and not one.stopped else None
+
+    return pick
+
+
+def _none(level: float) -> Interval:
+    return Interval(value=None, low=None, high=None, level=level, n=0, method="no training of this kind is there")
 
 
 def _estimate(name: str, found: Interval, group: str) -> Estimate:

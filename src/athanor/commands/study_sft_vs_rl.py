@@ -18,7 +18,7 @@ from athanor.adapters.trl.settings import Config as TrainConfig
 from athanor.core.errors import DataError, UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
 from athanor.models.backends.torch_local import TorchConfig
-from athanor.studies.sft_vs_rl.plan import Plan, steps
+from athanor.studies.sft_vs_rl.plan import TRIALS, Plan, steps
 
 if TYPE_CHECKING:
     from athanor.studies.sft_vs_rl.findings import Found
@@ -55,8 +55,8 @@ class Paper:
     """Trainings of each arm."""
     episodes: int = 1_000
     """Hands of each condition, the same for all policies."""
-    conditions: tuple[Literal["seen", "unseen", "mapping", "rule"], ...] = ("seen", "unseen", "mapping", "rule")
-    """What is played: hands of training, numbers never dealt, these with J, Q, K = 7, 8, 9, and with 11, 12, 13."""
+    conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule"], ...] = tuple(TRIALS)
+    """Hands of training, numbers never dealt, J, Q, K = 7, 8, 9, numbers above 10 printed, J, Q, K = 11, 12, 13."""
     method: Literal["grpo", "dr-grpo", "dapo", "rloo"] = "grpo"
     """Of reinforcement; rloo needs --rl.rounds 1."""
     init_steps: int | None = None
@@ -134,11 +134,11 @@ def _at_size(config: Config) -> tuple[int, Found]:
     from athanor.studies.folder import begin
     from athanor.studies.sft_vs_rl.carrying_out import StepFailed, carry_out
     from athanor.studies.sft_vs_rl.played import find_played
-    from athanor.studies.sft_vs_rl.study import KIND
+    from athanor.studies.sft_vs_rl.study import KIND, command_line
 
     plan = plan_of(config)
     every = tuple(steps(plan, config.out))
-    execution = {"seeds": plan.seeds, "launch": " ".join(plan.launch)}
+    execution = {"seeds": plan.seeds, "launch": " ".join(plan.launch), "command": command_line()}
     begin(config.out, KIND, science_of(config), execution=execution)
     write_atomically(config.out / "plan.jsonl", b"".join(msgspec.json.encode(step) + b"\n" for step in every))
     try:
@@ -231,7 +231,7 @@ def _refuse(config: Config) -> None:
     refuse_outside(config.paper, {"seeds": (1, inf), "episodes": (1, inf), "init_steps": (1, inf),
                                   "sft_steps": (1, inf), "rl_steps": (1, inf)})  # fmt: skip
     if not config.paper.conditions:
-        raise UsageError("--conditions names none; pass some of seen, unseen, mapping, rule, or leave it out")
+        raise UsageError(f"--conditions names none; pass some of {', '.join(TRIALS)}, or leave it out")
     if not config.paper.model:
         raise UsageError("--setting paper trains a model of yours; pass --model with a folder or OWNER/NAME on the hub")
     _refuse_training(config)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,38 +17,45 @@ from athanor.core.records import Estimate
 from athanor.reports import sft_vs_rl_words as words
 from athanor.reports.drawing import COLOURS, DASHES, Line, Spec, Style, legend, panel
 from athanor.reports.figures import figure_of
-from athanor.reports.forest import Row, beside, forest
+from athanor.reports.forest import Row, forest
 from athanor.reports.page import Chapter, chapter_of, rendered, written
-from athanor.reports.sft_vs_rl_tables import ablations, costs, listed_arms, passes, published
+from athanor.reports.sft_vs_rl_tables import ablations, beside_published, costs, listed_arms, passes, published
+from athanor.reports.sft_vs_rl_training import training
+from athanor.reports.text import block
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
 from athanor.studies.sft_vs_rl.findings import Found
-from athanor.training.evaluate import CONDITIONS, SHARPER
+from athanor.training.evaluate import SHARPER
 
 GREY = "#8A8A8A"
 SHORT = (
     "A small policy, post-trained on GeneralPoints by reinforcement (grpo) and by fine-tuning (sft): differences with "
     f"{LEVEL_TEXT} intervals over trainings and multisets. "
-    f"{'; '.join(f'{name}: {condition.about}' for name, condition in CONDITIONS.items())}."
+    "The vertical line is no difference."
 )
 PLAYS = ((1.0, "temperature 1"), (0.0, "greedy"))
-DIFFERENCES = tuple(CONDITIONS)
+ACROSS, WIDE = 3, 195
+"""Panels beside each other, and the pixels of each."""
+DIFFERENCE = "difference in hands solved"
 
 
 def page(found: Found, folder: Path) -> Path:
     """Write folder/report.html with its figures and estimates, and give its path."""
     chapters = [
         _differences(found), _course(found), _sharpening(found), *_levers(found), *ablations(found), *passes(found),
-        published(found), listed_arms(found), *costs(found),
+        *training(found, styles(found)), published(found), listed_arms(found), *costs(found),
     ]  # fmt: skip
     figures = [chapter.figure for chapter in chapters if chapter.figure]
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
     made = {
-        "arm": "the study", "command": "", "prompt": [], "failures": [], "facts": [
+        "arm": "the study", "prompt": [], "failures": [],
+        "command": block(command_of(manifest, folder), 2000), "facts": [
             ("folder", str(folder)), ("made by", f"{manifest['kind']}, {manifest['build']}"),
             ("created", manifest["created"]),
         ],
         "groups": [(title, sorted((k, str(v)) for k, v in manifest[key].items()))
-                   for title, key in (("configuration", "config"), ("versions", "versions"))],
+                   for title, key in (("configuration", "config"), ("SHA-256 of the bases' files", "hashes"),
+                                      ("versions", "versions"))
+                   if manifest.get(key)],
     }  # fmt: skip
     html = rendered(
         (), found.estimates, units="multisets", groups=[BASE, *(arm.name for arm in found.arms)], made=[made],
@@ -60,6 +69,28 @@ def page(found: Found, folder: Path) -> Path:
     return path
 
 
+def command_of(manifest: dict[str, Any], folder: Path) -> str:
+    """The command that made a study: as it was given, where the manifest has it, else from its configuration."""
+    if given := manifest.get("execution", {}).get("command"):
+        return str(given)
+    config = manifest["config"]
+    words = ["athanor", "study", "sft-vs-rl"]
+    words += ["--quick"] if config.get("setting") == "quick" else ["--setting", str(config.get("setting", "laptop"))]
+    words += ["--seed", str(config["seed"])] if "seed" in config else []
+    words += ["--model", str(config["model"])] if "model" in config else []
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def grid(panels: Sequence[Spec], title: str) -> Spec:
+    """Panels in rows of ACROSS, all on one scale."""
+    same = {"scale": {"x": "shared"}}
+    rows = [
+        {"hconcat": list(panels[i : i + ACROSS]), "spacing": 14, "resolve": same}
+        for i in range(0, len(panels), ACROSS)
+    ]  # fmt: skip
+    return {"vconcat": rows, "spacing": 10, "resolve": same, "title": {"text": title}}
+
+
 def summary(found: Found, link: str) -> Chapter:
     """The study in short, for another page: what is answered, and the reference's differences."""
     (answer,) = words.findings(found)
@@ -70,14 +101,14 @@ def summary(found: Found, link: str) -> Chapter:
                 [Row(f"{REFERENCE_RL} minus {other}",
                      by.get((REFERENCE_RL, f"{REFERENCE_RL} minus {other}: {Key(name, temperature, 1)}")),
                      look[REFERENCE_RL].colour) for other in (REFERENCE_SFT, BASE)],
-                title=name, x_title="hands solved", labels=not place, width=128,
-            ) for place, name in enumerate(DIFFERENCES)
+                title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE,
+            ) for place, name in enumerate(found.conditions)
         ]  # fmt: skip
-        charts.append(beside(panels, f"Differences of hands solved, {how}"))
+        charts.append(grid(panels, f"Differences of hands solved, {how}"))
     told = tuple(f"{verdict} {said}" for verdict, said in answer.arms)
     return Chapter(
         name="post-training", title="Does post-training generalize?", words=((f"{answer.world}. {answer.lead}", told),),
-        figure=figure_of("post-training", "Does post-training generalize?", charts, SHORT),
+        figure=figure_of("post-training", "Does post-training generalize?", charts, f"{SHORT} {words.shifts(found)}"),
         links=(("The whole study", link),), note=words.note(found),
     )  # fmt: skip
 
@@ -98,7 +129,6 @@ def _differences(found: Found) -> Chapter:
     mine = [arm for arm in found.arms if not arm.of]
     charts: list[Spec] = []
     begun = "minus the base" if found.start == BASE else f"minus what they begin from ({found.start})"
-    tried = [name for name in DIFFERENCES if name in found.conditions]
     for other, said in ((REFERENCE_SFT, "minus supervised fine-tuning (sft)"), (found.start, begun)):
         rows = [arm for arm in mine if arm.name != other]
         for temperature, how in PLAYS:
@@ -106,19 +136,19 @@ def _differences(found: Found) -> Chapter:
                 forest(
                     [Row(arm.name, by.get((arm.name, f"{arm.name} minus {other}: {Key(name, temperature, 1)}")),
                          look[arm.name].colour) for arm in rows],
-                    title=name, x_title="hands solved", labels=not place, width=128,
-                ) for place, name in enumerate(tried)
+                    title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE,
+                ) for place, name in enumerate(found.conditions)
             ]  # fmt: skip
-            charts.append(beside(panels, f"Each arm {said}, {how}"))
-    told = "; ".join(f"{name}: {CONDITIONS[name].about}" for name in tried)
+            charts.append(grid(panels, f"Each arm {said}, {how}"))
     caption = (
         f"Differences of shares of hands solved, paired on the same hands, with {LEVEL_TEXT} intervals over trainings "
-        f"and multisets; the vertical line is no difference. {told[:1].upper()}{told[1:]}."
+        f"and multisets; the vertical line is no difference. {words.shifts(found)}"
     )
     return Chapter(
         name="differences", title="Reinforcement against supervised fine-tuning", figure=figure_of(
             "differences", "Reinforcement against supervised fine-tuning", charts, caption
-        ), note=f"Supervised arms had as many steps as cost what reinforcement by {found.rl} cost, generation included."
+        ), words=((beside_published(found), ()),),
+        note=f"Supervised arms had as many steps as cost what reinforcement by {found.rl} cost, generation included."
         if found.matched else "The arms are not matched by compute: fine-tuning had a given number of steps.",
     )  # fmt: skip
 
@@ -151,7 +181,7 @@ def _course(found: Found) -> Chapter:
         f"sample any). Bands: {LEVEL_TEXT} intervals over trainings and multisets; where all begin, "
         f"{'the bases' if found.start == BASE else found.start}."
     )
-    return Chapter(name="course", title="By compute and by rollouts",
+    return Chapter(name="course", title="By compute and by rollouts", words=((beside_published(found), ()),),
                    figure=figure_of("course", "By compute and by rollouts", charts, caption))  # fmt: skip
 
 
@@ -176,16 +206,18 @@ def _sharpening(found: Found) -> Chapter:
             if arm in look:
                 rows += [Row(f"{arm}, {_how(t)}", by.get((arm, f"solved: {Key(name, t, 1)}")), look[arm].colour)
                          for t, _ in PLAYS]  # fmt: skip
-        panels.append(forest(rows, title=name, x_title="hands solved", labels=not place, width=128, zero=False))
+        panels.append(forest(rows, title=name, x_title="hands solved", labels=not place % ACROSS, width=WIDE,
+                             zero=False))  # fmt: skip
     caption = (
         "The control: what lower temperatures give without any training. Where a reinforced policy at temperature 1 is "
         f"level with where it began, played greedily, training sharpened what was there. {LEVEL_TEXT} intervals over "
-        "trainings (of a base: over draws) and multisets."
+        "trainings and multisets (of a base: over multisets alone)."
     )
     said = words.sharpening(found)
     return Chapter(
-        name="sharpening", title="Learned, or sharpened?", words=((said, ()),) if said else (),
-        figure=figure_of("sharpening", "Learned, or sharpened?", [beside(panels, "Hands solved")], caption),
+        name="sharpening", title="Learned, or sharpened?",
+        words=tuple((one, ()) for one in (said, beside_published(found)) if one),
+        figure=figure_of("sharpening", "Learned, or sharpened?", [grid(panels, "Hands solved")], caption),
     )  # fmt: skip
 
 
@@ -207,10 +239,10 @@ def _levers(found: Found) -> list[Chapter]:
             forest(
                 [Row(arm.name, estimate(arm.name, arm.of, name, temperature), COLOURS[0 if arm.supervised else 1])
                  for arm in levers],
-                title=name, x_title="hands solved", labels=not place, width=128,
-            ) for place, name in enumerate(DIFFERENCES)
+                title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE,
+            ) for place, name in enumerate(found.conditions)
         ]  # fmt: skip
-        charts.append(beside(panels, f"Each lever minus the arm that it changes, {how}"))
+        charts.append(grid(panels, f"Each lever minus the arm that it changes, {how}"))
     caption = (
         "What one change does: to supervised fine-tuning (blue) and to reinforcement (orange); levers are trained from "
         f"the first base alone, with fewer seeds. {LEVEL_TEXT} intervals over trainings and multisets."

@@ -9,6 +9,7 @@ from athanor.reports.words import Finding
 from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
 from athanor.studies.sft_vs_rl.claims import Claim, claims
 from athanor.studies.sft_vs_rl.findings import Found
+from athanor.training.evaluate import CONDITIONS
 
 
 def findings(found: Found) -> list[Finding]:
@@ -30,13 +31,13 @@ def findings(found: Found) -> list[Finding]:
 
 def claims_of(found: Found) -> list[Claim]:
     """The claims for which the study has estimates."""
-    return list(claims(found.by, start=found.start, rl=found.rl, matched=found.matched))
+    return list(claims(found.by, start=found.start, rl=found.rl, matched=found.matched, known=found.known))
 
 
 def _trainings(found: Found) -> str:
     finished = [one for one in found.trained if one.arm != BASE]
     stopped = sum(bool(one.stopped) for one in finished)
-    ended = f", of which {stopped} stopped early" if stopped else ""
+    ended = f", of which {stopped} stopped early, which no estimate counts," if stopped else ""
     return f"{len(finished)} trainings{ended}{_unfinished(found.missing)}"
 
 
@@ -54,6 +55,12 @@ def _unfinished(names: tuple[str, ...]) -> str:
 
 def _told(statement: str, evidence: tuple[Estimate, ...]) -> str:
     return f"{statement}. {'; '.join(f'{_short(one.name)} {points(one)}' for one in evidence)}."
+
+
+def shifts(found: Found) -> str:
+    """What was changed in each condition, and what the bases had seen of it."""
+    told = "; ".join(f"{name}: {CONDITIONS[name].about}" for name in found.conditions)
+    return f"{told[:1].upper()}{told[1:]}. {found.seen}"
 
 
 def _short(name: str) -> str:
@@ -84,6 +91,10 @@ def note(found: Found) -> str:
         f"hold for other trainings from {bases} and for other multisets of numbers; another base may differ by more"
         f"{alone}"
     )
+    held += (
+        ". How much trainings differ is told by all arms of a kind together, since two or four of one arm tell little; "
+        "the base is not trained: its intervals are over multisets alone"
+    )
     single = [name for name, count in _counts(found).items() if count == 1]
     if single:
         held += (
@@ -98,7 +109,8 @@ def note(found: Found) -> str:
 
 def _counts(found: Found) -> dict[str, int]:
     """Trainings of each main arm."""
-    return {arm.name: sum(one.arm == arm.name for one in found.trained) for arm in found.arms if not arm.of}
+    whole = [one for one in found.trained if not one.stopped]
+    return {arm.name: sum(one.arm == arm.name for one in whole) for arm in found.arms if not arm.of}
 
 
 def sharpening(found: Found) -> str:

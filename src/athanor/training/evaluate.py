@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from athanor.core.seeds import stream
-from athanor.environments.points import mixture
+from athanor.environments.points import mixture, tokens
 from athanor.environments.points.cards import NAMED_VALUES, OTHER_VALUES, TENS, Rule
 from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
@@ -30,6 +30,8 @@ class Condition:
     rule: Rule
     part: str
     need_face: bool = False
+    printed: bool = False
+    """Whether 11, 12 and 13 are printed on the cards in place of J, Q and K, which are told to mean 10."""
     about: str
 
 
@@ -37,6 +39,13 @@ CONDITIONS: dict[str, Condition] = {
     "seen": Condition(rule=TENS, part="train", about="hands of the part that post-training deals from"),
     "unseen": Condition(rule=TENS, part="test", about="the training rule, numbers that were never dealt"),
     "mapping": Condition(rule=OTHER_VALUES, part="test", need_face=True, about="J, Q, K mean 7, 8, 9; unseen numbers"),
+    "range": Condition(
+        rule=NAMED_VALUES,
+        part="test",
+        need_face=True,
+        printed=True,
+        about="the hands of rule with 11, 12, 13 printed: larger numbers, no letters",
+    ),
     "rule": Condition(rule=NAMED_VALUES, part="test", need_face=True, about="J, Q, K mean 11, 12, 13; unseen numbers"),
     "old": Condition(rule=TENS, part="base", about="hands that the base had learned from"),
 }
@@ -87,7 +96,11 @@ def hands_of(condition: Condition, each: int = EACH) -> Hands:
     owner = step_table().hands(dealt.values)
     order = np.argsort(owner, kind="stable")
     place = np.arange(many) - np.searchsorted(owner[order], owner[order])
-    return dealt.take(np.sort(order[place < each]))
+    kept = dealt.take(np.sort(order[place < each]))
+    if not condition.printed:
+        return kept
+    letters = kept.ranks >= tokens.PRINTED - 3
+    return kept._replace(ranks=kept.ranks + 3 * letters, faces=np.tile(TENS.faces, (len(kept.ranks), 1)))
 
 
 @torch.no_grad()
@@ -118,20 +131,20 @@ def arithmetic(policy: Policy, seed: int, rows: int = 400) -> float:
     return float((made.tokens[:, 0, 0].cpu().numpy() == facts[:, 4]).mean())
 
 
-def pass_at(policy: Policy, condition: Condition, seed: int, samples: int = 32, hands: int = 128) -> dict[int, float]:
-    """Share of hands solved by at least one of k samples, k = 1, 2, 4, ... `samples`; unbiased (Chen et al. 2021)."""
+PASS_HANDS, PASS_SAMPLES = 128, 32
+"""Hands of a condition that are answered many times, and how many times."""
+
+
+def pass_at(policy: Policy, condition: Condition, seed: int) -> dict[str, Any]:
+    """How many of PASS_SAMPLES answers at temperature 1 solve each of PASS_HANDS hands: of the same hands for every
+    policy and seed."""
     every = hands_of(condition)
-    rows = stream(seed, "pass").permutation(len(every.ranks))[:hands]
+    rows = stream(0, "evaluation", "pass").permutation(len(every.ranks))[:PASS_HANDS]
     generator = generator_of(policy, seed, "pass")
     with torch.no_grad():
-        made = roll(policy, every.take(rows), samples=samples, rounds=1, temperature=1.0, generator=generator)
-    right = made.passed.view(-1, samples).sum(1).cpu().numpy()
-    found, k = {}, 1
-    while k <= samples:
-        missed = [np.prod(1 - k / np.arange(samples - c + 1, samples + 1)) if samples - c >= k else 0.0 for c in right]
-        found[k] = float(1 - np.mean(missed))
-        k *= 2
-    return found
+        made = roll(policy, every.take(rows), samples=PASS_SAMPLES, rounds=1, temperature=1.0, generator=generator)
+    right = made.passed.view(-1, PASS_SAMPLES).sum(1).cpu().numpy()
+    return {"samples": PASS_SAMPLES, "right": right.astype(int).tolist(), "hands": rows.tolist()}
 
 
 def tried(run: Learner, step: int, *, each: int, seed: int, last: int) -> list[dict[str, Any]]:

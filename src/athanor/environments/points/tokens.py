@@ -27,17 +27,21 @@ ARITHMETIC = POINTS + 1
 FEEDBACK = ARITHMETIC + 1
 """The first of the tokens that tell what an answer was: one for each of CLASSES."""
 CLASSES = ("solved", "value", "numbers", "form")
+PRINTED = len(RANKS)
+"""Ranks from here on are no letters: cards on which 11, 12 and 13 are printed, as number tokens."""
 VOCABULARY = 224
 PROMPT, ANSWER = 9, 16
 TURN = ANSWER + 1
 """Tokens of a further attempt: what the one before was, and an answer."""
+TOLD = np.array((11, 12, 13))
+"""The numbers that are printed."""
 
 
 class Hands(NamedTuple):
     """A batch of hands."""
 
     ranks: np.ndarray
-    """Int["hands 4"], 0 for an ace to 12 for a king."""
+    """Int["hands 4"], 0 for an ace to 12 for a king; from PRINTED on printed numbers."""
     faces: np.ndarray
     """Int["hands 3"], what J, Q and K count as."""
     targets: np.ndarray
@@ -46,7 +50,9 @@ class Hands(NamedTuple):
     @property
     def values(self) -> np.ndarray:
         """Int["hands 4"]."""
-        numbers = np.concatenate([np.broadcast_to(np.arange(1, 11), (len(self.ranks), 10)), self.faces], axis=1)
+        rows = len(self.ranks)
+        low, printed = (np.broadcast_to(numbers, (rows, len(numbers))) for numbers in (np.arange(1, 11), TOLD))
+        numbers = np.concatenate([low, self.faces, printed], axis=1)
         return np.take_along_axis(numbers, self.ranks, axis=1)
 
     def take(self, rows: np.ndarray) -> Hands:
@@ -56,7 +62,8 @@ class Hands(NamedTuple):
 def prompts(hands: Hands) -> np.ndarray:
     """Int["hands 9"]."""
     task = np.full((len(hands.ranks), 1), POINTS)
-    return np.concatenate([task, hands.faces, hands.ranks + RANK, hands.targets[:, None]], axis=1)
+    cards = np.where(hands.ranks < PRINTED, hands.ranks + RANK, hands.values)
+    return np.concatenate([task, hands.faces, cards, hands.targets[:, None]], axis=1)
 
 
 def answers(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -24,22 +24,31 @@ class Claim(Record, kw_only=True):
     source: str = ""
 
 
-def claims(by: By, *, start: str = BASE, rl: str = REFERENCE_RL, matched: bool = True) -> Iterator[Claim]:
+def claims(
+    by: By, *, start: str = BASE, rl: str = REFERENCE_RL, matched: bool = True, known: bool = False
+) -> Iterator[Claim]:
     """Every claim for which there are estimates.
 
     `start`: the arm that the others begin from. `rl`: the reinforced one. `matched`: supervised ones cost the same.
+    `known`: the base had learned hands under 11, 12, 13, so that the claims are about what is kept.
     """
+    shifted = "11, 12, 13, which the base had learned," if known else "11, 12, 13"
+    better = f"keeps J, Q, K = {shifted}" if known else f"generalizes to J, Q, K = {shifted}"
     sft, same = REFERENCE_SFT, " of the same compute" if matched else ""
     its = "its base" if start == BASE else f"what it begins from ({start})"
     told = (
-        (f"Reinforcement generalizes to J, Q, K = 11, 12, 13 better than supervised fine-tuning{same}",
+        (f"Reinforcement {better} better than supervised fine-tuning{same}",
          _both(rl, sft, "rule"), "Chu et al. 2025, figure 1"),
         (f"Reinforcement generalizes to unseen hands better than supervised fine-tuning{same}",
          _both(rl, sft, "unseen"), ""),
-        (f"Reinforcement makes {its} better under 11, 12, 13", _both(rl, start, "rule"),
+        (f"Reinforcement keeps other letters alone (J, Q, K = 7, 8, 9) better than supervised fine-tuning{same}",
+         _both(rl, sft, "mapping"), ""),
+        (f"Reinforcement keeps larger numbers alone (11, 12, 13, printed) better than supervised fine-tuning{same}",
+         _both(rl, sft, "range"), ""),
+        (f"Reinforcement makes {its} better under {shifted.strip(',')}", _both(rl, start, "rule"),
          "Chu et al. 2025, 11.5 to 15.0%"),
         (f"Reinforcement makes {its} better on unseen hands", _both(rl, start, "unseen"), ""),
-        (f"What reinforcement gains under 11, 12, 13 is more than {its} has when it is played greedily",
+        (f"What reinforcement gains under {shifted} is more than {its} has when it is played greedily",
          [_name(rl, start, "rule", 0.0), f"{_name(rl, start, 'rule', 1.0)}, the other at {Key('rule', 0.0, 1)}"],
          "Yue et al. 2025, arXiv:2504.13837, hold that it is not"),
         (f"What reinforcement gains on unseen hands is more than {its} has when it is played greedily",
@@ -50,7 +59,9 @@ def claims(by: By, *, start: str = BASE, rl: str = REFERENCE_RL, matched: bool =
         if made := _claim(by, statement, [(rl, name, 1) for name in names], source):
             yield made
     against = [(sft, name, -1) for name in _both(sft, start, "rule")]
-    if made := _claim(by, f"Supervised fine-tuning makes {its} worse under 11, 12, 13", against, "Chu et al. 2025"):
+    if made := _claim(
+        by, f"Supervised fine-tuning makes {its} worse under {shifted.strip(',')}", against, "Chu et al. 2025"
+    ):
         yield made
     memorised = [(sft, _name(sft, start, "seen", 1.0), 1), (sft, _name(sft, start, "unseen", 1.0), -1)]
     if made := _claim(by, "Supervised fine-tuning memorizes: it gains on hands it saw and loses on others", memorised,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -15,14 +15,18 @@ from athanor.analysis.generalization import (
     Trained,
     difference,
     kept,
+    passed_more,
+    passed_within,
     read_trained,
     recognition,
     score,
 )
 from athanor.analysis.spending import Spent
+from athanor.analysis.training_logs import Logged, read_logged
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, arms
+from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs
 from athanor.training.evaluate import CONDITIONS, PLAYS, SHARPER
 
@@ -68,6 +72,12 @@ class Found:
     matched: bool = True
     """Whether supervised arms have as many steps as cost what that arm cost."""
     costs: tuple[Cost, ...] = ()
+    seen: str = ""
+    """What the bases had seen of each rule before post-training, in words."""
+    logs: tuple[Logged, ...] = ()
+    """Of trainings that were not stopped."""
+    known: bool = False
+    """Whether they had learned hands under the rule of the published shift."""
 
     @cached_property
     def by(self) -> dict[tuple[str, str], Estimate]:
@@ -89,17 +99,23 @@ def find(asked: Asked, folder: Path) -> Found:
         read_trained(path, BASE, base, number)
         for base in setting.bases if (path := base_scores(folder, base)).exists() for number in range(setting.seeds)
     ]  # fmt: skip
-    missing = []
+    missing, logs, kinds = [], [], ("reinforced", "supervised")
     for job in every:
         if (job.out / "done.json").exists():
             stopped = json.loads((job.out / "done.json").read_bytes())["stopped"]
             if (job.out / "scores.jsonl").exists():
-                trained.append(read_trained(job.out / "scores.jsonl", job.arm.name, job.base, job.number, stopped))
+                kind = kinds[job.arm.supervised]
+                trained.append(
+                    read_trained(job.out / "scores.jsonl", job.arm.name, job.base, job.number, stopped, kind)
+                )
+            if not stopped and (job.out / "log.jsonl").exists():
+                logs.append(read_logged(job.out / "log.jsonl", job.arm.name, job.base, job.number))
         else:
             missing.append(job.out.name)
     shown = [Shown(a.name, a.about, a.supervised, a.of) for a in arms(setting, base_policy(setting.bases[0]))]
     about = "a policy of under a million parameters: the same question, another model"
-    return found(trained, shown, bases=setting.bases, missing=tuple(missing), about=about, folder=folder)
+    made = found(trained, shown, bases=setting.bases, missing=tuple(missing), about=about, folder=folder)
+    return replace(made, logs=tuple(logs), seen=seen_by(setting.bases), known=knows_rule(setting.bases))
 
 
 def found(
@@ -141,6 +157,7 @@ def _estimates(
     ]  # fmt: skip
     yield from (score(trained, BASE, key) for key in sharper)
     names = {BASE, *(arm.name for arm in mine)}
+    yield from _passes(trained, mine)
     for arm in mine:
         for other in dict.fromkeys((start, BASE, REFERENCE_SFT, arm.of)):
             if other in names and other != arm.name:
@@ -149,6 +166,17 @@ def _estimates(
     if {rl, REFERENCE_SFT} <= names and len(bases) > 1:
         for base in bases:
             yield from (difference(trained, rl, REFERENCE_SFT, key, base=base) for key in keys)
+
+
+def _passes(trained: Sequence[Trained], mine: Sequence[Shown]) -> Iterator[Estimate]:
+    """What one of k samples solves, and how much more than of the base."""
+    ks = {name: one.passes[name].ks for one in trained for name in CONDITIONS if name in one.passes}
+    for name, many in ks.items():
+        for k in many:
+            for arm in (BASE, *(arm.name for arm in mine)):
+                yield passed_within(trained, arm, name, k)
+                if arm != BASE:
+                    yield passed_more(trained, arm, BASE, name, k)
 
 
 def _sharpened(trained: Sequence[Trained], arm: str, start: str, lower: Sequence[Key]) -> Iterator[Estimate]:

@@ -33,6 +33,7 @@ TRIALS: dict[str, Trial] = {
     "seen": Trial("train", "none"),
     "unseen": Trial("test", "none", ANSWERS),
     "mapping": Trial("test", "mapping"),
+    "range": Trial("test", "range"),
     "rule": Trial("test", "rule", ANSWERS),
 }
 """By the names of the conditions of the laptop's study."""

@@ -31,6 +31,12 @@ Hands = dict[str, tuple[Path, tuple[str, ...]]]
 """By condition: the run that was read first, and its hands as they were dealt."""
 
 
+SEEN = (
+    "What the model had seen of each rule before is not known: that of a language model's training data is not told. "
+    "Under each, J, Q and K mean what the prompt says."
+)
+
+
 def find_played(plan: Plan, folder: Path) -> Found:
     """Read everything that is finished. DataError if nothing is, or if two policies did not play the same hands."""
     every = {step.out: step for step in steps(plan, folder)}
@@ -40,11 +46,12 @@ def find_played(plan: Plan, folder: Path) -> Found:
     unfinished = tuple(step.name for step in every.values() if not finished(folder, step))
     spending: dict[tuple[str, int | None], Cost] = {(cost.arm, cost.number): cost for cost in costs}
     trained = [_with_cost(one, spending.get((one.arm, one.number))) for one in trained]
-    return found(
+    made = found(
         trained, shown(plan), bases=(plan.model,), missing=unfinished, start=INIT, rl=plan.method, costs=costs,
         matched=not plan.sft_steps, about=f"{Path(plan.model).name}, with the preset of the published training",
         folder=folder,
     )  # fmt: skip
+    return replace(made, seen=SEEN)
 
 
 def shown(plan: Plan) -> tuple[Shown, ...]:
@@ -74,7 +81,8 @@ def _read(
                 _same(run, condition, plan.episodes, hands)
                 for key in keys_of(condition, how):
                     scores[key] = {0: score_of(run, key.rounds)}
-    return Trained(arm=arm, base=plan.model, number=number, scores=scores) if scores else None
+    kind = "reinforced" if arm == plan.method else "" if number is None else "supervised"
+    return Trained(arm=arm, base=plan.model, number=number, scores=scores, kind=kind) if scores else None
 
 
 def score_of(run: Run, rounds: int) -> Score:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -56,7 +57,18 @@ class Asked:
         if self.setting not in SETTINGS:
             raise UsageError(f"setting {self.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
         setting = SETTINGS[self.setting]
-        return replace(setting, bases=self.bases) if self.bases else setting
+        if not self.bases:
+            return setting
+        named: dict[str, str] = {}
+        for base in self.bases:
+            if (other := named.setdefault(base_name(base), base)) != base:
+                raise UsageError(
+                    f"--bases has {other} and {base}, which are both called {base_name(base)!r}, bases of different "
+                    "names were expected; rename a file, or the folder that it is in"
+                )
+        if len(named) < len(self.bases):
+            raise UsageError(f"--bases names a policy twice ({', '.join(self.bases)}); pass each once")
+        return replace(setting, bases=self.bases)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,23 +87,34 @@ class Job:
 def jobs(asked: Asked, folder: Path) -> list[Job]:
     """Every training of a setting; the main arms first, one seed after the other, so that an early stop has pairs."""
     setting = asked.sizes
-    every = arms(setting, base_policy(setting.bases[0]))
+    every = {base: arms(setting, base_policy(base)) for base in setting.bases}
     found = []
     for lever in (False, True):
         for number in range(setting.lever_seeds if lever else setting.seeds):
             for base in setting.bases[:1] if lever else setting.bases:
-                for arm in every:
+                for arm in every[base]:
                     if bool(arm.of) == lever:
-                        name = f"{arm.name.replace(', ', '-').replace(' ', '-')}-{Path(base).stem}-{number}"
+                        name = f"{arm.name.replace(', ', '-').replace(' ', '-')}-{base_name(base)}-{number}"
                         seed = seed_of(asked.seed, base, number)
                         found.append(Job(arm=arm, base=base, seed=seed, number=number, each=setting.each,
                                          out=folder / "runs" / name))  # fmt: skip
     return found
 
 
+def base_name(base: str) -> str:
+    """What a base is called in folders, seeds and scores: its file's name, or that of the folder that `train
+    base-points` made.
+
+    >>> base_name("base-points-1"), base_name("bases/mine.safetensors"), base_name("bases/second/model.safetensors")
+    ('base-points-1', 'mine', 'second')
+    """
+    path = Path(base)
+    return path.resolve().parent.name if path.name == "model.safetensors" else path.stem
+
+
 def seed_of(seed: int, base: str, number: int) -> int:
     """The seed of trainings of one number from a base: all arms deal and are tried alike."""
-    return digest(seed, Path(base).stem, number) % 2**31
+    return digest(seed, base_name(base), number) % 2**31
 
 
 def base_policy(name: str) -> Policy:
@@ -101,9 +124,15 @@ def base_policy(name: str) -> Policy:
 
 def prepare(asked: Asked, folder: Path) -> None:
     """Begin the study's folder, or see that the one that is there is of the same study from the same bases."""
-    hashes = {Path(base).stem: sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases}
+    hashes = {base_name(base): sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases}
     config = {"setting": asked.setting, "seed": asked.seed}
-    begin(folder, KIND, config, execution={"processes": asked.processes}, hashes=hashes)
+    begin(folder, KIND, config, execution={"processes": asked.processes, "command": command_line()}, hashes=hashes)
+
+
+def command_line() -> str:
+    """What was typed, for the page; empty where it was not this program."""
+    words = sys.argv[1:]
+    return shlex.join(["athanor", *words]) if words[:2] == ["study", "sft-vs-rl"] else ""
 
 
 def run(asked: Asked, folder: Path) -> int:
@@ -163,7 +192,7 @@ def _first(job: Job, config: SFT) -> Path:
 
 
 def base_scores(folder: Path, base: str) -> Path:
-    return folder / "bases" / f"{Path(base).stem}.jsonl"
+    return folder / "bases" / f"{base_name(base)}.jsonl"
 
 
 def try_base(base: str, setting: Setting, seed: int, path: Path) -> None:
@@ -182,7 +211,9 @@ def try_base(base: str, setting: Setting, seed: int, path: Path) -> None:
                     solved = evaluate(policy, condition, play, seed_of(seed, base, number), setting.each)
                 lines.append({"number": number, **line(name, play, solved, 0.0, 0)})
         if name in ON_THE_WAY:
-            lines.append({"condition": name, "pass": pass_at(policy, condition, seed)})
+            for number in range(setting.seeds):
+                drawn = pass_at(policy, condition, seed_of(seed, base, number))
+                lines.append({"number": number, "condition": name, "pass": drawn})
     lines.append({"condition": "arithmetic", "share": arithmetic(policy, seed)})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
