@@ -59,7 +59,7 @@ def stored(folder: Path, *, template: str | None = None) -> Unified:
     model.restore_tables("cpu")
     kept = {name: weights.load(name) for name in names.unused(weights.names)}
     chosen = template or about.get("template", "janus-pro")
-    preparation = _preparation(folder, config.encoder.image_size)
+    preparation = _preparation(folder, config.seen_size)
     return Unified(
         model=model.eval(), words=tokenizer_of(folder), template=chosen, preparation=preparation, unused=kept
     )
