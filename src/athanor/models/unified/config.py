@@ -99,9 +99,10 @@ class UnifiedConfig:
     adaptor_depth: int = 2
     """Linear layers of each of the two adaptors."""
     understanding: Literal["encoder", "codes"] = "encoder"
-    """How images are understood: through an encoder of their own, or by the codes that they would be drawn with, through
-    the table and the adaptor of codes, as in experiment A of the ablation of Janus (Wu et al. 2024, arXiv
-    2410.13848). With `codes` the encoder and its adaptor are there and unused: both kinds begin from the same weights."""
+    """How images are understood: through an encoder of their own, or by the codes that they would be drawn with,
+    through the table and the adaptor of codes, as in experiment A of the ablation of Janus (Wu et al. 2024, arXiv
+    2410.13848). With `codes` the encoder and its adaptor are there and unused: both kinds begin from the same
+    weights."""
 
     @property
     def seen(self) -> int:
