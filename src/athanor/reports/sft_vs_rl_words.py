@@ -6,8 +6,9 @@ from athanor.analysis.exploration import LEVEL_TEXT
 from athanor.analysis.generalization import BASE, Key
 from athanor.core.records import Estimate
 from athanor.reports.words import Finding
+from athanor.studies.claims import Claim
 from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
-from athanor.studies.sft_vs_rl.claims import Claim, claims
+from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import Found
 
 

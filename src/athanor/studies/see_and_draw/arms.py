@@ -64,7 +64,9 @@ class Setting:
     questions: int
     """Of each kind, about true pictures."""
     pictures: int
-    """Held-out pictures of each category for nats under true and other prompts."""
+    """Pictures of each category for nats under true and other prompts."""
+    group: tuple[int, int]
+    """Prompts of a step of reinforcement, and images of each."""
     arms: tuple[str, ...]
     """Names of those that are trained."""
     about: str
@@ -89,18 +91,18 @@ WHOLE = (
 )  # fmt: skip
 SETTINGS: dict[str, Setting] = {
     "smoke": Setting(
-        shape=SMALL, style="textured", seeds=2, prompts=2, questions=2, pictures=2,
+        shape=SMALL, style="textured", seeds=2, prompts=2, questions=2, pictures=2, group=(2, 2),
         steps=Steps(tokenizer=3, encoder=2, language=1, one=1, two=2, three=2, reinforcement=1),
         arms=tuple(name for name in WHOLE if name != OWN),
         about="every arm but one of a step or two: that everything runs, in under a minute",
     ),
     "quick": Setting(
-        shape=MIDDLE, style="textured", seeds=2, prompts=24, questions=24, pictures=12,
+        shape=MIDDLE, style="textured", seeds=2, prompts=24, questions=24, pictures=12, group=(8, 8),
         steps=Steps(tokenizer=250, encoder=100, language=40, one=30, two=180, three=60, reinforcement=15),
         arms=(REFERENCE, SHARED, RL), about="three arms, two seeds, in a quarter of an hour on two cores",
     ),
     "laptop": Setting(
-        shape=MIDDLE, style="textured", seeds=3, prompts=80, questions=60, pictures=24,
+        shape=MIDDLE, style="textured", seeds=3, prompts=80, questions=60, pictures=24, group=(8, 8),
         steps=Steps(tokenizer=700, encoder=250, language=80, one=60, two=520, three=160, reinforcement=40),
         arms=WHOLE, about="every arm, three seeds, in an hour and a quarter on two cores",
     ),
@@ -244,8 +246,9 @@ class _Made:
     def after(self) -> tuple[Arm, ...]:
         """What the recipe's model can be trained by further, at the cost of reinforcement."""
         steps = self.setting.steps.reinforcement
+        prompts, samples = self.setting.group
         rl = DrawingRL(
-            algorithm="grpo", steps=steps, prompts=8, samples=8, categories=GENEVAL, guidance=GUIDANCE,
+            algorithm="grpo", steps=steps, prompts=prompts, samples=samples, categories=GENEVAL, guidance=GUIDANCE,
             rates=Rates(adamw=2e-4), micro=32,
         )  # fmt: skip
         images, length = rl.prompts * rl.samples, round(self.long["III"].drawing)

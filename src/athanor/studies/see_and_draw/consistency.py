@@ -42,7 +42,8 @@ from athanor.studies.see_and_draw.trial import Drawn, answers
 OWN, SAME = "answers about own drawings", "answers about true pictures of the same"
 ALONE, TOLD, TRULY = "the picture alone", "the prompt told first", "a true picture of the same"
 """How questions are asked whose answers differ between a drawing and its prompt."""
-AGREES, ACCEPTED, AMONG = "own verdict agrees with the checker", "accepted by itself", "right among accepted"
+AGREES, ACCEPTED = "own verdict agrees with the checker", "accepted by itself"
+AMONG, PASSED = "right among accepted", "right among all, one of each prompt"
 ASKED = 2
 """Questions about each drawing, of random kinds."""
 POOLED = "drawings"
@@ -209,6 +210,7 @@ def _followed(
     for (k, check), answer in zip(asked, said, strict=True):
         accepted[k] *= answer == check.by_prompt
     passed, each = np.array([float(one.judged.passed) for one in mine]), np.ones(len(mine))
+    yield _measured(PASSED, wanted, passed, each)
     yield _measured(ACCEPTED, wanted, accepted, each)
     yield _measured(AGREES, wanted, (accepted == passed).astype(float), each)
     yield _measured(AMONG, wanted, accepted * passed, accepted)

@@ -1,4 +1,4 @@
-"""Can one model see and draw? Small unified models are trained in every arm and tried on the same prompts and questions."""
+"""Can one model see and draw? Small unified models are trained in every arm and tried on the same tasks."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def _trained(job: Job) -> None:
         raise Stopped(f"what it begins from, {job.first.name}, was stopped")
     if arm.kind == "stages":
         recipe = recipe_of(setting, arm, job.seed)
-        train(recipe, job.out, initial=_initial(job), examples=taught)
+        train(recipe, job.out, initial=_initial(job), examples=taught, measured=False)
         return
     assert job.first is not None
     if arm.kind == "grpo" and arm.rl is not None:

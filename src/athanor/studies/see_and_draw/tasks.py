@@ -7,6 +7,7 @@ those that tell one that is kept out of training.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from athanor.core.errors import UsageError
@@ -14,9 +15,9 @@ from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Source, batch, entropies
 from athanor.environments.scenes.drawing import Images, render, roughen
 from athanor.environments.scenes.entropy import scene_for
-from athanor.environments.scenes.prompts import prompts
-from athanor.environments.scenes.questions import CARD_KINDS, KINDS, Question
-from athanor.environments.scenes.scene import STYLES, Style, grids
+from athanor.environments.scenes.prompts import drawn, prompts
+from athanor.environments.scenes.questions import CARD_KINDS, DRAWS, KINDS, Question, ask
+from athanor.environments.scenes.scene import STYLES, Style, grids, scenes
 from athanor.environments.scenes.spec import CATEGORIES, Spec
 from athanor.environments.scenes.splits import split_of, told_held
 from athanor.training.unified.lessons import Example
@@ -26,8 +27,8 @@ TOGETHER = 256
 """Pictures that questions are asked of at once."""
 PATIENCE = 200
 """Batches without enough questions of each kind after which there are taken to be none."""
-TRAINING = 40
-"""Batches of training whose answers are counted."""
+TRAINING = 1_000
+"""Questions of training about scenes of each category whose answers are counted."""
 OFTEN = 5
 """Times that a question must have been asked for its own usual answer to be taken, and not that of its kind."""
 
@@ -119,12 +120,13 @@ def queried(many: int, style: Style, seed: int, pixels: int) -> list[Queried]:
     raise UsageError(f"{many} questions of the kinds {', '.join(few)} were not found; ask for fewer")
 
 
-def _usual(style: Style, seed: int):
+def _usual(style: Style, seed: int) -> Callable[[Question], str]:
     """What is answered most often in training to a question with the same words or, where it is rare, of its kind."""
     by_text, by_kind = dict[str, Counter[str]](), dict[str, Counter[str]]()
-    source = Source(style=style, split=split_of("train"))
-    for index in range(TRAINING):
-        for one in batch(source, digest(seed, "usual answers"), index, TOGETHER).questions:
+    for category in CATEGORIES:
+        rng = stream(seed, "usual answers", category)
+        for scene in scenes(drawn(category, style, split_of("train"), rng, TRAINING)[1]):
+            one = ask(scene, style, split_of("train"), rng.random(DRAWS).tolist())
             by_text.setdefault(one.text, Counter())[one.answer] += 1
             by_kind.setdefault(one.kind, Counter())[one.answer] += 1
 

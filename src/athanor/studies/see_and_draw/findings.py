@@ -1,0 +1,198 @@
+"""What the study's folder holds, read again, and every estimate that follows from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from athanor.analysis.multiplicity import ALL_HOLD
+from athanor.analysis.trials import Of, Tried, difference, read, score
+from athanor.core.errors import DataError
+from athanor.core.lines import read_lines
+from athanor.core.records import Estimate
+from athanor.environments.scenes.spec import CATEGORIES
+from athanor.studies.claims import Claim
+from athanor.studies.see_and_draw.arms import (
+    BALANCED,
+    DRAWS,
+    FOUNDATION,
+    GUIDANCE,
+    LEFT_OUT,
+    LONGER,
+    OWN,
+    REFERENCE,
+    RL,
+    SEES,
+    SEES_CODES,
+    SHARED,
+    SWEEP,
+    UNGUIDED,
+    Arm,
+    Setting,
+)
+from athanor.studies.see_and_draw.claims import evidence_together, judged
+from athanor.studies.see_and_draw.consistency import (
+    ACCEPTED,
+    AGREES,
+    ALONE,
+    AMONG,
+    PASSED,
+    SAME,
+    TOLD,
+    TRULY,
+    follows,
+)
+from athanor.studies.see_and_draw.consistency import OWN as ABOUT_OWN
+from athanor.studies.see_and_draw.study import Asked, Job, finished, jobs
+from athanor.studies.see_and_draw.tasks import SEEN, UNSEEN
+from athanor.studies.see_and_draw.trial import (
+    ANSWERED,
+    BLIND,
+    CEILING,
+    EXCESS,
+    GAP,
+    OTHERS,
+    PROPOSITIONS,
+    RIGHT,
+    TRUE,
+    Shown,
+    guided,
+)
+
+COMPARED: tuple[tuple[str, str], ...] = (
+    (SHARED, REFERENCE), (SEES, REFERENCE), (DRAWS, REFERENCE), (SEES_CODES, SHARED), (LEFT_OUT, REFERENCE),
+    (BALANCED, REFERENCE), (LONGER, REFERENCE), (OWN, REFERENCE), (RL, REFERENCE), (UNGUIDED, REFERENCE),
+    (OWN, LONGER), (RL, LONGER), (UNGUIDED, LONGER), (RL, OWN), (RL, UNGUIDED),
+)  # fmt: skip
+"""Arms and what each is compared with."""
+CONSISTENCY = (
+    ABOUT_OWN, SAME, PASSED, ACCEPTED, AGREES, AMONG,
+    *(follows(what, how) for how in (ALONE, TOLD, TRULY) for what in ("picture", "prompt")),
+)  # fmt: skip
+AT = (1.0, GUIDANCE)
+"""Weights of guidance at which every arm is tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the study found."""
+
+    setting: Setting
+    arms: tuple[Arm, ...]
+    """Those that were trained and tried, in order; the foundation first."""
+    tried: tuple[Tried, ...]
+    estimates: tuple[Estimate, ...]
+    claims: tuple[Claim, ...]
+    missing: tuple[str, ...]
+    """Trainings that are not finished, by name."""
+    drawings: dict[str, tuple[Shown, ...]]
+    """By arm: the first drawings of the first training."""
+    about: str
+    """What the models are."""
+
+    @cached_property
+    def by(self) -> dict[tuple[str, str], Estimate]:
+        """Estimates by group and name."""
+        return {(one.group, one.name): one for one in self.estimates}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of questions, in the order in which they were asked."""
+        every = [one.measured[ANSWERED].strata for one in self.tried if ANSWERED in one.measured]
+        return tuple(dict.fromkeys(every[0])) if every else ()
+
+
+def find(asked: Asked, folder: Path) -> Found:
+    """Read everything that is finished. DataError if nothing is."""
+    every = jobs(asked, folder)
+    about = "models of about a million parameters, trained from nothing: the same question, another size"
+    return found_in(asked.sizes, every, folder, about)
+
+
+def found_in(setting: Setting, every: Sequence[Job], folder: Path, about: str) -> Found:
+    """What follows from the trainings that are finished."""
+    there = [job for job in every if finished(job.out)]
+    tried = [_tried(job) for job in there]
+    names = {one.arm for one in tried if one.measured}
+    if not names - {FOUNDATION}:
+        raise DataError(f"{folder} holds no training that was tried; run the study on with --resume")
+    mine = tuple(job.arm for job in every if job.number == every[0].number and job.arm.name in names)
+    drawings = dict[str, tuple[Shown, ...]]()
+    for job in there:
+        drawings.setdefault(job.arm.name, tuple(read_lines(job.out / "drawings.jsonl", Shown)))
+    claims = judged(tried)
+    return Found(
+        setting=setting, arms=mine, tried=tuple(tried), claims=tuple(claims), about=about,
+        estimates=tuple(_estimates(tried, [arm.name for arm in mine], claims)),
+        missing=tuple(job.out.name for job in every if not finished(job.out)),
+        drawings={name: shown for name, shown in drawings.items() if shown},
+    )  # fmt: skip
+
+
+def _tried(job: Job) -> Tried:
+    told = json.loads((job.out / "done.json").read_bytes())
+    path = job.out / "trial.jsonl"
+    return Tried(
+        arm=job.arm.name, number=job.number, measured=read(path), flop=told["flop"], seconds=told["seconds"],
+        stopped=told["stopped"],
+    )  # fmt: skip
+
+
+def _estimates(tried: Sequence[Tried], names: Sequence[str], claims: Sequence[Claim]) -> Iterator[Estimate]:
+    """Everything that is known, each once."""
+    told = set[tuple[str, str]]()
+    for one in (*_all(tried, names), *(each for claim in claims for each in claim.evidence), *_together(tried)):
+        if one.value is not None and (one.group, one.name) not in told:
+            told.add((one.group, one.name))
+            yield one
+
+
+def _together(tried: Sequence[Tried]) -> Iterator[Estimate]:
+    for one in evidence_together(tried):
+        yield replace(one, name=f"{one.name}, {ALL_HOLD}", method=f"Bonferroni's over all claims; {one.method}")
+
+
+def _all(tried: Sequence[Tried], names: Sequence[str]) -> Iterator[Estimate]:
+    for name in names:
+        for of in _measures(tried, name):
+            yield score(tried, name, of)
+        yield from _inside(tried, name)
+        for arm, other in COMPARED:
+            if arm == name and other in names:
+                for of in _measures(tried, name):
+                    if not of.measure.startswith((OTHERS, PROPOSITIONS, EXCESS)):
+                        yield difference(tried, arm, other, of)
+
+
+def _measures(tried: Sequence[Tried], arm: str) -> Iterator[Of]:
+    """What is told of an arm: each measure in all, by part, and by stratum at the reference's guidance."""
+    there = {name: one for each in tried if each.arm == arm for name, one in each.measured.items()}
+    for weight in SWEEP:
+        for measure in (RIGHT, OTHERS, PROPOSITIONS):
+            of = Of(guided(measure, weight))
+            if of.measure in there:
+                yield of
+                yield from (of._replace(part=part) for part in (SEEN, UNSEEN) if measure == RIGHT and weight in AT)
+                yield from (of._replace(stratum=name) for name in CATEGORIES if measure != OTHERS and weight == GUIDANCE)
+    for measure in (ANSWERED, BLIND, GAP, EXCESS, CEILING, TRUE, *CONSISTENCY):
+        if measure in there:
+            yield Of(measure)
+            strata = tuple(dict.fromkeys(there[measure].strata))
+            yield from (Of(measure, name) for name in strata if len(strata) > 1)
+
+
+def _inside(tried: Sequence[Tried], arm: str) -> Iterator[Estimate]:
+    """Differences between measures of one arm, and to what is known without it."""
+    yield difference(tried, arm, FOUNDATION, Of(ANSWERED), other_of=Of(BLIND))
+    for weight in SWEEP:
+        right = Of(guided(RIGHT, weight))
+        yield difference(tried, arm, arm, right, other_of=Of(guided(OTHERS, weight)))
+        yield difference(tried, arm, FOUNDATION, right, other_of=Of(CEILING))
+        if weight != 1.0:
+            yield difference(tried, arm, arm, right, other_of=Of(guided(RIGHT, 1.0)))
+    yield difference(tried, arm, REFERENCE, Of(guided(RIGHT, 1.0)), other_of=Of(guided(RIGHT, GUIDANCE)))
