@@ -37,6 +37,17 @@ class Measured(Record, kw_only=True):
     """Whether it cannot be below 0 nor above 1."""
 
 
+class Shown(Record, kw_only=True):
+    """A drawing to be looked at."""
+
+    category: str
+    prompt: str
+    png: bytes
+    passed: bool
+    reason: str
+    """Of the checker."""
+
+
 class Of(NamedTuple):
     """What an estimate is of."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from athanor.analysis.multiplicity import ALL_HOLD
-from athanor.analysis.trials import Of, Tried, difference, read, score
+from athanor.analysis.trials import Of, Shown, Tried, difference, read, score
 from athanor.core.errors import DataError
 from athanor.core.lines import read_lines
 from athanor.core.records import Estimate
@@ -60,7 +60,6 @@ from athanor.studies.see_and_draw.trial import (
     PROPOSITIONS,
     RIGHT,
     TRUE,
-    Shown,
     guided,
 )
 
@@ -178,7 +177,8 @@ def _measures(tried: Sequence[Tried], arm: str) -> Iterator[Of]:
             if of.measure in there:
                 yield of
                 yield from (of._replace(part=part) for part in (SEEN, UNSEEN) if measure == RIGHT and weight in AT)
-                yield from (of._replace(stratum=name) for name in CATEGORIES if measure != OTHERS and weight == GUIDANCE)
+                single = measure != OTHERS and weight == GUIDANCE
+                yield from (of._replace(stratum=name) for name in CATEGORIES if single)
     for measure in (ANSWERED, BLIND, GAP, EXCESS, CEILING, TRUE, *CONSISTENCY):
         if measure in there:
             yield Of(measure)

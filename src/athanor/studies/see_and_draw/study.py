@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from time import process_time
 
+from athanor.analysis.trials import Measured, Shown
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, Stopped, UsageError
 from athanor.core.progress import progress
@@ -220,13 +221,13 @@ def _tried(job: Job) -> None:
 
 def try_model(
     unified: Unified, those: Tasks, number: int, weights: Sequence[float], *, draws: bool = True, answers: bool = True
-) -> tuple[list[trial.Measured], list[trial.Shown]]:  # fmt: skip
+) -> tuple[list[Measured], list[Shown]]:  # fmt: skip
     """All measures of a model that has learned to draw, to answer, or both; and drawings to be looked at.
 
     `weights`: of guidance. Drawings are shown, and asked about, at GUIDANCE or else the first of them.
     """
-    measured: list[trial.Measured] = []
-    kept: list[trial.Shown] = []
+    measured: list[Measured] = []
+    kept: list[Shown] = []
     if not draws and not answers:
         raise DataError("a model that neither draws nor answers was to be tried; train one task")
     if answers:

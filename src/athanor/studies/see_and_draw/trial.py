@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import torch
 
-from athanor.analysis.trials import Measured
+from athanor.analysis.trials import Measured, Shown
 from athanor.core.disk import write_atomically
-from athanor.core.records import Message, Record
+from athanor.core.records import Message
 from athanor.core.seeds import digest
 from athanor.environments.scenes.drawing import Images, png
 from athanor.environments.scenes.judge import Judge, Judged
@@ -34,17 +34,6 @@ CEILING, TRUE = "right after the tokenizer", "true pictures right"
 SHOWN = 6
 """Drawings of each category that are kept to be looked at."""
 JUDGE = Judge()
-
-
-class Shown(Record, kw_only=True):
-    """A drawing to be looked at."""
-
-    category: str
-    prompt: str
-    png: bytes
-    passed: bool
-    reason: str
-    """Of the checker."""
 
 
 class Drawn(NamedTuple):

@@ -200,7 +200,8 @@ def finish(run: _Run) -> None:
     before = process_time()
     scores: list[Score] = []
     if run.measured:
-        scores = [*reconstructed(unified, recipe.final), *drawn(unified, recipe.final), *answered(unified, recipe.final)]
+        trial = recipe.final
+        scores = [*reconstructed(unified, trial), *drawn(unified, trial), *answered(unified, trial)]
     spent += process_time() - before
     card = {
         "recipe": recipe.told(), "build": build_name(), "versions": versions(), "cpu_seconds": round(spent, 1),
