@@ -140,14 +140,16 @@ def _values(tried: Sequence[Tried], arm: str, of: Of, other: str, other_of: Of) 
     if not rows.any():
         return None
     strata = tuple(name for name, mine in zip(first.strata, rows, strict=True) if mine)
-    made = [
-        of_ratios(*(np.array([getattr(one, column) for one in column_of])[:, rows] for column in ("tops", "bottoms")),
-                  strata)
-        for column_of in zip(*pairs, strict=True)
-    ]  # fmt: skip
+    made = [_of(column, rows, strata) for column in zip(*pairs, strict=True)]
     if made[0] is None or made[1] is None:
         return None
     return _Made(made[0], made[1], strata, first.share)
+
+
+def _of(those: Sequence[Measured], rows: np.ndarray, strata: Sequence[str]) -> np.ndarray | None:
+    """Float["runs items"] of the chosen items; None where nothing was counted in a stratum."""
+    tops, bottoms = (np.array([getattr(one, name) for one in those])[:, rows] for name in ("tops", "bottoms"))
+    return of_ratios(tops, bottoms, strata)
 
 
 def _rows(one: Measured, of: Of) -> np.ndarray:

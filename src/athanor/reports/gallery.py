@@ -34,7 +34,7 @@ def gallery(
         if (mine := [one for one in those if one.category == category][:most])
     ]  # fmt: skip
     verdicts = [one.good for _, row in rows for one in row]
-    said = f"{sum(verdicts)} of these {len(verdicts)} drawings are right by the exact checker, whose verdict is under each."
+    said = f"{sum(verdicts)} of these {len(verdicts)} drawings are right; the exact checker's verdict is under each."
     return Chapter(name=name, title=title, gallery=tuple(rows), note=f"{said} {note}".strip())
 
 

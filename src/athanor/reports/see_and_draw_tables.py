@@ -53,8 +53,8 @@ def scores(found: Found) -> Iterator[Chapter]:
         name="drawn", title="Drawn right, by category", rows=tuple(row for row in rows if row),
         titles=("", "GenEval's six", *map(called, CATEGORIES)),
         note=f"Guidance {GUIDANCE:g}, temperature 1. What was asked for and nothing else is there, by the exact "
-        "checker. Ceiling: true pictures of the same prompts through the visual tokenizer and back. For another prompt: "
-        "the same drawings, judged by the next prompt of their category: what ignoring the prompt would give.",
+        "checker. Ceiling: true pictures of the same prompts through the visual tokenizer and back. For another "
+        "prompt: the same drawings, judged by the next prompt of their category: what ignoring the prompt would give.",
     )  # fmt: skip
     rows = [_row(found, FOUNDATION, BLIND, "the usual answer, without the picture", found.kinds)]
     rows += [_row(found, arm.name, ANSWERED, arm.name, found.kinds) for arm in found.arms]

@@ -97,7 +97,8 @@ def note(found: Found) -> str:
     """How sure the numbers are."""
     return (
         f"Points are percentage points. Intervals ({LEVEL_TEXT}) hold for other trainings and for other prompts and "
-        "questions of the same kinds, whose categories are fixed; trainings of one seed are compared on the same prompts, with the same random numbers. A claim holds where the whole interval of each of its "
-        f"differences is on its side; that nothing is lost, where less than {100 * LITTLE:g} points surely are. "
-        f"{counted(found)}"
+        "questions of the same kinds, whose categories are fixed; trainings of one seed are compared on the same "
+        "prompts, with the same random numbers. A claim holds where the whole interval of each of its differences is "
+        f"on its side; that nothing is lost, where less than {100 * LITTLE:g} points surely are. {counted(found)} "
+        f"Models: {found.about}."
     )
