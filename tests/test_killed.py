@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from athanor.core.seeds import stream
 from athanor.core.store import RunFolder
@@ -21,7 +22,6 @@ REPLIES = [
     "ink + pen", "line + line", "dot + line", "I think ink + ink", "no idea", "text + text", "luck + pen", "gold + pen",
     "pen + pen", "text + line",
 ]  # fmt: skip
-KILLS = 10
 
 
 def command(folder: Path, out: Path) -> list[str]:
@@ -44,13 +44,22 @@ def timeless(out: Path) -> list[bytes]:
     return [msgspec.json.encode(cleaned(msgspec.to_builtins(episode))) for episode in episodes]
 
 
-def test_a_run_killed_at_ten_random_moments_gives_the_undisturbed_episodes(tmp_path: Path, small):
+def test_a_run_killed_at_random_moments_gives_the_undisturbed_episodes(tmp_path: Path, small):
+    kill_and_compare(tmp_path, small, 2)
+
+
+@pytest.mark.slow
+def test_a_run_killed_ten_times_gives_the_undisturbed_episodes(tmp_path: Path, small):
+    kill_and_compare(tmp_path, small, 10)
+
+
+def kill_and_compare(tmp_path: Path, small, kills: int) -> None:
     (tmp_path / "small.json").write_bytes(to_own(small))
     (tmp_path / "script.json").write_text(json.dumps({"replies": REPLIES, "delay": 0.02}))
     subprocess.run(command(tmp_path, tmp_path / "whole"), check=True, capture_output=True)
-    moments = stream(0, "kills").random(KILLS)
+    moments = stream(0, "kills").random(kills)
     killed = 0
-    for kill in range(KILLS):
+    for kill in range(kills):
         process = subprocess.Popen(
             command(tmp_path, tmp_path / "torn"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -63,7 +72,7 @@ def test_a_run_killed_at_ten_random_moments_gives_the_undisturbed_episodes(tmp_p
         killed += process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    assert killed == KILLS, "the run ended before all kills; make it longer"
+    assert killed == kills, "the run ended before all kills; make it longer"
     subprocess.run(command(tmp_path, tmp_path / "torn"), check=True, capture_output=True)
     assert timeless(tmp_path / "torn") == timeless(tmp_path / "whole")
     assert len(timeless(tmp_path / "torn")) == 5

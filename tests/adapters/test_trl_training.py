@@ -111,7 +111,11 @@ def test_adapters_are_added_into_the_model_that_is_written(model: Path, tmp_path
 
 @pytest.mark.parametrize(
     ("method", "rl"),
-    [("grpo", SAMPLED), ("rloo", SAMPLED), ("dr-grpo", replace(SAMPLED, rounds=2))],
+    [
+        ("grpo", SAMPLED),
+        pytest.param("rloo", SAMPLED, marks=pytest.mark.slow),
+        pytest.param("dr-grpo", replace(SAMPLED, rounds=2), marks=pytest.mark.slow),
+    ],
     ids=["grpo", "rloo", "two answers"],
 )
 def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path, method, rl):
@@ -128,6 +132,7 @@ def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path,
     assert answer(final) in ("stop", "length")
 
 
+@pytest.mark.slow
 def test_fewer_steps_than_answers_were_sampled_for_are_still_taken(model: Path, tmp_path: Path, monkeypatch):
     rl = replace(SAMPLED, ahead=2, epochs=4)
     out, optim = tmp_path / "run", replace(SMALL, batch=8, micro=8)
@@ -141,6 +146,7 @@ def test_fewer_steps_than_answers_were_sampled_for_are_still_taken(model: Path, 
     assert not (tmp_path / "a" / "final").exists()
 
 
+@pytest.mark.slow
 def test_fine_tuning_can_be_as_long_as_costs_what_another_training_cost(model: Path, tmp_path: Path):
     rl = replace(SAMPLED, rounds=2, epochs=2)
     other = tmp_path / "rl"
@@ -221,6 +227,7 @@ def test_a_template_that_does_not_end_answers_as_the_model_does_is_refused(model
         between(tokenizer_of(folder), "no", [tokenizer_of(folder).eos_token_id])
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_training_and_the_last_checkpoint_is_good(model: Path, tmp_path: Path):
     bad = replace(SMALL, learning_rate=1e30, warmup=0.0, clip_norm=1e30, every=1)
     out = tmp_path / "run"
@@ -232,6 +239,7 @@ def test_a_loss_that_is_no_number_stops_training_and_the_last_checkpoint_is_good
     assert not (out / "final").exists()
 
 
+@pytest.mark.slow
 def test_training_stops_where_no_answer_is_better_than_another(model: Path, tmp_path: Path):
     none = replace(SAMPLED, reward="binary", max_tokens=4)
     with pytest.raises(Stopped, match="in 2 steps up to step 2 no answer was rewarded otherwise"):

@@ -133,6 +133,7 @@ def test_players_who_never_stop_are_no_answer(small: Table):
         stopping(ended(games(small, [(INK, PEN), (INK, INK)]), np.array([True])))
 
 
+@pytest.mark.slow
 def test_stops_dealt_out_at_random_are_the_null_of_stops_that_follow_from_what_happened(
     quitters: tuple[Games, np.ndarray],
 ):

@@ -80,6 +80,7 @@ HOSTS = {"lmms_eval": "adapters/lmms_eval/models/", "vlmeval": "adapters/vlmeval
 """Programs that load a part of ours as a plug-in, where only they can: none of our dependencies."""
 
 
+@pytest.mark.slow
 def test_importing_every_module_does_nothing_to_the_folder_the_environment_or_the_generators(tmp_path: Path):
     modules = [".".join(("athanor", *Path(name).with_suffix("").parts)).removesuffix(".__init__")
                for name in NAMES if not str(name).startswith(tuple(HOSTS.values()))]  # fmt: skip

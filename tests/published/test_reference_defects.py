@@ -130,7 +130,7 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
         "analysis/traces/test_sequences.py::test_rows_sum_to_one_and_those_without_data_are_null",
     ),
     "23a results are written after all runs": (
-        "test_killed.py::test_a_run_killed_at_ten_random_moments_gives_the_undisturbed_episodes",
+        "test_killed.py::test_a_run_killed_at_random_moments_gives_the_undisturbed_episodes",
     ),
     "23b a failed request is caught with everything else and counts as a skipped trial": (
         "models/test_http_faults.py::test_with_few_attempts_some_episodes_end_in_an_error_and_none_in_a_mistake",

@@ -95,6 +95,7 @@ def test_all_arms_of_a_seed_are_dealt_and_tried_alike(base: Path, tmp_path: Path
     assert len({job.out for job in every}) == len(every)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_study_has_every_chapter_and_every_estimate(played):
     asked, folder = played
     found = find(asked, folder)
@@ -108,6 +109,7 @@ def test_the_page_of_a_study_has_every_chapter_and_every_estimate(played):
     assert (folder / "claims.jsonl").read_text().count("\n") == len(list(claims(found.by))) > 5
 
 
+@pytest.mark.slow
 def test_a_training_that_was_done_is_not_done_again(played):
     asked, folder = played
     before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*")}
@@ -115,6 +117,7 @@ def test_a_training_that_was_done_is_not_done_again(played):
     assert {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*")} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [{"seed": 2}, {"setting": "quick"}])
 def test_a_folder_of_another_study_is_refused(played, changed):
     asked, folder = played
@@ -122,6 +125,7 @@ def test_a_folder_of_another_study_is_refused(played, changed):
         study.run(replace(asked, **changed), folder)
 
 
+@pytest.mark.slow
 def test_another_base_of_the_same_name_is_refused(played, tmp_path: Path):
     asked, folder = played
     other = tmp_path / "tiny.safetensors"

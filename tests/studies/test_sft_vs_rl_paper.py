@@ -270,6 +270,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_page_serves_the_published_size_and_says_what_is_not_finished(study: Path):
     found = find_played(PLAN, study)
     text = page(found, study).read_text()
@@ -328,6 +329,7 @@ def test_policies_that_played_other_hands_are_refused_by_name(copied: Path):
         find_played(PLAN, copied)
 
 
+@pytest.mark.slow
 def test_trials_of_an_unfinished_step_are_not_read(copied: Path):
     names = {step.out: step for step in steps(PLAN, copied)}
     marker(copied, names[str(trial_of(copied, "grpo", 0, "rule", "sampled"))]).unlink()

@@ -91,6 +91,7 @@ def test_the_bases_of_the_package_are_of_one_shape_and_not_the_same():
         assert path_of(f"base-points-{seed}").stat().st_size < 2e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EMBEDDED)
 @pytest.mark.parametrize("condition", ["unseen", "rule"])
 def test_a_base_solves_three_of_ten_hands_that_it_never_saw(name: str, condition: str):

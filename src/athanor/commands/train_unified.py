@@ -10,8 +10,8 @@ from typing import Literal
 from athanor.core.errors import UsageError
 from athanor.core.options import refuse_outside
 
-QUICK = 0.15
-"""Of the default's steps."""
+FEW = 50
+"""Prompts of each category at the end of a quick training, at most."""
 RANGES = {"length": (1e-4, math.inf), "threads": (1, math.inf), "many": (1, math.inf)}
 
 
@@ -58,8 +58,9 @@ def run(config: Config) -> int:
     if config.out.exists() and any(config.out.iterdir()) and not config.resume:
         raise UsageError(f"{config.out} already holds something; pass --resume to go on with it, or another --out")
     torch.set_num_threads(config.threads)
-    recipe = RECIPES[config.recipe](config.seed).longer(config.length * (QUICK if config.quick else 1))
-    recipe = recipe.scored(min(config.many, 50) if config.quick else config.many)
+    recipe = RECIPES[config.recipe](config.seed)
+    recipe = (recipe.quick() if config.quick else recipe).longer(config.length)
+    recipe = recipe.scored(min(config.many, FEW) if config.quick else config.many)
     initial = None if config.init is None else read(config.init)
     train(recipe, config.out, device=config.device, initial=initial)
     print((config.out / MODEL).resolve())

@@ -157,7 +157,7 @@ def test_a_file_that_does_not_fit_is_an_error_with_its_place(tmp_path: Path, con
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(b"{}"), "is packed with gzip, its content was expected; unpack it first"),
+        (gzip.compress(b"{}", mtime=0), "is packed with gzip, its content was expected; unpack it first"),
         (b"PK\x03\x04rest", "is packed with zip"),
         (b"\x7fELF\0\0\0", "has bytes that are no text; a JSON, CSV or Parquet file"),
         ("{}".encode("utf-16"), "has bytes that are no text"),

@@ -98,7 +98,9 @@ def test_a_second_turn_tells_what_was_wrong():
     assert PointsDialogue(look=LOOKS["plain"]).show(seen, turn) == ()
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "large" else name for name in LOOKS]
+)
 def test_every_card_has_a_picture_of_its_own(name):
     look = LOOKS[name]
     faces = {draw((card,), look) for card in DECK}

@@ -32,7 +32,7 @@ def failed(verdict) -> set[str]:
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-@pytest.mark.parametrize(("style", "pixels"), [("textured", 48), ("jittered", 384)])
+@pytest.mark.parametrize(("style", "pixels"), [("textured", 48), pytest.param("jittered", 384, marks=pytest.mark.slow)])
 def test_every_true_picture_passes(category, style, pixels):
     found = tried(category, STYLES[style], pixels, 200, 11, ALL, misses=0)
     assert (found.passed_strict, found.passed_lenient) == (200, 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shutil import which
 
 import pytest
 import torch
@@ -68,7 +69,9 @@ def test_greedy_codes_are_those_of_the_uncached_loop_to_the_end_and_in_the_publi
         assert codes == slowly(content, prompt, 5.0, GREEDY, codes=content.layout.codes)
 
 
-@pytest.mark.parametrize("batch", [1, 5, 16])
+@pytest.mark.parametrize(
+    "batch", [pytest.param(1, marks=pytest.mark.slow), 5, pytest.param(16, marks=pytest.mark.slow)]
+)
 def test_an_image_depends_on_its_prompt_and_seed_and_not_on_its_company(small: Unified, batch: int):
     seeds = [4, 11]
     together = draw_codes(small, PROMPTS, seeds, Drawing(guidance=2, batch=batch))
@@ -197,6 +200,10 @@ def test_half_precision_draws_with_positions_that_are_not_rounded():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not any(map(which, ("c++", "g++", "clang++"))), reason="torch.compile needs a C++ compiler on a CPU"
+)
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 def test_a_compiled_step_draws_the_same_codes(small: Unified):
     how = Drawing(guidance=2, sampling=GREEDY)
     plain = draw_codes(small, PROMPTS, [0], how)

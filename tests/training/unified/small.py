@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from athanor.environments.scenes.words import COLOUR_NAMES, SHAPES
+from athanor.environments.scenes.words import WORDS as ALL
 from athanor.models.unified.config import VisualTokenizerConfig
 from athanor.models.unified.text_tokenizer import WordTokenizer
 from athanor.models.unified.unified import Unified, fresh
@@ -12,6 +13,7 @@ from tests.models.unified.small import OTHER, model
 
 TEXT = "a an photo of : and what color shape is the ? ."
 WORDS = WordTokenizer((*TEXT.split(), *SHAPES, *COLOUR_NAMES))
+EVERY_WORD = WordTokenizer((*ALL, ":"))
 DRAWS = replace(
     OTHER,
     tokenizer=VisualTokenizerConfig(

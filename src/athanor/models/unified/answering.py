@@ -13,7 +13,7 @@ from athanor.core.errors import UsageError
 from athanor.core.progress import progress
 from athanor.core.records import Message
 from athanor.core.seeds import stream
-from athanor.models.unified.decoding import Decoder, Past
+from athanor.models.unified.decoding import Decoder
 from athanor.models.unified.layout import Sample
 from athanor.models.unified.pictures import opened
 from athanor.models.unified.sampling import Sampling, drawn
@@ -73,7 +73,7 @@ def _answers(unified: Unified, samples: Sequence[Sample], how: Answering) -> lis
     rows = list(range(len(samples)))
     uniforms = np.stack([_numbers(how, sample) for sample in samples])
     written: list[list[int]] = [[] for _ in rows]
-    past = Past(prefix, 1, min(max(most), 64))
+    past = decoder.past(prefix, 1, min(max(most), 64))
     for step in range(max(most)):
         tokens = drawn(model.text_logits(hidden), torch.from_numpy(uniforms[rows, step]).to(device), how.sampling)
         told = tokens.tolist()

@@ -6,6 +6,7 @@ its own tokens. It computes what `LlamaModel` computes, with less around it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import NamedTuple
 
@@ -39,8 +40,12 @@ class Past:
     room, so that a step attends to one matrix.
     """
 
-    def __init__(self, prefix: Prefix, samples: int, capacity: int) -> None:
-        """Rows are prompts times samples, the samples of a prompt side by side, each with room for `capacity` more."""
+    def __init__(self, prefix: Prefix, samples: int, capacity: int, *, fixed: bool = False) -> None:
+        """Rows are prompts times samples, the samples of a prompt side by side, each with room for `capacity` more.
+
+        `fixed` attends to the whole room at every step, with what is not yet written masked: more arithmetic, and no
+        shape that changes from step to step, which `torch.compile` needs.
+        """
         depth, prompts, heads, seq, size = prefix.keys.shape
         lengths = prefix.lengths
         self.heads = heads
@@ -61,29 +66,52 @@ class Past:
         if ragged:
             floor = prefix.keys.new_zeros(prompts, 1, seq).masked_fill(absent[:, None], -torch.inf)
             self.bias = floor.repeat_interleave(heads, 0)
-        shape = (depth, prompts * samples * heads, self.filled + capacity, size)
-        self.keys, self.values = prefix.keys.new_empty(shape), prefix.keys.new_empty(shape)
+        shape = (prompts * samples * heads, self.filled + capacity, size)
+        self.keys, self.values = ([prefix.keys.new_zeros(shape) for _ in range(depth)] for _ in range(2))
+        """Float["rows*kv_heads room size"] of each layer."""
         if samples == 1:
+            turns = [seq - length for length in lengths.tolist()]  # a prompt's tokens come last, what is no token first
             for kept, read in ((self.keys, prefix.keys), (self.values, prefix.values)):
-                rows = kept.view(depth, prompts, heads, -1, size)
-                for i, length in enumerate(
-                    lengths.tolist()
-                ):  # a prompt's tokens come last, what stood after them first
-                    rows[:, i, :, :seq] = read[:, i].roll(seq - length, 2)
+                for own, layer in zip(kept, read, strict=True):
+                    rows = own.view(prompts, heads, -1, size)
+                    for i, turn in enumerate(turns):
+                        rows[i, :, :seq] = layer[i].roll(turn, 1)
+        self.unwritten: Tensor | None = None
+        """Float["room"], if fixed: -inf where nothing is written yet."""
+        if fixed:
+            self.unwritten = prefix.keys.new_full((self.room,), -torch.inf)
+            self.unwritten[: self.filled] = 0
+
+    @property
+    def room(self) -> int:
+        """Tokens of its own, or with its prompt, that a row has room for."""
+        return self.keys[0].shape[1]
+
+    def begin(self) -> int:
+        """Open the place of the next token; gives how many places it attends to."""
+        if self.unwritten is None:
+            return self.filled + 1
+        self.unwritten[self.filled] = 0
+        return self.room
 
     def next(self) -> None:
         """Go on to the next token; its room grows by doubling."""
         self.filled += 1
         self.places = self.places + 1
-        if self.filled >= self.keys.shape[2]:
-            more = (0, 0, 0, self.keys.shape[2])
-            self.keys, self.values = F.pad(self.keys, more), F.pad(self.values, more)
+        if self.filled >= self.room:
+            more = self.room
+            if self.unwritten is not None:
+                self.unwritten = F.pad(self.unwritten, (0, more), value=-torch.inf)
+            self.keys, self.values = (
+                [F.pad(own, (0, 0, 0, more)) for own in kept] for kept in (self.keys, self.values)
+            )
 
     def keep(self, rows: Tensor) -> None:
         """Go on with some rows alone, Int["kept"], where each has a prompt of its own."""
         assert self.shared is None
         cut = (rows[:, None] * self.heads + torch.arange(self.heads, device=rows.device)).flatten()
-        self.keys, self.values, self.places = self.keys[:, cut], self.values[:, cut], self.places[rows]
+        self.keys, self.values = ([own[cut] for own in kept] for kept in (self.keys, self.values))
+        self.places = self.places[rows]
         self.bias = None if self.bias is None else self.bias[cut]
 
 
@@ -104,7 +132,12 @@ class Decoder:
         sign = torch.ones_like(sin)
         sign[:, : self.size // 2] = -1
         self.cos, self.sin = cos, sin * sign
-        self._run = torch.compile(self._through, dynamic=True) if compiled else self._through
+        self.compiled = compiled
+        self._run = torch.compile(self._through) if compiled else self._through
+
+    def past(self, prefix: Prefix, samples: int, capacity: int) -> Past:
+        """What `samples` rows of each prompt attend to, with room for `capacity` tokens more."""
+        return Past(prefix, samples, capacity, fixed=self.compiled)
 
     def read(self, x: Tensor, lengths: Tensor) -> tuple[Prefix, Tensor]:
         """Prompts of embeddings, Float["prompts seq width"], padded on the right, of Int["prompts"] tokens each: what
@@ -126,38 +159,46 @@ class Decoder:
     def step(self, x: Tensor, past: Past) -> Tensor:
         """Float["rows width"], normalised: the state after one more token of each row, Float["rows width"]."""
         cos, sin = self.cos[past.places][:, None], self.sin[past.places][:, None]
-        hidden = self._run(x, cos, sin, past.shared, past.bias, past.keys, past.values, past.filled)
+        at, seen = torch.tensor([past.filled], device=x.device), past.begin()
+        hidden = self._run(
+            x, cos, sin, past.shared, past.bias, past.keys, past.values, at, seen, past.unwritten
+        )  # fmt: skip
         past.next()
         return hidden
 
     def _through(
         self, x: Tensor, cos: Tensor, sin: Tensor, shared: tuple[Tensor, Tensor] | None, bias: Tensor | None,
-        keys: Tensor, values: Tensor, at: int,
+        keys: Sequence[Tensor], values: Sequence[Tensor], at: Tensor, seen: int, unwritten: Tensor | None,
     ) -> Tensor:  # fmt: skip
         rows, groups = len(x), self.heads // self.kv_heads
         for i, layer in enumerate(self.layers):
             turned, v = self._turned(layer.into(x), cos, sin)
-            k, own_k, own_v = turned[:, self.heads :], keys[i], values[i]
-            own_k[:, at], own_v[:, at] = k.reshape(-1, self.size), v.reshape(-1, self.size)
+            for own, new in ((keys[i], turned[:, self.heads :]), (values[i], v)):
+                own.index_copy_(1, at, new.reshape(-1, 1, self.size))
             q = turned[:, : self.heads].reshape(-1, groups, self.size)
-            own_k, own_v = own_k[:, : at + 1], own_v[:, : at + 1]
+            own_k, own_v = keys[i][:, :seen], values[i][:, :seen]
             if shared is None:
-                mixed = self._attend(q, own_k, own_v, bias)
+                mixed = self._attend(q, own_k, own_v, bias, unwritten)
             else:
-                mixed = self._attend_shared(q, own_k, own_v, shared[0][i], shared[1][i], bias)
+                mixed = self._attend_shared(q, own_k, own_v, shared[0][i], shared[1][i], bias, unwritten)
             x = layer.network(layer.out(mixed.reshape(rows, -1), x))
         return self._normed(x)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, unwritten: Tensor | None) -> Tensor:
         """Float["rows*kv_heads groups size"] of one query a row, over keys and values, Float["rows*kv_heads seq size"];
-        `bias` is of the first of them."""
+        `bias` is of the first of them, `unwritten` of all."""
         weights = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=self.scale)
         if bias is not None:
             weights[:, :, : bias.shape[2]] += bias
+        if unwritten is not None:
+            weights = weights + unwritten
         return torch.bmm(weights.softmax(-1), v)
 
-    def _attend_shared(self, q: Tensor, k: Tensor, v: Tensor, k0: Tensor, v0: Tensor, bias: Tensor | None) -> Tensor:
-        """As `_attend`, where samples of a prompt attend to `k0` and `v0`, Float["prompts*kv_heads seq size"], too."""
+    def _attend_shared(
+        self, q: Tensor, k: Tensor, v: Tensor, k0: Tensor, v0: Tensor, bias: Tensor | None, unwritten: Tensor | None
+    ) -> Tensor:
+        """As `_attend`, where samples of a prompt attend to `k0` and `v0`, Float["prompts*kv_heads seq size"], too;
+        `bias` is of these, `unwritten` of the others."""
         seq, shape = k0.shape[1], q.shape
 
         def by_prompt(x: Tensor) -> Tensor:
@@ -173,6 +214,8 @@ class Decoder:
         if bias is not None:
             told += bias
         own = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=self.scale)
+        if unwritten is not None:
+            own = own + unwritten
         weights = torch.cat([by_row(told), own], -1).softmax(-1)
         return by_row(torch.bmm(by_prompt(weights[..., :seq]), v0)) + torch.bmm(weights[..., seq:], v)
 

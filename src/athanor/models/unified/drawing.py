@@ -13,7 +13,7 @@ from torch import Tensor
 from athanor.core.errors import UsageError
 from athanor.core.progress import progress
 from athanor.core.seeds import stream
-from athanor.models.unified.decoding import Decoder, Past, Prefix
+from athanor.models.unified.decoding import Decoder, Prefix
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.projections import chained
 from athanor.models.unified.sampling import Sampling, drawn_from, guided, log_probabilities
@@ -161,7 +161,7 @@ def _write(
     are whole, by Float["prompts seeds codes"]."""
     prompts, seeds, length = uniforms.shape
     branches = 1 if how.guidance == 1 else 2
-    past = Past(before.prefix, seeds, length)
+    past = decoder.past(before.prefix, seeds, length)
     device = before.last.device
     uniforms = uniforms.flatten(0, 1).to(device, torch.float32 if device.type == "mps" else None)
     hidden = before.last.repeat_interleave(seeds, 0)

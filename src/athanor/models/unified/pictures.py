@@ -30,8 +30,13 @@ class Preparation:
     """Pixels that the shorter side keeps, at least."""
 
     def seen(self, image: Image.Image) -> Tensor:
-        """Float["3 size size"]: the longer side is scaled to `size`, then the image is padded to a square, centred,
-        with the colour that becomes about 0."""
+        """Float["3 size size"] of an image that is not yet `squared`."""
+        pixels = torch.from_numpy(np.array(self.squared(image))).permute(2, 0, 1).float() / 255
+        return (pixels - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+
+    def squared(self, image: Image.Image) -> Image.Image:
+        """In RGB: the longer side is scaled to `size`, then the image is padded to a square, centred, with the colour
+        that becomes about 0."""
         longer = max(image.size)
         sides = [max(int(side / longer * self.size), self.least) for side in image.size]
         scaled = rgb(image).resize((sides[0], sides[1]), Image.Resampling.BICUBIC)
@@ -40,16 +45,19 @@ class Preparation:
             colour = tuple(int(value * 255) for value in self.mean)
             padded = Image.new("RGB", (square, square), colour)
             padded.paste(scaled, ((square - sides[0]) // 2, (square - sides[1]) // 2))
-            scaled = padded
-        pixels = torch.from_numpy(np.array(scaled)).permute(2, 0, 1).float() / 255
-        return (pixels - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+            return padded
+        return scaled
 
 
 def to_draw(image: Image.Image, size: int) -> Tensor:
     """Float["3 size size"], -1 to 1: an image for the visual tokenizer. The shorter side is scaled to `size`, the
     longer is cut to it on both ends."""
-    fitted = ImageOps.fit(rgb(image), (size, size), Image.Resampling.BICUBIC)
-    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 127.5 - 1
+    return torch.from_numpy(np.array(cropped(image, size))).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def cropped(image: Image.Image, size: int) -> Image.Image:
+    """In RGB, scaled and cut as `to_draw` says."""
+    return ImageOps.fit(rgb(image), (size, size), Image.Resampling.BICUBIC)
 
 
 def to_images(pixels: Tensor) -> list[Image.Image]:

@@ -7,7 +7,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -44,15 +44,14 @@ def weights_of(folder: Path) -> Weights:
 
 def _safe(path: Path) -> Weights:
     try:
-        with safe_open(path, framework="pt") as file:
-            names = set(file.keys())
+        file: Any = safe_open(path, framework="pt")  # kept open: it would read the table of all tensors for each
+        names = set(file.keys())
     except (SafetensorError, OSError, ValueError) as error:
         raise _torn(path, error) from error
 
     def load(name: str) -> Tensor:
         try:
-            with safe_open(path, framework="pt") as file:
-                return file.get_tensor(name)
+            return file.get_tensor(name)
         except (SafetensorError, OSError, ValueError) as error:
             raise _torn(path, error) from error
 

@@ -49,7 +49,10 @@ class Example:
 class Examples(Protocol):
     """A source of examples."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the source, for people."""
+        ...
 
     def take(self, use: Use, index: int, size: int) -> Sequence[Example]:
         """`size` examples for a use: the same for the same arguments, whatever was taken before. Each has what the use
@@ -80,3 +83,17 @@ class Mixed:
         found = [one for (source, _), n in zip(self.sources, many.tolist(), strict=True) if n
                  for one in source.take(use, index, n)]  # fmt: skip
         return [found[k] for k in rng.permutation(size).tolist()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Then:
+    """One source for the first indices, and another after them: a curriculum."""
+
+    first: Examples
+    until: int
+    then: Examples
+    name: str = "then"
+
+    def take(self, use: Use, index: int, size: int) -> Sequence[Example]:
+        """As `Examples.take`."""
+        return (self.first if index < self.until else self.then).take(use, index, size)

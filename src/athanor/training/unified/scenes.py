@@ -18,11 +18,12 @@ from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Batch, Source, batch, entropies
 from athanor.environments.scenes.drawing import SMALLEST, render, roughen
 from athanor.environments.scenes.layouts import corners
+from athanor.environments.scenes.prompts import describe
 from athanor.environments.scenes.questions import DRAWS, ask
 from athanor.environments.scenes.sample import dense
 from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
-from athanor.environments.scenes.spec import CATEGORIES, WORDINGS, Entry, Spec, tell
-from athanor.environments.scenes.splits import KINDS, Split, split_of
+from athanor.environments.scenes.spec import CATEGORIES, LEADS, WORDINGS, Entry, Spec, tell
+from athanor.environments.scenes.splits import KINDS, Kind, Split, split_of
 from athanor.environments.scenes.words import CARD
 from athanor.training.unified.lessons import Example, Exchange, Use
 
@@ -30,6 +31,9 @@ Weights = tuple[tuple[str, float], ...]
 EVENLY: Weights = tuple((category, 1.0) for category in CATEGORIES)
 COLOURLESS = ("single_object", "two_object", "counting", "position")
 """Categories whose prompts name no colour: their pictures show the colours that are never told, too."""
+DESCRIBE = "describe the picture"
+PLAIN = LEADS.index("")
+"""The wording without a lead."""
 DECKED = 0.8
 """Probability of a card in each corner of a busy picture."""
 
@@ -42,13 +46,17 @@ class Scenes:
     style: str = "aligned"
     """Of `environments.scenes.STYLES`."""
     weights: Weights = EVENLY
-    """How often each category comes."""
+    """How often each category comes among prompts to draw."""
+    asked: Weights = EVENLY
+    """How often each comes among pictures to understand, and among texts."""
     dense: float = 0.3
     """Share of the prompts of other categories that are told densely instead: everything with its place."""
     blank: float = 0.3
-    """Share of the prompts of cards that name none."""
+    """Prompts of cards that name none, for each that names them."""
     questions: int = 4
     """About one picture, at most."""
+    described: float = 0.0
+    """Share of the pictures to understand that are to be described, too, after the questions."""
     pixels: int = SMALLEST
     name: str = "scenes"
 
@@ -66,13 +74,13 @@ class Scenes:
         return Source(style=STYLES[self.style], split=split, pixels=self.pixels, weights=weights)
 
     def _drawing(self, index: int, size: int) -> list[Example]:
-        colourless, undecked = (tuple(k for k in KINDS if k != one) for one in ("pair", "card"))
-        parts = (
+        colourless: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "pair")
+        undecked: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "card")
+        parts: tuple[tuple[Weights, tuple[Kind, ...]], ...] = (
             (tuple((name, w) for name, w in self.weights if name not in COLOURLESS), KINDS),
             (tuple((name, w) for name, w in self.weights if name in COLOURLESS), colourless),
-            (tuple((name, w * self.blank) for name, w in self.weights if name == "cards"),
-             undecked),
-        )  # fmt: skip
+            (tuple((name, w * self.blank) for name, w in self.weights if name == "cards"), undecked),
+        )
         rng = stream(self.seed, "drawing", index)
         many = rng.multinomial(size, _shares([sum(w for _, w in weights) for weights, _ in parts]))
         found: list[Example] = []
@@ -109,11 +117,15 @@ class Scenes:
         return found
 
     def _understanding(self, index: int, size: int) -> list[Example]:
-        source = self._source(self.weights, split_of("train"))
+        source = self._source(self.asked, split_of("train"))
         some, rng = batch(source, digest(self.seed, "understanding"), index, size), stream(self.seed, "asked", index)
+        told = [tell(spec, PLAIN) for spec in describe(some.scenes, source.style)]
+        more = [(Exchange(DESCRIBE, one),) if rng.random() < self.described else () for one in told]
         return [
-            Example(picture=image, questions=self._asked(scene, source, rng), text=full, category=category)
-            for image, scene, full, category in zip(some.images, some.scenes, some.dense, some.categories, strict=True)
+            Example(picture=image, questions=(*self._asked(scene, source, rng), *last), text=full, category=category)
+            for image, scene, full, category, last in zip(
+                some.images, some.scenes, some.dense, some.categories, more, strict=True
+            )
         ]
 
     def _asked(self, scene: Scene, source: Source, rng: np.random.Generator) -> tuple[Exchange, ...]:
@@ -123,7 +135,7 @@ class Scenes:
 
     def _text(self, index: int, size: int) -> list[Example]:
         """A dense description, which says what a picture would show, and questions that it answers."""
-        source = self._source(self.weights, split_of("train"))
+        source = self._source(self.asked, split_of("train"))
         some, rng = batch(source, digest(self.seed, "text"), index, size), stream(self.seed, "asked text", index)
         return [
             Example(text=f"{full}.", questions=self._asked(scene, source, rng), category=category)

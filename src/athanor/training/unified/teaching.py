@@ -21,7 +21,7 @@ from athanor.training.unified.lessons import Example, Examples
 Ratio = tuple[float, float, float]
 """Understanding, text, drawing: samples of each, in proportion."""
 ALIKE, FEWEST = 0.85, 6
-"""How long the shortest row of a pass is beside its longest, at least; rows of a pass up to which that does not count."""
+"""How long a pass's shortest row is beside its longest, at least; rows of a pass up to which that does not count."""
 PICTURE = b"an image whose pixels are given"
 """Holds the place of a picture in a message."""
 

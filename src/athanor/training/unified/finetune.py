@@ -1,0 +1,289 @@
+"""Fine-tuning of a unified model on files of one's own: to draw or to understand, all weights or low-rank adapters, on
+one device or on many.
+
+The model is a folder in either published layout; what comes out is one in the same, or in the other if asked, with
+whatever was not trained unchanged to the bit. Killed at any moment, a training goes on from its newest whole checkpoint
+to the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from athanor.core.build import build_name, versions
+from athanor.core.errors import UsageError
+from athanor.core.lines import open_folder
+from athanor.core.options import changed, refuse_idle
+from athanor.core.options import option as named
+from athanor.core.progress import progress
+from athanor.core.seeds import digest
+from athanor.core.store import Manifest
+from athanor.models.backends.pretrained import digest_of
+from athanor.models.unified import checkpoints
+from athanor.models.unified.layout import Layout
+from athanor.models.unified.names import LayoutName
+from athanor.models.unified.unified import Unified
+from athanor.training.post import drop_after
+from athanor.training.unified.joint import freeze
+from athanor.training.unified.kept import keep, restore
+from athanor.training.unified.lessons import Example, Examples, Use
+from athanor.training.unified.lora import Lora, adapt, matrices, save, write_merged
+from athanor.training.unified.many import Many, gathered, processes
+from athanor.training.unified.recipes import JANUS, JANUS_PRO
+from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.shards import Ahead, Blend, Shards, shards_of
+from athanor.training.unified.stages import Schedule, Stage
+from athanor.training.unified.tars import scanned
+from athanor.training.unified.teaching import Dose, Ratio, conversation, pixels_of
+
+KIND = "fine-tuning of a unified model"
+LOG, MODEL, ADAPTER = "log.jsonl", "model", "adapter.safetensors"
+Purpose = Literal["drawing", "understanding", "both"]
+Published = Literal["janus-I", "janus-II", "janus-III", "janus-pro-I", "janus-pro-II", "janus-pro-III"]
+_PATHS: dict[Purpose, tuple[str, ...]] = {
+    "drawing": ("backbone", "code_embedding", "code_adaptor", "code_head"),
+    "understanding": ("encoder_adaptor", "backbone", "text_head"),
+    "both": ("encoder_adaptor", "backbone", "text_head", "code_embedding", "code_adaptor", "code_head"),
+}
+RATIOS: dict[Purpose, Ratio] = {"drawing": (0, 0, 1), "understanding": (1, 0, 0), "both": (1, 0, 1)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """What is taught, and how."""
+
+    data: tuple[Path, ...] = ()
+    """Shards in WebDataset's convention: .tar files, or folders that have some."""
+    purpose: Purpose = "both"
+    """What examples are for: to draw (picture and caption), to understand (picture, questions and answers), or both."""
+    stage: Published | None = None
+    """In place of a purpose, a published stage: what it trains, its ratio, rate, steps and samples, rows packed."""
+    steps: int | None = None
+    """Left out, 1,000, or those of the stage."""
+    samples: int | None = None
+    """Of a step, over all processes; left out, 64, or those of the stage."""
+    parts: int | None = None
+    """Parts that a step is computed in, a multiple of the processes, for less memory; left out, as many as these."""
+    rate: float | None = None
+    """Learning rate; left out, that of the stage, or 4e-5 as in Janus-Pro's third, and 2e-4 for adapters."""
+    schedule: Schedule = "constant"
+    warm: int = 0
+    """Steps in which the rate rises."""
+    weight_decay: float = 0.0
+    unconditional: float = 0.1
+    """Probability that a prompt to draw is replaced by padding, for guidance."""
+    encoder: bool = False
+    """Train the encoder too, to understand."""
+    question: str = ""
+    """What captions answer where a picture has no questions, as "Describe it."; empty passes such pictures over."""
+    scenes: float = 0.0
+    """Share of the examples that the generator of scenes makes."""
+    window: int = 8
+    """Shards that are shuffled together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How a training is carried out."""
+
+    every: int = 100
+    """Steps between checkpoints."""
+    held: tuple[Path, ...] = ()
+    """Shards whose loss is told with every checkpoint, and that are not learned."""
+    device: str = "cpu"
+    """cpu, or anything else for the accelerator of each process."""
+    workers: int = 0
+    """Processes that read and decode beside each that trains."""
+    rows: int = 8
+    """Rows of a pass."""
+    template: str | None = None
+    layout: LayoutName | None = None
+    """Of what comes out; that of the model if not given."""
+
+
+MEASURED = 4
+"""Lessons that the loss of held-out shards is taken over, for each process."""
+
+
+def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
+    """The training as a stage. UsageError for what cannot be meant."""
+    if not 0 <= tuning.scenes < 1:
+        raise UsageError(f"a share of {tuning.scenes} of scenes was asked for, 0 to below 1 was expected")
+    if tuning.stage is not None:
+        return _published(tuning, rows)
+    if tuning.purpose == "drawing" and (tuning.encoder or tuning.question):
+        raise UsageError("an encoder or a question does nothing to drawing; leave them out, or teach understanding too")
+    rate = (2e-4 if lora.rank else 4e-5) if tuning.rate is None else tuning.rate
+    modules = (*_PATHS[tuning.purpose], *(("encoder",) if tuning.encoder else ()))
+    dose = Dose(
+        samples=tuning.samples or 64, ratio=RATIOS[tuning.purpose], unconditional=tuning.unconditional, rows=rows
+    )  # fmt: skip
+    return Stage(
+        name=tuning.purpose, steps=tuning.steps or 1_000, dose=dose, trained=dict.fromkeys(modules, 1.0), rate=rate,
+        schedule=tuning.schedule, warm=tuning.warm, weight_decay=tuning.weight_decay,
+    )  # fmt: skip
+
+
+def _published(tuning: Tuning, rows: int) -> Stage:
+    """A published stage, with what is given in place of its own."""
+    recipe, _, name = str(tuning.stage).rpartition("-")
+    stage = next(one for one in {"janus": JANUS, "janus-pro": JANUS_PRO}[recipe] if one.name == name)
+    fixed = ("purpose", "schedule", "warm", "weight_decay", "unconditional", "encoder")
+    idle = [option for option in changed(tuning, "tune") if option in {named(field, "tune") for field in fixed}]
+    refuse_idle(idle, f"--tune.stage {tuning.stage}")
+    dose = replace(stage.dose, samples=tuning.samples or stage.dose.samples, rows=rows)
+    return replace(stage, dose=dose, steps=tuning.steps or stage.steps, rate=tuning.rate or stage.rate)
+
+
+def finetune(
+    tuning: Tuning, init: Path, out: Path, seed: int, how: Execution | None = None, *, lora: Lora | None = None,
+    resume: bool = False,
+) -> Path:  # fmt: skip
+    """Train from the model in a folder, or go on; the folder of the model that came out.
+
+    Writes manifest.json, log.jsonl, checkpoint-STEP/, with adapters adapter.safetensors, and model/. UsageError if the
+    folder holds something and `resume` is not given, or if it was made with other settings. Stopped where training
+    fails, DataError where the data does: the newest checkpoint is the last good one.
+    """
+    how, lora = how or Execution(), lora or Lora()
+    stage = stage_of(tuning, lora, how.rows)
+    accelerator = processes(how.device)
+    main = accelerator.is_main_process
+    if main:
+        precision = {"processes": accelerator.num_processes, "mixed": accelerator.mixed_precision}
+        open_folder(out, manifest_of(tuning, lora, init, seed, how, precision), resume=resume, work="a training")
+    accelerator.wait_for_everyone()
+    if (out / MODEL / "config.json").exists():
+        return out / MODEL
+    unified = checkpoints.read(init, template=how.template, dtype=_dtype())
+    _refuse(unified)
+    if lora.rank:
+        adapt(unified.model, lora, list(stage.trained), seed)
+    else:
+        freeze(unified.model, stage)
+    with accelerator.main_process_first():
+        source = sources(tuning, unified, out / "index", seed)
+        held = (
+            None if not how.held else sources(replace(tuning, data=how.held, scenes=0.0), unified, out / "index", seed)
+        )
+    parts = accelerator.num_processes if tuning.parts is None else tuning.parts
+    many = Many(unified, stage, source, digest(seed, "lessons"), accelerator, parts)
+    _train(many, out, how, source, held)
+    weights = matrices(unified.model) if lora.rank else many.weights
+    whole = gathered(weights, keep=main)
+    if main and lora.rank:
+        save(out / ADAPTER, whole, lora)
+        write_merged(init, out / ADAPTER, out / MODEL, template=how.template, layout=how.layout)
+    elif main:
+        checkpoints.write_changed(init, out / MODEL, whole, template=how.template, layout=how.layout)
+    accelerator.wait_for_everyone()
+    return out / MODEL
+
+
+def _dtype() -> Any:
+    import torch
+
+    return torch.float32  # steps are smaller than half precision can tell apart
+
+
+def _refuse(unified: Unified) -> None:
+    if (*unified.preparation.mean, *unified.preparation.std) != (0.5,) * 6:
+        raise UsageError(
+            f"the model's images have the mean {unified.preparation.mean} and spread {unified.preparation.std}, 0.5 "
+            "everywhere was expected, as in the published models; mend its preprocessor_config.json"
+        )
+
+
+def sources(tuning: Tuning, unified: Unified, index: Path, seed: int) -> Shards | Blend:
+    """Where examples come from."""
+    real = Shards(
+        scanned(tuning.data, index), digest(seed, "data"), seen=unified.preparation,
+        drawn=unified.model.config.tokenizer.image_size, window=tuning.window, question=tuning.question or None,
+        fits=fitting(unified.layout),
+    )  # fmt: skip
+    if not tuning.scenes:
+        return real
+    sizes = {unified.model.config.tokenizer.image_size, unified.preparation.size}
+    if len(sizes) > 1:
+        raise UsageError(f"scenes of {' and '.join(map(str, sorted(sizes)))} pixels were asked for; leave --scenes out")
+    made = Scenes(seed=digest(seed, "scenes"), pixels=sizes.pop())
+    return Blend(((real, 1 - tuning.scenes), (made, tuning.scenes)), digest(seed, "blend"))
+
+
+def fitting(layout: Layout) -> Callable[[Use, Example], str]:
+    """Says why a model cannot be taught an example: it is too long, or has words that the model does not know or that
+    are marks of its own."""
+
+    def fits(use: Use, example: Example) -> str:
+        try:
+            if use == "drawing":
+                layout.prompt(example.prompt or "")
+            elif use == "understanding" and example.picture is not None:
+                conversation(layout, example, pixels_of([example.picture])[0])
+            elif use == "text":
+                conversation(layout, example, None) if example.questions else layout.text(example.text or "")
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    return fits
+
+
+def _train(many: Many, out: Path, how: Execution, source: Shards | Blend, held: Examples | None) -> None:
+    """All steps that are left, with a line of the log for each and checkpoints on the way."""
+    stage, main = many.stage, many.accelerator.is_main_process
+    begun = restore(many, out)
+    if how.workers:
+        turns = sum(map(bool, many.dose.counts)) * len(many.mine(0))
+        many.examples = Ahead(source, many.request, begun * turns, how.workers)
+    if main and (out / LOG).exists():
+        drop_after(out / LOG, begun)
+    lines: list[dict[str, Any]] = []
+    with progress(stage.steps, "step", stage.name, begun) as bar:
+        for step in range(begun, stage.steps):
+            lines.append({"step": step, **many.step(step)})
+            bar.update()
+            done = step + 1
+            if done % how.every == 0 or done == stage.steps:
+                lines[-1] |= _told(many, how, source, held)
+                if main:
+                    with open(out / LOG, "a") as file:
+                        file.writelines(json.dumps(line) + "\n" for line in lines)
+                keep(many, out, done)
+                lines = []
+
+
+def _told(many: Many, how: Execution, source: Shards | Blend, held: Examples | None) -> dict[str, Any]:
+    """What is told with a checkpoint: samples that could not be used (of this process' own), and held-out losses."""
+    faults = [one.faults for one in shards_of(source)]
+    found: dict[str, Any] = {"unusable": sum(one.spoilt for one in faults), "read": sum(one.read for one in faults)}
+    if found["unusable"]:
+        found["faults"] = "; ".join(map(str, faults))
+    if held is not None:
+        nats = many.measure(held, MEASURED * many.accelerator.num_processes)
+        found |= {f"held {name}": value for name, value in nats.items()}
+    return found
+
+
+def manifest_of(tuning: Tuning, lora: Lora, init: Path, seed: int, how: Execution, more: dict[str, Any]) -> Manifest:
+    """What the run is: enough to make it again."""
+    science = {"tuning": asdict(tuning), "lora": asdict(lora), "seed": seed, "template": how.template}
+    files = [file for path in tuning.data for file in (sorted(path.glob("*.tar")) if path.is_dir() else [path])]
+    sizes = json.dumps([[file.name, file.stat().st_size if file.exists() else None] for file in files])
+    return Manifest(
+        kind=KIND, config=plain(science), execution=plain(asdict(how) | more | {"init": init}), build=build_name(),
+        versions=versions(), hashes={"model": digest_of(init, ("*.bin",)), "shards": f"{digest(0, sizes):032x}"},
+        label=f"{init.name}, {tuning.purpose}", created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """As JSON values."""
+    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
