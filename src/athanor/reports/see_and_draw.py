@@ -37,7 +37,17 @@ from athanor.studies.see_and_draw.arms import (
     SWEPT,
     UNGUIDED,
 )
-from athanor.studies.see_and_draw.consistency import ALONE, AMONG, PASSED, SAME, TOLD, TRULY, follows
+from athanor.studies.see_and_draw.consistency import (
+    ALONE,
+    AMONG,
+    PASSED,
+    SAME,
+    TOLD,
+    TOLD_OWN,
+    TOLD_SAME,
+    TRULY,
+    follows,
+)
 from athanor.studies.see_and_draw.consistency import OWN as ABOUT_OWN
 from athanor.studies.see_and_draw.findings import Found
 from athanor.studies.see_and_draw.tasks import SEEN, UNSEEN
@@ -220,7 +230,8 @@ def _followed(found: Found) -> Iterator[Chapter]:
 def _consistency(found: Found) -> Iterator[Chapter]:
     arms = [arm.name for arm in found.arms if (arm.name, ABOUT_OWN) in found.by and arm.shown]
     groups = (
-        ("Questions about what is in a drawing", (ABOUT_OWN, SAME)), ("Right drawings", (PASSED, AMONG)),
+        ("Questions about what is in a drawing", (ABOUT_OWN, SAME)),
+        ("Descriptions, one thing at a time", (TOLD_OWN, TOLD_SAME)), ("Right drawings", (PASSED, AMONG)),
         *((f"Drawing and prompt differ: {how}", tuple(follows(what, how) for what in ("picture", "prompt")))
           for how in (ALONE, TOLD, TRULY)),
     )  # fmt: skip

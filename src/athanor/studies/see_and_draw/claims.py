@@ -26,7 +26,17 @@ from athanor.studies.see_and_draw.arms import (
     SWEEP,
     UNGUIDED,
 )
-from athanor.studies.see_and_draw.consistency import ALONE, AMONG, PASSED, SAME, TOLD, TRULY, follows
+from athanor.studies.see_and_draw.consistency import (
+    ALONE,
+    AMONG,
+    PASSED,
+    SAME,
+    TOLD,
+    TOLD_OWN,
+    TOLD_SAME,
+    TRULY,
+    follows,
+)
 from athanor.studies.see_and_draw.consistency import OWN as ABOUT_OWN
 from athanor.studies.see_and_draw.tasks import UNSEEN
 from athanor.studies.see_and_draw.trial import ANSWERED, BLIND, GAP, OTHERS, RIGHT, guided
@@ -112,7 +122,8 @@ def _consistency() -> tuple[Said, ...]:
     by_picture, by_prompt = follows("picture", ALONE), follows("prompt", ALONE)
     return (
         Said(f"It reads its own drawings less than {100 * LITTLE:g} points worse than true pictures of the same",
-             (_within(Of(ABOUT_OWN), Of(SAME), least=-LITTLE),)),
+             (_within(Of(ABOUT_OWN), Of(SAME), least=-LITTLE),
+              _within(Of(TOLD_OWN), Of(TOLD_SAME), least=-LITTLE))),
         Said("Where a drawing is not what was asked for, answers follow the picture and not the prompt",
              (_within(Of(by_picture), Of(by_prompt)),)),
         Said("They follow the picture even where the prompt is told first",

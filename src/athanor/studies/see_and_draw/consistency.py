@@ -13,11 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from athanor.analysis.trials import Measured
+from athanor.core.errors import UsageError
 from athanor.core.seeds import stream
 from athanor.environments.points.cards import RANKS
 from athanor.environments.scenes.drawing import Images, draw, roughen
 from athanor.environments.scenes.layouts import mainly
+from athanor.environments.scenes.propositions import answers as hold
 from athanor.environments.scenes.questions import DRAWS, ask
+from athanor.environments.scenes.reading import read
+from athanor.environments.scenes.rules import sight_of
 from athanor.environments.scenes.scene import CARD_ROOM, ROOM, Placed, Scene, Thing, centre
 from athanor.environments.scenes.seeing import Found, Sight
 from athanor.environments.scenes.spec import GENEVAL, Spec
@@ -38,12 +42,17 @@ from athanor.environments.scenes.words import (
 from athanor.models.unified.unified import Unified
 from athanor.studies.see_and_draw.tasks import Tasks, Wanted
 from athanor.studies.see_and_draw.trial import Drawn, answers
+from athanor.training.unified.scenes import DESCRIBE
 
 OWN, SAME = "answers about own drawings", "answers about true pictures of the same"
+TOLD_OWN, TOLD_SAME = "descriptions of own drawings that hold", "descriptions of true pictures of the same that hold"
+"""Of what a description says, one thing at a time."""
 ALONE, TOLD, TRULY = "the picture alone", "the prompt told first", "a true picture of the same"
 """How questions are asked whose answers differ between a drawing and its prompt."""
 AGREES, ACCEPTED = "own verdict agrees with the checker", "accepted by itself"
 AMONG, PASSED = "right among accepted", "right among all, one of each prompt"
+LONG = 90
+"""Tokens of a description, at most."""
 ASKED = 2
 """Questions about each drawing, of random kinds."""
 POOLED = "drawings"
@@ -173,7 +182,7 @@ def of_own(unified: Unified, drawn: Sequence[Drawn], those: Tasks, number: int) 
         for one, scene in zip(mine, scenes, strict=True)
     ]  # fmt: skip
     return [
-        *_about(unified, mine, scenes, true, those, number),
+        *_about(unified, mine, scenes, true, those, number), *_described(unified, mine, scenes, true),
         *_followed(unified, mine, scenes, true),
     ]  # fmt: skip
 
@@ -195,6 +204,31 @@ def _about(
             tops[k] += answer == one.answer
             bottoms[k] += 1
         yield _measured(of, [one.wanted for one in mine], tops, bottoms)
+
+
+def _described(
+    unified: Unified, mine: Sequence[Drawn], scenes: Sequence[Scene | None], true: Sequence[Images | None]
+) -> Iterator[Measured]:
+    """What is said of a drawing, and of a true picture of the same scene: of all that is said, what holds. What cannot
+    be read says one thing, which does not."""
+    there = [(k, scene) for k, scene in enumerate(scenes) if scene]
+    for of, images in ((TOLD_OWN, [one.image for one in mine]), (TOLD_SAME, true)):
+        asked = [(image, DESCRIBE) for k, _ in there if (image := images[k]) is not None]
+        said = answers(unified, asked, most=LONG)
+        tops, bottoms = np.zeros(len(mine)), np.zeros(len(mine))
+        for (k, scene), text in zip(there, said, strict=True):
+            held = _held(text, sight_of(scene))
+            tops[k], bottoms[k] = sum(held), len(held)
+        yield _measured(of, [one.wanted for one in mine], tops, bottoms)
+
+
+def _held(text: str, sight: Sight) -> list[bool]:
+    """Whether each thing that a description says is so."""
+    try:
+        spec = read(text)
+    except UsageError:
+        return [False]
+    return list(hold(spec, sight).values())
 
 
 def _followed(

@@ -44,6 +44,8 @@ from athanor.studies.see_and_draw.consistency import (
     PASSED,
     SAME,
     TOLD,
+    TOLD_OWN,
+    TOLD_SAME,
     TRULY,
     follows,
 )
@@ -70,7 +72,7 @@ COMPARED: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """Arms and what each is compared with."""
 CONSISTENCY = (
-    ABOUT_OWN, SAME, PASSED, ACCEPTED, AGREES, AMONG,
+    ABOUT_OWN, SAME, TOLD_OWN, TOLD_SAME, PASSED, ACCEPTED, AGREES, AMONG,
     *(follows(what, how) for how in (ALONE, TOLD, TRULY) for what in ("picture", "prompt")),
 )  # fmt: skip
 AT = (1.0, GUIDANCE)

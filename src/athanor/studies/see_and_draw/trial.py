@@ -99,10 +99,12 @@ def of_prompts(
     )  # fmt: skip
 
 
-def answers(unified: Unified, asked: Sequence[tuple[Images, str]], batch: int = 64) -> tuple[str, ...]:
-    """What a model says to questions about pictures, greedily."""
+def answers(
+    unified: Unified, asked: Sequence[tuple[Images, str]], *, most: int = ANSWER, batch: int = 64
+) -> tuple[str, ...]:
+    """What a model says to questions about pictures, greedily, in at most so many tokens."""
     said = [[Message(role="user", text=text, images=(png(image),))] for image, text in asked]
-    return ask(unified, said, Answering(most=ANSWER, batch=batch)) if said else ()
+    return ask(unified, said, Answering(most=most, batch=batch)) if said else ()
 
 
 def of_answers(unified: Unified, those: Tasks) -> Measured:
