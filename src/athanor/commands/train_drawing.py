@@ -9,8 +9,7 @@ from typing import Literal
 
 from athanor.core.errors import UsageError
 from athanor.core.options import refuse_outside
-from athanor.training.unified.drawing_rl import DrawingRL
-from athanor.training.unified.lora import Lora
+from athanor.training.unified.settings import DrawingRL, Lora
 
 MANY = math.inf
 RANGES = {

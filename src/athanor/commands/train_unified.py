@@ -1,18 +1,24 @@
-"""athanor train unified: a model that sees and draws, from nothing, in three stages."""
+"""athanor train unified: a model that sees and draws, from nothing in three stages, or further on own files."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from athanor.core.errors import UsageError
-from athanor.core.options import refuse_outside
+from athanor.core.options import changed, option, refuse_idle, refuse_outside
+from athanor.training.unified.settings import Lora, Tuning, Work
 
 FEW = 50
 """Prompts of each category at the end of a quick training, at most."""
 RANGES = {"length": (1e-4, math.inf), "threads": (1, math.inf), "many": (1, math.inf)}
+TUNED = {
+    "steps": (1, math.inf), "samples": (1, math.inf), "parts": (1, math.inf), "rate": (1e-12, math.inf),
+    "warm": (0, math.inf), "weight_decay": (0, math.inf), "unconditional": (0, 1), "window": (1, math.inf),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +45,9 @@ class Config:
     """Threads of PyTorch on a CPU."""
     resume: bool = False
     """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
+    tune: Tuning = field(default_factory=Tuning)
+    lora: Lora = field(default_factory=Lora)
+    work: Work = field(default_factory=Work)
 
 
 def run(config: Config) -> int:
@@ -50,6 +59,10 @@ def run(config: Config) -> int:
     from athanor.training.unified.run import MODEL, train
 
     refuse_outside(config, RANGES)
+    if config.tune.data:
+        return tuned(config)
+    idle = [*changed(config.tune, "tune"), *changed(config.lora, "lora"), *changed(config.work, "work")]
+    refuse_idle(idle, "--recipe without --tune.data")
     if config.recipe != "tiny" and config.init is None:
         raise UsageError(
             f"--recipe {config.recipe} trains no encoder, tokenizer or language model from nothing; pass --init with "
@@ -64,4 +77,27 @@ def run(config: Config) -> int:
     initial = None if config.init is None else read(config.init)
     train(recipe, config.out, device=config.device, initial=initial)
     print((config.out / MODEL).resolve())
+    return 0
+
+
+def tuned(config: Config) -> int:
+    """Train the model of --init further on --tune.data, and print the path of the model."""
+    import torch
+
+    from athanor.training.unified.finetune import finetune
+
+    if config.init is None:
+        raise UsageError("--tune.data was given and no model; pass --init with the folder of one")
+    plain = {one.name: one.default for one in fields(config) if one.name in ("recipe", "quick", "length", "many")}
+    refuse_idle([option(name) for name, value in plain.items() if getattr(config, name) != value], "--tune.data")
+    refuse_outside(config.tune, TUNED, "tune")
+    refuse_outside(config.lora, {"rank": (0, math.inf), "alpha": (0, math.inf)}, "lora")
+    refuse_outside(config.work, {"every": (1, math.inf), "workers": (0, math.inf), "rows": (1, math.inf)}, "work")
+    torch.set_num_threads(config.threads)
+    model = finetune(
+        config.tune, config.init, config.out, config.seed, config.work, lora=config.lora, device=config.device,
+        resume=config.resume,
+    )  # fmt: skip
+    if os.environ.get("RANK", "0") == "0":  # of the processes that a launcher started, one speaks
+        print(model.resolve())
     return 0

@@ -27,7 +27,7 @@ from athanor.training.optimizers import Rates
 from athanor.training.unified import drawing_rl
 from athanor.training.unified.drawing_rl import DrawingRL, Drawn, Judged, ask, exact, learner, sample, train, update
 from athanor.training.unified.drawing_run import Execution, reinforce
-from athanor.training.unified.lora import Lora
+from athanor.training.unified.settings import Lora
 from tests.models.unified.small import saved, unified
 from tests.training.unified.small import small
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from athanor.cli import main
 from athanor.core.errors import DataError, Stopped, UsageError
 from athanor.models.unified import checkpoints
 from athanor.models.unified.layout import TASKS
@@ -18,18 +19,18 @@ from athanor.models.unified.unified import fresh
 from athanor.training import checkpoint
 from athanor.training.unified import finetune as module
 from athanor.training.unified import kept
-from athanor.training.unified.finetune import Execution, Tuning, finetune, fitting, stage_of
+from athanor.training.unified.finetune import Tuning, Work, finetune, fitting, stage_of
 from athanor.training.unified.lessons import Example, Exchange
-from athanor.training.unified.lora import Lora
 from athanor.training.unified.many import Many
 from athanor.training.unified.recipes import JANUS as PUBLISHED
 from athanor.training.unified.recipes import JANUS_PRO
 from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.settings import Lora
 from athanor.training.unified.tars import write
 from tests.models.unified.small import JANUS, fast, model, published, saved
 
 LORA = Lora(rank=2)
-HOW = Execution(every=2)
+HOW = Work(every=2)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_what_was_learned_to_draw_is_drawn(tmp_path: Path):
     write(tmp_path / "data", Scenes(seed=1).take("drawing", 0, 2))
     base = saved(tmp_path / "base", published())
     asked = Tuning(data=(tmp_path / "data",), purpose="drawing", steps=20, samples=2, rate=1e-2, unconditional=0.0)
-    after = checkpoints.read(finetune(asked, base, tmp_path / "out", 1, Execution(every=20), lora=Lora(rank=4)))
+    after = checkpoints.read(finetune(asked, base, tmp_path / "out", 1, Work(every=20), lora=Lora(rank=4)))
     examples = Scenes(seed=1).take("drawing", 0, 2)
     source = module.sources(asked, published(), tmp_path / "index", 1)
     pictures = source.take("drawing", 0, 2)
@@ -233,6 +234,42 @@ def test_a_published_stage_is_trained_as_it_is_written(tmp_path: Path, folder: P
     assert {name for name in lines(tmp_path / "out")[0] if name in TASKS} == set(TASKS)
     found = {name.split(".")[0] for name in changed(folder / "original", model)}
     assert found == set(JANUS_PRO[2].trained)
+
+
+def athanor(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), said.out, said.err
+
+
+def test_the_command_trains_a_model_further(capsys, tmp_path: Path, folder: Path):
+    words = [
+        "train",
+        "unified",
+        "--init",
+        folder / "original",
+        "--out",
+        tmp_path / "out",
+        "--tune.data",
+        folder / "data",
+    ]
+    words += ["--tune.purpose", "drawing", "--tune.steps", 2, "--tune.samples", 2, "--lora.rank", 2, "--threads", 1]
+    code, out, _ = athanor(capsys, *words)
+    assert (code, Path(out.strip())) == (0, (tmp_path / "out" / "model").resolve())
+    assert changed(folder / "original", Path(out.strip()))
+    code, _, err = athanor(capsys, *words)
+    assert (code, "--resume" in err) == (2, True)
+    for more, said in (
+        (("--quick",), "--quick has no effect with --tune.data"),
+        (("--tune.unconditional", 2), "--tune.unconditional 2.0 was given, 0 to 1 was expected"),
+    ):
+        code, _, err = athanor(capsys, *words, *more)
+        assert (code, said in " ".join(err.split())) == (2, True)
+    code, _, err = athanor(capsys, *words[:2], *words[4:])
+    assert (code, "pass --init" in err) == (2, True)
+    code, _, err = athanor(capsys, "train", "unified", "--out", tmp_path / "x", "--lora.rank", 2)
+    assert (code, "--lora.rank has no effect" in err) == (2, True)
 
 
 def test_training_that_fails_stops_with_a_reason(tmp_path: Path, folder: Path):

@@ -15,7 +15,8 @@ from athanor.models.unified.losses import drawing_logprobs
 from athanor.models.unified.reading import weights_of
 from athanor.models.unified.sampling import Sampling
 from athanor.models.unified.unified import Unified
-from athanor.training.unified.lora import Lora, absent, adapt, added, matrices, merged, save, trained, write_merged
+from athanor.training.unified.lora import absent, adapt, added, matrices, merged, save, trained, write_merged
+from athanor.training.unified.settings import Lora
 from tests.models.unified.small import published, saved
 
 PARTS = ("backbone", "code_adaptor", "code_head", "encoder")

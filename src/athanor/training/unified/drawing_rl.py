@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from athanor.core.errors import Stopped, UsageError
 from athanor.core.seeds import digest, stream
-from athanor.environments.scenes import CATEGORIES, STYLES, Judge, Spec, split_of
+from athanor.environments.scenes import STYLES, Judge, Spec, split_of
 from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.prompts import prompts
 from athanor.models.unified.drawing import Drawing, draw_scored, paint
@@ -30,43 +30,13 @@ from athanor.models.unified.sampling import Sampling
 from athanor.models.unified.unified import Unified
 from athanor.training import losses
 from athanor.training.ledger import Ledger
-from athanor.training.optimizers import Optimizers, Rates, clip
+from athanor.training.optimizers import Optimizers, clip
 from athanor.training.rl import ALGORITHMS, BARREN, FAR, GROUPED
-from athanor.training.unified.lora import Lora, absent, adapt, merged, trained
+from athanor.training.unified.lora import absent, adapt, merged, trained
+from athanor.training.unified.settings import DrawingRL, Lora
 
 PARTS = ("backbone", "code_embedding", "code_adaptor", "code_head")
 """What is trained: all that a drawing goes through but the visual tokenizer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrawingRL:
-    """How drawing is reinforced."""
-
-    algorithm: Literal["grpo", "dr-grpo", "rloo", "reinforce", "positive", "negative", "w-reinforce"] = "grpo"
-    steps: int = 100
-    prompts: int = 8
-    """Different prompts of a step."""
-    samples: int = 8
-    """Images of each prompt."""
-    categories: tuple[str, ...] = CATEGORIES
-    """What prompts ask for; they take turns."""
-    guidance: float = 5.0
-    """Weight of classifier-free guidance that images are drawn with; 1 is none."""
-    sampling: Sampling = field(default_factory=Sampling)
-    scored: Literal["sampled", "t2i-r1"] = "sampled"
-    """What is learned: log-probabilities of what was drawn from or, as in T2I-R1, of the model without guidance."""
-    reward: Literal["share", "pass"] = "share"
-    """1 for an image that passes, and else a part of it by the share of checks that hold, or nothing."""
-    rates: Rates = field(default_factory=lambda: Rates(adamw=1e-4))
-    epochs: int = 1
-    """Passes over each batch of images."""
-    level: losses.Level = "token"
-    """Whether probability ratios are of codes or of whole images (turn)."""
-    clip: float = 0.2
-    kl: float = 0.0
-    """Weight of the divergence from the model as it was, by the estimator k3; 0 keeps no copy of it."""
-    micro: int = 16
-    """Images that gradients are computed of at once; it changes the last bits alone."""
 
 
 def refuse(config: DrawingRL) -> None:

@@ -30,8 +30,9 @@ from athanor.models.unified.pictures import to_images
 from athanor.training import checkpoint
 from athanor.training.post import board, drop_after
 from athanor.training.unified import drawing_rl
-from athanor.training.unified.drawing_rl import DrawingRL, Learner, Verifier, exact
-from athanor.training.unified.lora import Lora, matrices, merged, save, write_merged
+from athanor.training.unified.drawing_rl import Learner, Verifier, exact
+from athanor.training.unified.lora import matrices, merged, save, write_merged
+from athanor.training.unified.settings import DrawingRL, Lora
 
 KIND = "train drawing"
 MODEL, ADAPTER = "model", "adapter.safetensors"

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -28,84 +28,29 @@ from athanor.core.store import Manifest
 from athanor.models.backends.pretrained import digest_of
 from athanor.models.unified import checkpoints
 from athanor.models.unified.layout import Layout
-from athanor.models.unified.names import LayoutName
 from athanor.models.unified.unified import Unified
 from athanor.training.post import drop_after
 from athanor.training.unified.joint import freeze
 from athanor.training.unified.kept import keep, restore
 from athanor.training.unified.lessons import Example, Examples, Use
-from athanor.training.unified.lora import Lora, adapt, matrices, save, write_merged
+from athanor.training.unified.lora import adapt, matrices, save, write_merged
 from athanor.training.unified.many import Many, gathered, processes
 from athanor.training.unified.recipes import JANUS, JANUS_PRO
 from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.settings import Lora, Purpose, Tuning, Work
 from athanor.training.unified.shards import Ahead, Blend, Shards, shards_of
-from athanor.training.unified.stages import Schedule, Stage
+from athanor.training.unified.stages import Stage
 from athanor.training.unified.tars import scanned
 from athanor.training.unified.teaching import Dose, Ratio, conversation, pixels_of
 
 KIND = "fine-tuning of a unified model"
 LOG, MODEL, ADAPTER = "log.jsonl", "model", "adapter.safetensors"
-Purpose = Literal["drawing", "understanding", "both"]
-Published = Literal["janus-I", "janus-II", "janus-III", "janus-pro-I", "janus-pro-II", "janus-pro-III"]
 _PATHS: dict[Purpose, tuple[str, ...]] = {
     "drawing": ("backbone", "code_embedding", "code_adaptor", "code_head"),
     "understanding": ("encoder_adaptor", "backbone", "text_head"),
     "both": ("encoder_adaptor", "backbone", "text_head", "code_embedding", "code_adaptor", "code_head"),
 }
 RATIOS: dict[Purpose, Ratio] = {"drawing": (0, 0, 1), "understanding": (1, 0, 0), "both": (1, 0, 1)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tuning:
-    """What is taught, and how."""
-
-    data: tuple[Path, ...] = ()
-    """Shards in WebDataset's convention: .tar files, or folders that have some."""
-    purpose: Purpose = "both"
-    """What examples are for: to draw (picture and caption), to understand (picture, questions and answers), or both."""
-    stage: Published | None = None
-    """In place of a purpose, a published stage: what it trains, its ratio, rate, steps and samples, rows packed."""
-    steps: int | None = None
-    """Left out, 1,000, or those of the stage."""
-    samples: int | None = None
-    """Of a step, over all processes; left out, 64, or those of the stage."""
-    parts: int | None = None
-    """Parts that a step is computed in, a multiple of the processes, for less memory; left out, as many as these."""
-    rate: float | None = None
-    """Learning rate; left out, that of the stage, or 4e-5 as in Janus-Pro's third, and 2e-4 for adapters."""
-    schedule: Schedule = "constant"
-    warm: int = 0
-    """Steps in which the rate rises."""
-    weight_decay: float = 0.0
-    unconditional: float = 0.1
-    """Probability that a prompt to draw is replaced by padding, for guidance."""
-    encoder: bool = False
-    """Train the encoder too, to understand."""
-    question: str = ""
-    """What captions answer where a picture has no questions, as "Describe it."; empty passes such pictures over."""
-    scenes: float = 0.0
-    """Share of the examples that the generator of scenes makes."""
-    window: int = 8
-    """Shards that are shuffled together."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """How a training is carried out."""
-
-    every: int = 100
-    """Steps between checkpoints."""
-    held: tuple[Path, ...] = ()
-    """Shards whose loss is told with every checkpoint, and that are not learned."""
-    device: str = "cpu"
-    """cpu, or anything else for the accelerator of each process."""
-    workers: int = 0
-    """Processes that read and decode beside each that trains."""
-    rows: int = 8
-    """Rows of a pass."""
-    template: str | None = None
-    layout: LayoutName | None = None
-    """Of what comes out; that of the model if not given."""
 
 
 MEASURED = 4
@@ -143,18 +88,19 @@ def _published(tuning: Tuning, rows: int) -> Stage:
 
 
 def finetune(
-    tuning: Tuning, init: Path, out: Path, seed: int, how: Execution | None = None, *, lora: Lora | None = None,
-    resume: bool = False,
+    tuning: Tuning, init: Path, out: Path, seed: int, how: Work | None = None, *, lora: Lora | None = None,
+    device: str = "cpu", resume: bool = False,
 ) -> Path:  # fmt: skip
-    """Train from the model in a folder, or go on; the folder of the model that came out.
+    """Train from the model in a folder, or go on; the folder of the model that came out. `device`: cpu, or anything
+    else for the accelerator of each process.
 
     Writes manifest.json, log.jsonl, checkpoint-STEP/, with adapters adapter.safetensors, and model/. UsageError if the
     folder holds something and `resume` is not given, or if it was made with other settings. Stopped where training
     fails, DataError where the data does: the newest checkpoint is the last good one.
     """
-    how, lora = how or Execution(), lora or Lora()
+    how, lora = how or Work(), lora or Lora()
     stage = stage_of(tuning, lora, how.rows)
-    accelerator = processes(how.device)
+    accelerator = processes(device)
     main = accelerator.is_main_process
     if main:
         precision = {"processes": accelerator.num_processes, "mixed": accelerator.mixed_precision}
@@ -236,7 +182,7 @@ def fitting(layout: Layout) -> Callable[[Use, Example], str]:
     return fits
 
 
-def _train(many: Many, out: Path, how: Execution, source: Shards | Blend, held: Examples | None) -> None:
+def _train(many: Many, out: Path, how: Work, source: Shards | Blend, held: Examples | None) -> None:
     """All steps that are left, with a line of the log for each and checkpoints on the way."""
     stage, main = many.stage, many.accelerator.is_main_process
     begun = restore(many, out)
@@ -260,7 +206,7 @@ def _train(many: Many, out: Path, how: Execution, source: Shards | Blend, held: 
                 lines = []
 
 
-def _told(many: Many, how: Execution, source: Shards | Blend, held: Examples | None) -> dict[str, Any]:
+def _told(many: Many, how: Work, source: Shards | Blend, held: Examples | None) -> dict[str, Any]:
     """What is told with a checkpoint: samples that could not be used (of this process' own), and held-out losses."""
     faults = [one.faults for one in shards_of(source)]
     found: dict[str, Any] = {"unusable": sum(one.spoilt for one in faults), "read": sum(one.read for one in faults)}
@@ -272,7 +218,7 @@ def _told(many: Many, how: Execution, source: Shards | Blend, held: Examples | N
     return found
 
 
-def manifest_of(tuning: Tuning, lora: Lora, init: Path, seed: int, how: Execution, more: dict[str, Any]) -> Manifest:
+def manifest_of(tuning: Tuning, lora: Lora, init: Path, seed: int, how: Work, more: dict[str, Any]) -> Manifest:
     """What the run is: enough to make it again."""
     science = {"tuning": asdict(tuning), "lora": asdict(lora), "seed": seed, "template": how.template}
     files = [file for path in tuning.data for file in (sorted(path.glob("*.tar")) if path.is_dir() else [path])]

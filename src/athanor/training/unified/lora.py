@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +21,17 @@ from athanor.models.unified import checkpoints
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.names import LayoutName
 from athanor.training import checkpoint
+from athanor.training.unified.settings import Lora
 
 KIND = "adapter of a unified model"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lora:
-    """Low-rank adapters in place of all weights."""
-
-    rank: int = 0
-    """0 trains all weights."""
-    alpha: float | None = None
-    """What is added is scaled by this over the rank; left out, twice the rank."""
-
-    @property
-    def scale(self) -> float:
-        return (2.0 * self.rank if self.alpha is None else self.alpha) / self.rank
-
-
 def adapt(model: UnifiedModel, lora: Lora, modules: Sequence[str], seed: int) -> None:
     """Freeze the model and put adapters, which add nothing yet, beside every linear layer of some of its modules."""
-    from peft import LoraConfig, inject_adapter_in_model
-
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise UsageError("peft is not installed; run `pip install 'athanor-lab[torch,posttrain]'`") from error
     linears = [
         name for name, one in model.named_modules() if isinstance(one, nn.Linear) and name.split(".")[0] in modules
     ]
@@ -66,8 +54,10 @@ def adapt(model: UnifiedModel, lora: Lora, modules: Sequence[str], seed: int) ->
 
 def _layers(model: UnifiedModel) -> dict[str, Any]:
     """The layers that have adapters, by name."""
-    from peft.tuners.lora import Linear
-
+    try:
+        from peft.tuners.lora import Linear
+    except ImportError:  # without the library there are none
+        return {}
     return {name: one for name, one in model.named_modules() if isinstance(one, Linear)}
 
 

@@ -12,11 +12,10 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
@@ -31,6 +30,9 @@ from athanor.training.unified.lessons import Examples
 from athanor.training.unified.shards import Request
 from athanor.training.unified.stages import Stage
 from athanor.training.unified.teaching import lesson, passes
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 WRAPPED = ("LlamaDecoderLayer", "SiglipEncoderLayer")
 """Modules whose weights FSDP2 gathers one after the other."""
@@ -83,10 +85,13 @@ class Losses(nn.Module):
 def processes(device: str) -> Accelerator:
     """The processes that train together: those of a launcher, or this one alone. UsageError where the launcher asks for
     what is not there."""
-    cpu = device == "cpu"
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise UsageError("accelerate is not installed; run `pip install 'athanor-lab[torch,posttrain]'`") from error
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
         raise UsageError("the launcher asks for DeepSpeed; pass a configuration with FSDP2, or without either")
-    accelerator = Accelerator(cpu=cpu)
+    accelerator = Accelerator(cpu=device == "cpu")
     plugin: Any = accelerator.state.fsdp_plugin if accelerator.distributed_type == "FSDP" else None
     if plugin is not None and plugin.fsdp_version != 2:
         raise UsageError(
