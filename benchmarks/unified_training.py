@@ -1,8 +1,8 @@
-"""Steps of training of a unified model: python benchmarks/unified_training.py [--steps 4] [--size tiny|100m]
+"""A step of training of a unified model: python benchmarks/unified_training.py [--steps 4] [--size tiny|100m]
 
-Operations of the whole step (examples made, pictures encoded, gradients, the optimizer's step) a second, over the rate
-of the matrix products that the model consists of, on one thread, in CPU seconds, both in one run. Operations are those
-of matrices and of attention for tokens that are there; padding, and the optimizer's own products, count as lost.
+Operations of the passes of a step (tokenizer, encoder, backbone, heads; forwards and backwards; counted by PyTorch,
+less the share of padding) over the time of the whole step (examples made, gradients, the optimizer's step), beside the
+rate of the backbone's own matrix products. One thread, CPU seconds, both in one run. Muon's products count as lost.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from dataclasses import replace
 from time import process_time
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from athanor.models.unified.config import TINY, UnifiedConfig
+from athanor.models.unified.config import TINY
 from athanor.models.unified.model import UnifiedModel
-from athanor.training.unified.joint import Trainer
+from athanor.models.unified.unified import Unified
+from athanor.training.unified.joint import Trainer, backward
 from athanor.training.unified.recipes import Recipe, tiny
 from athanor.training.unified.run import begun
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.stages import Stage
+from athanor.training.unified.teaching import lesson, passes
 
 LARGE = replace(
     TINY, backbone=replace(TINY.backbone, width=768, inner=2_048, layers=12, heads=12, kv_heads=12)
@@ -32,11 +35,15 @@ def matrices(model: UnifiedModel) -> list[torch.Tensor]:
     return [w for name, w in model.backbone.named_parameters() if name.startswith("layers.") and w.ndim == 2]
 
 
-def operations(model: UnifiedModel, shape: UnifiedConfig, tokens: float, length: float) -> float:
-    """Of forward and backward passes over the backbone; heads, adaptors and the encoder are left out, which makes the
-    share smaller than it is."""
-    attention = 2 * shape.backbone.layers * shape.backbone.width * length  # half of 4: a token sees those before it
-    return 3.0 * tokens * (2 * sum(w.numel() for w in matrices(model)) + attention)
+def operations(unified: Unified, stage: Stage, step: int) -> float:
+    """Of the passes of one step."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        batches = passes(lesson(unified, Scenes(seed=1), stage.dose, 1, step), stage.dose)
+        backward(unified.model, batches)
+    unified.model.zero_grad(set_to_none=True)
+    tokens = sum(int((batch.segments > 0).sum()) for batch in batches)
+    return counter.get_total_flops() * tokens / sum(batch.tokens.numel() for batch in batches)
 
 
 def products(model: UnifiedModel, rows: int) -> float:
@@ -58,16 +65,17 @@ def measured(recipe: Recipe, stage: Stage, steps: int) -> None:
     unified.model.train()
     trainer = Trainer(unified, stage, Scenes(seed=1), seed=1)
     trainer.step(0)
-    best, rate, told = float("inf"), 0.0, {}
+    share = speed = rate = padding = 0.0
     for step in range(1, steps + 1):
+        done = operations(unified, stage, step)
+        rate = max(rate, products(unified.model, 32 * 52))
         told = trainer.step(step)
-        best = min(best, told["step_seconds"] / told["tokens"])
-        rate = max(rate, products(unified.model, int(told["tokens"])))
-    share = operations(unified.model, recipe.shape, 1 / best, 60.0) / rate
+        share = max(share, done / told["step_seconds"])
+        speed, padding = max(speed, told["tokens"] / told["step_seconds"]), told["padding"]
     of = "Muon and AdamW" if stage.muon else "AdamW"
     print(
-        f"{sum(w.numel() for w in matrices(unified.model)):,} parameters in matrices, {of}: {1 / best:,.0f} tokens/s, "
-        f"{100 * share:.0f}% of the matrix products alone ({rate / 1e9:.1f} GFLOP/s), {told['padding']:.0%} padding"
+        f"{sum(w.numel() for w in matrices(unified.model)):,} parameters in matrices, {of}: {speed:,.0f} tokens/s, "
+        f"{share / rate:.0%} of the matrix products alone ({rate / 1e9:.1f} GFLOP/s), {padding:.0%} padding"
     )
 
 
@@ -79,6 +87,8 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe = replace(tiny(1), shape=SIZES[asked.size])
     stage = next(one for one in recipe.stages if one.name == "II")
+    if asked.size != "tiny":
+        stage = replace(stage, dose=replace(stage.dose, samples=20))
     for one in (stage, replace(stage, muon=None)):
         measured(recipe, one, asked.steps)
 

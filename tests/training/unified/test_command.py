@@ -1,0 +1,93 @@
+"""The command: what it writes, and what it says of bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from athanor.cli import main
+from athanor.training import checkpoint
+from athanor.training.unified import recipes
+from athanor.training.unified.run import CARD, KIND, LOG, MODEL
+from tests.training.unified.micro import micro
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "tiny", micro)
+
+
+def athanor(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "unified", *arguments, "--threads", "1"])
+    return int(ended.value.code or 0)
+
+
+def test_every_curve_is_logged_and_the_model_can_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert athanor("--out", str(out), "--many", "1", "--quick") == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert folder == (out / MODEL).resolve()
+    lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+    names = {(line["part"], name) for line in lines for name in line}
+    assert {
+        ("tokenizer", "mse"), ("tokenizer", "reconstructed cards"), ("encoder", "contrast"),
+        ("encoder", "retrieved description"), ("language", "text"), ("I", "understanding"), ("I", "drawing"),
+        ("II", "excess colors"), ("II", "gap"), ("II", "gap position"), ("II", "drawn mean"), ("II", "drawn rank"),
+        ("II", "tokens_per_second"), ("III", "answered all"), ("III", "cpu_seconds"),
+    } <= names  # fmt: skip
+    assert ("I", "text") not in names
+    assert [line["total"] for line in lines] == sorted(line["total"] for line in lines)
+    card = json.loads((folder / CARD).read_bytes())
+    assert sum(one["n"] for one in card["scores"] if one["of"] == "drawn" and one["name"] == "colors") == 1
+    pictures = tmp_path / "pictures"
+    with pytest.raises(SystemExit) as ended:
+        main(["draw", "a red star", "--model", str(folder), "--out", str(pictures), "--device", "cpu"])
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--recipe", "janus-pro"), "pass --init"),
+        (("--length", "0"), "--length 0.0"),
+        (("--threads", "0"), "--threads"),
+        (("--many", "0"), "--many 0"),
+        (("--init", "nowhere"), "nowhere"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "unified", "--out", str(tmp_path / "out"), *more])
+    assert ended.value.code in (1, 2)
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_something_in_it_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").write_text("mine")
+    assert athanor("--out", str(tmp_path)) == 2
+    assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_another_recipe_is_not_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert athanor("--out", str(tmp_path / "out"), "--many", "1", "--quick", "--seed", "1") == 0
+    assert athanor("--out", str(tmp_path / "out"), "--many", "1", "--quick", "--seed", "2", "--resume") != 0
+    assert "seed" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_torn_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert athanor("--out", str(out), "--many", "1", "--quick") == 0
+    last = checkpoint.newest(out)
+    assert last is not None
+    assert checkpoint.read(last, KIND).about["name"] == "III"
+    last.write_bytes(last.read_bytes()[:1000])
+    assert athanor("--out", str(out), "--many", "1", "--quick", "--resume") == 1
+    assert last.name in capsys.readouterr().err
