@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from athanor.core.errors import UsageError
+from athanor.models.unified.config import Understanding
 from athanor.models.unified.layout import Layout
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.pictures import Preparation
@@ -64,7 +64,7 @@ class Unified:
         return replace(self)
 
 
-def understanding(unified: Unified, by: Literal["encoder", "codes"]) -> Unified:
+def understanding(unified: Unified, by: Understanding) -> Unified:
     """The same weights, in place, with images understood by an encoder of their own or by their codes."""
     config = replace(unified.model.config, understanding=by)
     unified.model.config = config

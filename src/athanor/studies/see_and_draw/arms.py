@@ -7,7 +7,14 @@ from typing import Literal
 
 from athanor.core.seeds import digest
 from athanor.environments.scenes.spec import GENEVAL
-from athanor.models.unified.config import TINY, BackboneConfig, EncoderConfig, UnifiedConfig, VisualTokenizerConfig
+from athanor.models.unified.config import (
+    TINY,
+    BackboneConfig,
+    EncoderConfig,
+    Understanding,
+    UnifiedConfig,
+    VisualTokenizerConfig,
+)
 from athanor.models.unified.unified import Unified, understanding
 from athanor.training.optimizers import Rates
 from athanor.training.unified.drawing_rl import DrawingRL
@@ -119,7 +126,7 @@ class Arm:
     begins: str = ""
     """The arm that it goes on from; empty for the foundation."""
     stages: tuple[Stage, ...] = ()
-    understanding: Literal["encoder", "codes"] = "encoder"
+    understanding: Understanding = "encoder"
     own: Rejection | None = None
     rl: DrawingRL | None = None
     flop: float = 0.0
@@ -184,7 +191,7 @@ class _Made:
             stage.name: lengths(self.unified, taught(recipe, k)) for k, stage in enumerate(recipe.stages, 1)
         }  # fmt: skip
 
-    def cost(self, stage: Stage, how: Literal["encoder", "codes"] = "encoder") -> float:
+    def cost(self, stage: Stage, how: Understanding = "encoder") -> float:
         """Of one step."""
         unified = self.unified if how == "encoder" else self.by_codes()
         found = stage_flop(unified, stage, self.long_of(stage, unified))
@@ -202,7 +209,7 @@ class _Made:
 
     def staged(
         self, name: str, about: str, stages: tuple[Stage, ...], begins: str = FOUNDATION,
-        how: Literal["encoder", "codes"] = "encoder",
+        how: Understanding = "encoder",
     ) -> Arm:  # fmt: skip
         if begins == FOUNDATION:
             stages = (replace(stages[0], starts_codes=True), *stages[1:])
