@@ -142,5 +142,5 @@ def listed_arms(found: Found) -> Chapter:
         titles=("arm", "what is trained", "begins from", "trainings", "operations", "CPU seconds"),
         note=f"Of one training, what it begins from left out. Operations, by count, of the backbone, the code head and "
         f"the encoder; drawing in reinforcement included. Models: {found.about}; pictures of the style "
-        f"{found.setting.style}.",
+        f"{found.style}.",
     )  # fmt: skip

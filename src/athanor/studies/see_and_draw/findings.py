@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -33,7 +34,6 @@ from athanor.studies.see_and_draw.arms import (
     SWEEP,
     UNGUIDED,
     Arm,
-    Setting,
 )
 from athanor.studies.see_and_draw.claims import evidence_together, judged
 from athanor.studies.see_and_draw.consistency import (
@@ -50,7 +50,7 @@ from athanor.studies.see_and_draw.consistency import (
     follows,
 )
 from athanor.studies.see_and_draw.consistency import OWN as ABOUT_OWN
-from athanor.studies.see_and_draw.study import Asked, Job, finished, jobs
+from athanor.studies.see_and_draw.study import Asked, Job, finished, jobs, name_of
 from athanor.studies.see_and_draw.tasks import SEEN, UNSEEN
 from athanor.studies.see_and_draw.trial import (
     ANSWERED,
@@ -83,7 +83,6 @@ AT = (1.0, GUIDANCE)
 class Found:
     """What the study found."""
 
-    setting: Setting
     arms: tuple[Arm, ...]
     """Those that were trained and tried, in order; the foundation first."""
     tried: tuple[Tried, ...]
@@ -95,6 +94,8 @@ class Found:
     """By arm: the first drawings of the first training."""
     about: str
     """What the models are."""
+    style: str
+    """Of the pictures."""
 
     @cached_property
     def by(self) -> dict[tuple[str, str], Estimate]:
@@ -108,39 +109,54 @@ class Found:
         return tuple(dict.fromkeys(every[0])) if every else ()
 
 
+class Place(NamedTuple):
+    """Where the trial of one training is, or will be."""
+
+    arm: Arm
+    number: int
+    folder: Path
+    """With trial.jsonl and, where anything was drawn, drawings.jsonl."""
+    finished: bool
+    flop: float = 0.0
+    seconds: float = 0.0
+    stopped: str = ""
+
+
 def find(asked: Asked, folder: Path) -> Found:
     """Read everything that is finished. DataError if nothing is."""
-    every = jobs(asked, folder)
-    about = "models of about a million parameters, trained from nothing: the same question, another size"
-    return found_in(asked.sizes, every, folder, about)
+    about = "of about a million parameters, trained from nothing: the same questions, another size"
+    setting = asked.sizes
+    return found_in([_place(job) for job in jobs(asked, folder)], folder, about=about, style=setting.style)
 
 
-def found_in(setting: Setting, every: Sequence[Job], folder: Path, about: str) -> Found:
-    """What follows from the trainings that are finished."""
-    there = [job for job in every if finished(job.out)]
-    tried = [_tried(job) for job in there]
+def _place(job: Job) -> Place:
+    if not finished(job.out):
+        return Place(job.arm, job.number, job.out, finished=False)
+    told = json.loads((job.out / "done.json").read_bytes())
+    return Place(job.arm, job.number, job.out, True, told["flop"], told["seconds"], told["stopped"])
+
+
+def found_in(every: Sequence[Place], folder: Path, *, about: str, style: str) -> Found:
+    """What follows from the trainings that are finished. DataError if none is."""
+    there = [one for one in every if one.finished]
+    tried = [
+        Tried(arm=one.arm.name, number=one.number, measured=read(one.folder / "trial.jsonl"), flop=one.flop,
+              seconds=one.seconds, stopped=one.stopped)
+        for one in there
+    ]  # fmt: skip
     names = {one.arm for one in tried if one.measured}
     if not names - {FOUNDATION}:
         raise DataError(f"{folder} holds no training that was tried; run the study on with --resume")
-    mine = tuple(job.arm for job in every if job.number == every[0].number and job.arm.name in names)
+    mine = {one.arm.name: one.arm for one in every if one.arm.name in names}
     drawings = dict[str, tuple[Shown, ...]]()
-    for job in there:
-        drawings.setdefault(job.arm.name, tuple(read_lines(job.out / "drawings.jsonl", Shown)))
+    for one in there:
+        drawings.setdefault(one.arm.name, tuple(read_lines(one.folder / "drawings.jsonl", Shown)))
     claims = judged(tried)
     return Found(
-        setting=setting, arms=mine, tried=tuple(tried), claims=tuple(claims), about=about,
-        estimates=tuple(_estimates(tried, [arm.name for arm in mine], claims)),
-        missing=tuple(job.out.name for job in every if not finished(job.out)),
+        arms=tuple(mine.values()), tried=tuple(tried), claims=tuple(claims), about=about, style=style,
+        estimates=tuple(_estimates(tried, list(mine), claims)),
+        missing=tuple(name_of(one.arm.name, one.number) for one in every if not one.finished),
         drawings={name: shown for name, shown in drawings.items() if shown},
-    )  # fmt: skip
-
-
-def _tried(job: Job) -> Tried:
-    told = json.loads((job.out / "done.json").read_bytes())
-    path = job.out / "trial.jsonl"
-    return Tried(
-        arm=job.arm.name, number=job.number, measured=read(path), flop=told["flop"], seconds=told["seconds"],
-        stopped=told["stopped"],
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from time import process_time
 
 from athanor.analysis.trials import Measured, Shown
 from athanor.core.disk import write_atomically
-from athanor.core.errors import DataError, Stopped, UsageError
+from athanor.core.errors import Stopped, UsageError
 from athanor.core.progress import progress
 from athanor.core.seeds import digest
 from athanor.models.unified import checkpoints
@@ -228,8 +228,6 @@ def try_model(
     """
     measured: list[Measured] = []
     kept: list[Shown] = []
-    if not draws and not answers:
-        raise DataError("a model that neither draws nor answers was to be tried; train one task")
     if answers:
         measured.append(trial.of_answers(unified, those))
     if draws:

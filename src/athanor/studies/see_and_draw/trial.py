@@ -102,9 +102,11 @@ def of_prompts(
 def answers(
     unified: Unified, asked: Sequence[tuple[Images, str]], *, most: int = ANSWER, batch: int = 64
 ) -> tuple[str, ...]:
-    """What a model says to questions about pictures, greedily, in at most so many tokens."""
+    """What a model says to questions about pictures, greedily, in at most so many tokens; in small letters, without a
+    full stop."""
     said = [[Message(role="user", text=text, images=(png(image),))] for image, text in asked]
-    return ask(unified, said, Answering(most=most, batch=batch)) if said else ()
+    told = ask(unified, said, Answering(most=most, batch=batch)) if said else ()
+    return tuple(answer.strip().rstrip(".").strip().lower() for answer in told)
 
 
 def of_answers(unified: Unified, those: Tasks) -> Measured:

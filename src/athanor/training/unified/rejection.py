@@ -104,8 +104,9 @@ def train(run: Learner, config: Rejection, seed: int, kept: Sequence[Sequence[Ow
 
 
 def fine_tune(
-    config: Rejection, model: Path, out: Path, seed: int, *, verify: Verifier | None = None, resume: bool = False
-) -> Path:
+    config: Rejection, model: Path, out: Path, seed: int, *, device: str = "cpu", template: str | None = None,
+    verify: Verifier | None = None, resume: bool = False,
+) -> Path:  # fmt: skip
     """Draw, judge and learn, from the model in a folder; the folder of the model that came out.
 
     Writes manifest.json, log.jsonl, kept.json and model/. What was interrupted begins again with `resume`. UsageError
@@ -121,7 +122,7 @@ def fine_tune(
     open_folder(out, manifest, resume=resume, work="a training")
     if (out / MODEL / "config.json").exists():
         return out / MODEL
-    unified = checkpoints.read(model, dtype=torch.float32)
+    unified = checkpoints.read(model, template=template, device=device, dtype=torch.float32)
     run = drawing_rl.learner(unified, config.sampled)
     kept = collect(run, config.sampled, seed, verify or exact(config.sampled.reward))
     told = {"images": run.ledger.episodes, "prompts": len(kept), "passed": sum(map(len, kept))}
@@ -131,5 +132,5 @@ def fine_tune(
             file.write(json.dumps(line) + "\n")
             bar.update()
     changed = {name.replace("/", "."): weight for name, weight in run.trained.items()}
-    checkpoints.write_changed(model, out / MODEL, changed)
+    checkpoints.write_changed(model, out / MODEL, changed, template=template)
     return out / MODEL
