@@ -39,6 +39,8 @@ class Config:
     """What the model has learned. controls: the tokenizer alone, and answers without pictures."""
     guidance: tuple[float, ...] = (1.0, 2.0)
     """Weights of classifier-free guidance; 1 is none, and the published is 5."""
+    shown: float = 2.0
+    """Weight at which drawings are kept and asked about; the last of --guidance where it is not among them."""
     prompts: int = 80
     """Images of each category."""
     questions: int = 60
@@ -127,7 +129,7 @@ def _try(config: Config) -> None:
         trial.write(config.out, trial.of_tokenizer(unified, those, config.seed), [])
         return
     trial.write(config.out, *try_model(
-        unified, those, config.number, config.guidance, draws=config.tries != "understanding",
+        unified, those, config.number, config.guidance, shown=config.shown, draws=config.tries != "understanding",
         answers=config.tries != "drawing",
     ))  # fmt: skip
 

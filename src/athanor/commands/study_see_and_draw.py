@@ -43,8 +43,8 @@ class Paper:
     """Of reinforcement."""
     rl_group: tuple[int, int] = (8, 8)
     """Prompts of a step of reinforcement, and images of each."""
-    rl_guidance: float = 5.0
-    """That reinforcement draws with."""
+    guidance: float = 5.0
+    """That reinforcement draws with, and arms are compared at; all arms are tried without, too."""
     train_words: str = ""
     """More options for trainings of stages: "--device cuda --tune.parts 16 --lora.rank 64"."""
     rl_words: str = ""
@@ -139,7 +139,7 @@ def plan_of(config: Config) -> Plan:
     return Plan(
         model=paper.model, data=paper.data, seed=config.seed, seeds=paper.seeds, length=paper.length,
         scenes=paper.scenes, style=paper.style, arms=paper.arms, rl_steps=paper.rl_steps, group=paper.rl_group,
-        guidance=paper.rl_guidance, shared=_words("--train-words", paper.train_words),
+        guidance=paper.guidance, shared=_words("--train-words", paper.train_words),
         reinforced=_words("--rl-words", paper.rl_words), trial=_words("--trial-words", paper.trial_words),
         launch=_launch(paper.launch),
     )  # fmt: skip

@@ -24,7 +24,6 @@ from athanor.studies.see_and_draw.arms import (
     BALANCED,
     DRAWS,
     FOUNDATION,
-    GUIDANCE,
     LEFT_OUT,
     LONGER,
     OWN,
@@ -59,12 +58,19 @@ OF_ARM = {
     REFERENCE: BLUE, SHARED: ORANGE, SEES: GREEN, SEES_CODES: PURPLE, DRAWS: COLOURS[4], LEFT_OUT: GREEN,
     BALANCED: PURPLE, LONGER: GREEN, OWN: PURPLE, RL: COLOURS[4], UNGUIDED: COLOURS[5],
 }  # fmt: skip
-SAW, DREW, DREW_FREE = Of(ANSWERED), Of(guided(RIGHT, GUIDANCE)), Of(guided(RIGHT, 1.0))
-PANELS = (
-    (SAW, "answered right"), (DREW, f"drawn right, guidance {GUIDANCE:g}"), (DREW_FREE, "drawn right, no guidance")
-)  # fmt: skip
+SAW, DREW_FREE = Of(ANSWERED), Of(guided(RIGHT, 1.0))
 OVER = f"{LEVEL_TEXT} intervals over trainings and prompts or questions"
 TITLE = "Can one model see and draw? Encoders, stages, guidance and reinforcement of a unified model"
+
+
+def _drew(found: Found) -> Of:
+    return Of(guided(RIGHT, found.guidance))
+
+
+def _panels(found: Found) -> tuple[tuple[Of, str], ...]:
+    """What arms are compared in."""
+    drawn = f"drawn right, guidance {found.guidance:g}"
+    return (SAW, "answered right"), (_drew(found), drawn), (DREW_FREE, "drawn right, no guidance")
 
 
 def page(found: Found, folder: Path) -> Path:
@@ -95,7 +101,7 @@ def chapters_of(found: Found) -> list[Chapter]:
     """Those for which there is something."""
     shown = [name for name in (REFERENCE, SHARED, RL) if name in found.drawings]
     kept = {name: found.drawings[name] for name in shown}
-    note = f"The first prompts of each category, guidance {GUIDANCE:g}, first seed."
+    note = f"The first prompts of each category, guidance {found.guidance:g}, first seed."
     return [
         *_encoders(found), *_stages(found), *_guidance(found), *_followed(found), *_consistency(found),
         *_reinforcement(found),
@@ -106,7 +112,7 @@ def chapters_of(found: Found) -> list[Chapter]:
 def summary(found: Found, link: str) -> Chapter:
     """The study in short, for another page: what is answered, the main differences, and a few drawings."""
     pairs = [(SHARED, REFERENCE), (LEFT_OUT, REFERENCE), (BALANCED, REFERENCE), (RL, REFERENCE), (RL, LONGER)]
-    chart = _against(found, pairs, PANELS, "Differences between arms")
+    chart = _against(found, pairs, _panels(found), "Differences between arms")
     told = tuple(f"{claim.verdict.capitalize()}: {claim.statement}." for claim in found.claims)
     kept = {name: found.drawings[name] for name in (REFERENCE, RL) if name in found.drawings}
     return Chapter(
@@ -149,7 +155,7 @@ def _encoders(found: Found) -> Iterator[Chapter]:
     by_kind = None
     if _minus(found, SHARED, REFERENCE, SAW):
         rows = [Row(kind, _minus(found, SHARED, REFERENCE, Of(ANSWERED, kind)), ORANGE) for kind in found.kinds]
-        drawn = [Row(called(name), _minus(found, SHARED, REFERENCE, DREW._replace(stratum=name)), ORANGE)
+        drawn = [Row(called(name), _minus(found, SHARED, REFERENCE, _drew(found)._replace(stratum=name)), ORANGE)
                  for name in GENEVAL]  # fmt: skip
         by_kind = beside(
             [forest(rows, title="answered right, by kind", x_title="difference", width=230),
@@ -158,7 +164,7 @@ def _encoders(found: Found) -> Iterator[Chapter]:
         )  # fmt: skip
     yield from _chapter(
         "encoders", "One encoder for both tasks, or two",
-        [_against(found, pairs, PANELS, "Each arm minus another"), by_kind],
+        [_against(found, pairs, _panels(found), "Each arm minus another"), by_kind],
         f"Differences of shares of answers and drawings that are right; {OVER}. {SHARED}: pictures are understood by "
         "the codes that they would be drawn with, as in experiment A of Janus. Only: one task without the other, on "
         "the same examples of it.",
@@ -169,7 +175,8 @@ def _encoders(found: Found) -> Iterator[Chapter]:
 def _stages(found: Found) -> Iterator[Chapter]:
     pairs = [(LEFT_OUT, REFERENCE), (BALANCED, REFERENCE)]
     yield from _chapter(
-        "stages", "The first stage, and the ratio of the third", [_against(found, pairs, PANELS, "At equal compute")],
+        "stages", "The first stage, and the ratio of the third",
+        [_against(found, pairs, _panels(found), "At equal compute")],
         f"Differences of shares; {OVER}. {LEFT_OUT}: stage II is longer by what stage I costs. {BALANCED}: the ratio "
         "of understanding, text and drawing in Janus's third stage; the recipe has Janus-Pro's 5:1:4.",
     )  # fmt: skip
@@ -214,9 +221,9 @@ def _followed(found: Found) -> Iterator[Chapter]:
             (GAP, "under another prompt, more", "nats a picture"), (EXCESS, "above the entropy", "nats a picture"),
         ))
     ]  # fmt: skip
+    apart = f"{_drew(found)}, minus {guided(OTHERS, found.guidance)}"
     panels.append(forest(
-        [Row(name, found.by.get((name, f"{name}, {DREW}, minus {guided(OTHERS, GUIDANCE)}")), OF_ARM[name])
-         for name in arms],
+        [Row(name, found.by.get((name, f"{name}, {apart}")), OF_ARM[name]) for name in arms],
         title="right, minus right for another", x_title="difference", labels=False, width=160,
     ))  # fmt: skip
     yield from _chapter(
@@ -256,8 +263,8 @@ def _reinforcement(found: Found) -> Iterator[Chapter]:
     begun = [(arm, REFERENCE) for arm in (LONGER, OWN, RL, UNGUIDED)]
     each = [(RL, LONGER), (RL, OWN), (RL, UNGUIDED), (OWN, LONGER)]
     panels = (
-        (DREW._replace(part=SEEN), "drawn right, told combinations"),
-        (DREW._replace(part=UNSEEN), "combinations never told"), (DREW_FREE, "without guidance"),
+        (_drew(found)._replace(part=SEEN), "drawn right, told combinations"),
+        (_drew(found)._replace(part=UNSEEN), "combinations never told"), (DREW_FREE, "without guidance"),
         (SAW, "answered right"),
     )  # fmt: skip
     yield from _chapter(
@@ -265,6 +272,6 @@ def _reinforcement(found: Found) -> Iterator[Chapter]:
         [_against(found, begun, panels, "Each arm minus where it begins"),
          _against(found, each, panels, "Arms of the same compute")],
         f"Differences of shares; {OVER}. All cost what {RL} costs, drawing included. {OWN}: as many images as {RL} "
-        f"samples, all drawn before anything is learned. {UNGUIDED}: drawn at guidance {GUIDANCE:g}, and the "
+        f"samples, all drawn before anything is learned. {UNGUIDED}: drawn at guidance {found.guidance:g}, and the "
         "log-probabilities without it are learned, as T2I-R1 does.",
     )  # fmt: skip

@@ -15,7 +15,6 @@ from athanor.reports.shares import share
 from athanor.studies.see_and_draw.arms import (
     DRAWS,
     FOUNDATION,
-    GUIDANCE,
     REFERENCE,
     RL,
     SEES,
@@ -44,7 +43,7 @@ OF_ABLATION = {
 
 def scores(found: Found) -> Iterator[Chapter]:
     """Every arm by category, between its bounds, and by kind of question."""
-    right, others = guided(RIGHT, GUIDANCE), guided(OTHERS, GUIDANCE)
+    right, others = guided(RIGHT, found.guidance), guided(OTHERS, found.guidance)
     bounds = ((FOUNDATION, TRUE, "true pictures"), (FOUNDATION, CEILING, "the tokenizer's ceiling"))
     rows = [_row(found, *one, CATEGORIES) for one in bounds]
     rows += [_row(found, arm.name, right, arm.name, CATEGORIES) for arm in found.arms]
@@ -52,7 +51,7 @@ def scores(found: Found) -> Iterator[Chapter]:
     yield Chapter(
         name="drawn", title="Drawn right, by category", rows=tuple(row for row in rows if row),
         titles=("", "GenEval's six", *map(called, CATEGORIES)),
-        note=f"Guidance {GUIDANCE:g}, temperature 1. What was asked for and nothing else is there, by the exact "
+        note=f"Guidance {found.guidance:g}, temperature 1. What was asked for and nothing else is there, by the exact "
         "checker. Ceiling: true pictures of the same prompts through the visual tokenizer and back. For another "
         "prompt: the same drawings, judged by the next prompt of their category: what ignoring the prompt would give.",
     )  # fmt: skip
@@ -78,18 +77,19 @@ def _row(found: Found, arm: str, measure: str, label: str, strata: tuple[str, ..
 
 def published(found: Found) -> Iterator[Chapter]:
     """What is printed, beside ours where there is something like it."""
-    yield _table(ABLATION, ("ours: answered right", f"ours: drawn right, guidance {GUIDANCE:g}"),
+    yield _table(ABLATION, ("ours: answered right", f"ours: drawn right, guidance {found.guidance:g}"),
                  lambda row: _ours(found, OF_ABLATION.get(row)),
                  _more_of_ablation(found))  # fmt: skip
     yield _table(UNDERSTANDING)
+    right = guided(RIGHT, found.guidance)
     mine = [_of_geneval(found, arm, measure, label) for arm, measure, label in (
-        (REFERENCE, guided(RIGHT, GUIDANCE), f"ours: {REFERENCE}"), (RL, guided(RIGHT, GUIDANCE), f"ours: {RL}"),
+        (REFERENCE, right, f"ours: {REFERENCE}"), (RL, right, f"ours: {RL}"),
         (FOUNDATION, CEILING, "ours: the tokenizer's ceiling"),
     )]  # fmt: skip
     yield _table(GENEVAL_TABLE, more=[row for row in mine if row])
     mine = [
         (f"ours: {arm}", *[""] * (len(DPG.columns) - 1), share(one)) for arm in (REFERENCE, RL)
-        if (one := found.by.get((arm, str(Of(guided(PROPOSITIONS, GUIDANCE))))))
+        if (one := found.by.get((arm, str(Of(guided(PROPOSITIONS, found.guidance))))))
     ]  # fmt: skip
     yield _table(DPG, more=mine)
 
@@ -106,7 +106,7 @@ def _table(
 
 
 def _ours(found: Found, arm: str | None) -> tuple[str, str]:
-    drawn, answered = (_known(found, arm, of) for of in (guided(RIGHT, GUIDANCE), ANSWERED))
+    drawn, answered = (_known(found, arm, of) for of in (guided(RIGHT, found.guidance), ANSWERED))
     return answered, drawn
 
 

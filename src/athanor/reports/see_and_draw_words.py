@@ -10,14 +10,13 @@ from athanor.core.records import Estimate
 from athanor.reports.shares import points, share
 from athanor.reports.words import Finding
 from athanor.studies.claims import Claim
-from athanor.studies.see_and_draw.arms import FOUNDATION, GUIDANCE, REFERENCE, RL, SHARED
+from athanor.studies.see_and_draw.arms import FOUNDATION, REFERENCE, RL, SHARED
 from athanor.studies.see_and_draw.claims import LITTLE
 from athanor.studies.see_and_draw.findings import Found
 from athanor.studies.see_and_draw.trial import ANSWERED, BLIND, CEILING, EXCESS, GAP, OTHERS, RIGHT, guided
 
 NAMED = 4
 """Unfinished trainings that are named."""
-DRAWN = str(Of(guided(RIGHT, GUIDANCE)))
 
 
 def findings(found: Found) -> list[Finding]:
@@ -28,18 +27,18 @@ def findings(found: Found) -> list[Finding]:
 
 def answer(found: Found) -> str:
     """What the recipe's model can do beside its bounds, and the two main differences."""
-    by = found.by
+    by, right = found.by, str(Of(guided(RIGHT, found.guidance)))
     drawn = (
-        f"The recipe ({REFERENCE}) draws {share(by.get((REFERENCE, DRAWN)))} of GenEval's prompts right at guidance "
-        f"{GUIDANCE:g}, where the tokenizer lets {share(by.get((FOUNDATION, CEILING)))} be right and another prompt of "
-        f"its category has {share(by.get((REFERENCE, guided(OTHERS, GUIDANCE))))}; it answers "
+        f"The recipe ({REFERENCE}) draws {share(by.get((REFERENCE, right)))} of GenEval's prompts right at guidance "
+        f"{found.guidance:g}, where the tokenizer lets {share(by.get((FOUNDATION, CEILING)))} be right and another "
+        f"prompt of its category has {share(by.get((REFERENCE, guided(OTHERS, found.guidance))))}; it answers "
         f"{share(by.get((REFERENCE, ANSWERED)))} of the questions, the usual answers "
         f"{share(by.get((FOUNDATION, BLIND)))}."
     )
     more = [
         f"{label} {of}: {points(one)}"
         for label, arm, of in (("Codes for both against an encoder of its own,", SHARED, ANSWERED),
-                               ("Reinforcement against where it begins,", RL, DRAWN))
+                               ("Reinforcement against where it begins,", RL, right))
         if (one := by.get((arm, f"{arm} minus {REFERENCE}: {of}")))
     ]  # fmt: skip
     return " ".join([drawn, *(f"{one}." for one in more)])

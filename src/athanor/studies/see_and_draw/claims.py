@@ -14,7 +14,6 @@ from athanor.studies.see_and_draw.arms import (
     BALANCED,
     DRAWS,
     FOUNDATION,
-    GUIDANCE,
     LEFT_OUT,
     LONGER,
     OWN,
@@ -44,7 +43,6 @@ from athanor.studies.see_and_draw.trial import ANSWERED, BLIND, GAP, OTHERS, RIG
 LITTLE = 0.05
 """What is no loss: a claim that nothing is lost holds where less than this share surely is."""
 JANUS, PRO, T2I = "Wu et al. 2024, ablation", "Chen et al. 2025", "Jiang et al. 2025"
-DRAWN = Of(guided(RIGHT, GUIDANCE))
 UNGUIDED_DRAWN = Of(guided(RIGHT, 1.0))
 SAW = Of(ANSWERED)
 
@@ -76,43 +74,43 @@ def _within(measure: Of, other: Of, arm: str = REFERENCE, least: float = 0.0) ->
     return Contrast(arm, arm, measure, other, least)
 
 
-def _encoders() -> tuple[Said, ...]:
+def _encoders(drawn: Of) -> tuple[Said, ...]:
     little = f"less than {100 * LITTLE:g} points"
     return (
         Said("An encoder of its own understands better than the codes that images are drawn with",
              (Contrast(REFERENCE, SHARED, SAW),), f"{JANUS}, D over A"),
-        Said(f"An encoder of its own costs drawing {little}", _kept(REFERENCE, SHARED, DRAWN), f"{JANUS}, D and A"),
+        Said(f"An encoder of its own costs drawing {little}", _kept(REFERENCE, SHARED, drawn), f"{JANUS}, D and A"),
         Said(f"Learning to draw costs a decoupled model {little} of understanding", _kept(REFERENCE, SEES, SAW),
              f"{JANUS}, D and E"),
         Said("With one encoder, learning to draw costs understanding", (Contrast(SEES_CODES, SHARED, SAW),),
              f"{JANUS}, C over B, of a semantic tokenizer"),
-        Said(f"Learning to understand costs a decoupled model {little} of drawing", _kept(REFERENCE, DRAWS, DRAWN),
+        Said(f"Learning to understand costs a decoupled model {little} of drawing", _kept(REFERENCE, DRAWS, drawn),
              f"{JANUS}, D and F"),
     )  # fmt: skip
 
 
-def _stages() -> tuple[Said, ...]:
+def _stages(drawn: Of) -> tuple[Said, ...]:
     return (
         Said("Stage I is worth what it costs, against a longer stage II",
-             (Contrast(REFERENCE, LEFT_OUT, SAW), Contrast(REFERENCE, LEFT_OUT, DRAWN)),
+             (Contrast(REFERENCE, LEFT_OUT, SAW), Contrast(REFERENCE, LEFT_OUT, drawn)),
              "practised, and not tried, by both"),
         Said("In stage III 5:1:4 understands better than 7:3:10", (Contrast(REFERENCE, BALANCED, SAW),), PRO),
         Said(f"In stage III 5:1:4 draws less than {100 * LITTLE:g} points worse than 7:3:10",
-             _kept(REFERENCE, BALANCED, DRAWN), PRO),
+             _kept(REFERENCE, BALANCED, drawn), PRO),
     )  # fmt: skip
 
 
-def _guidance() -> tuple[Said, ...]:
+def _guidance(drawn: Of, at_weight: float) -> tuple[Said, ...]:
     at = {weight: Of(guided(RIGHT, weight)) for weight in SWEEP}
     return (
         Said("What is drawn follows the prompt: it is right for its own more often than for another",
-             (_within(DRAWN, Of(guided(OTHERS, GUIDANCE))),), "a control"),
+             (_within(drawn, Of(guided(OTHERS, at_weight))),), "a control"),
         Said("Pictures are likelier under their own prompt than under another of its category",
              (Contrast(REFERENCE, REFERENCE, Of(GAP), None),), "a control"),
         Said("Questions are answered by the picture: better than by what is usual",
              (Contrast(REFERENCE, FOUNDATION, SAW, Of(BLIND)),), "a control"),
-        Said(f"Guidance {GUIDANCE:g} draws better than none", (_within(at[GUIDANCE], at[1.0]),), ""),
-        Said(f"The published guidance of 5 draws better than {GUIDANCE:g}", (_within(at[5.0], at[GUIDANCE]),),
+        Said(f"Guidance {at_weight:g} draws better than none", (_within(drawn, at[1.0]),), ""),
+        Said("The published guidance of 5 draws better than 2", (_within(at[5.0], at[2.0]),),
              "generation code of Janus-Pro"),
         Said("Guidance of 7 is too much: it draws worse than 3", (_within(at[3.0], at[7.0]),), ""),
     )  # fmt: skip
@@ -134,32 +132,35 @@ def _consistency() -> tuple[Said, ...]:
     )  # fmt: skip
 
 
-def _reinforcement() -> tuple[Said, ...]:
-    unseen = Of(guided(RIGHT, GUIDANCE), part=UNSEEN)
+def _reinforcement(drawn: Of, at_weight: float) -> tuple[Said, ...]:
+    unseen = drawn._replace(part=UNSEEN)
     return (
-        Said("Reinforcement draws better than as much more of stage III", (Contrast(RL, LONGER, DRAWN),)),
-        Said("Reinforcement draws better than fine-tuning on own right drawings", (Contrast(RL, OWN, DRAWN),)),
-        Said("Reinforcement makes the recipe's model draw better", (Contrast(RL, REFERENCE, DRAWN),)),
+        Said("Reinforcement draws better than as much more of stage III", (Contrast(RL, LONGER, drawn),)),
+        Said("Reinforcement draws better than fine-tuning on own right drawings", (Contrast(RL, OWN, drawn),)),
+        Said("Reinforcement makes the recipe's model draw better", (Contrast(RL, REFERENCE, drawn),)),
         Said("What it gains holds for combinations that are never told in training",
              (Contrast(RL, REFERENCE, unseen),)),
-        Said(f"Without guidance it draws better than the recipe's model with {GUIDANCE:g}",
-             (Contrast(RL, REFERENCE, UNGUIDED_DRAWN, DRAWN),), "whether it learned more than guidance gives"),
-        Said("Scoring without the guidance that was drawn with learns less", (Contrast(RL, UNGUIDED, DRAWN),),
+        Said(f"Without guidance it draws better than the recipe's model with {at_weight:g}",
+             (Contrast(RL, REFERENCE, UNGUIDED_DRAWN, drawn),), "whether it learned more than guidance gives"),
+        Said("Scoring without the guidance that was drawn with learns less", (Contrast(RL, UNGUIDED, drawn),),
              f"against {T2I}, who score so"),
         Said(f"Reinforcement of drawing costs less than {100 * LITTLE:g} points of understanding",
              _kept(RL, REFERENCE, SAW)),
     )  # fmt: skip
 
 
-def said() -> tuple[Said, ...]:
-    """Every claim."""
-    return (*_encoders(), *_stages(), *_guidance(), *_consistency(), *_reinforcement())
+def said(weight: float) -> tuple[Said, ...]:
+    """Every claim, arms compared at a weight of guidance."""
+    drawn = Of(guided(RIGHT, weight))
+    return (
+        *_encoders(drawn), *_stages(drawn), *_guidance(drawn, weight), *_consistency(), *_reinforcement(drawn, weight)
+    )  # fmt: skip
 
 
-def judged(tried: Sequence[Tried]) -> list[Claim]:
+def judged(tried: Sequence[Tried], weight: float) -> list[Claim]:
     """Every claim for which there are trainings: by intervals of each difference by itself, and by intervals that hold
     all together (Bonferroni's, over all differences that claims rest on)."""
-    there = [(one, found) for one in said() if (found := _evidence(tried, one, LEVEL))]
+    there = [(one, found) for one in said(weight) if (found := _evidence(tried, one, LEVEL))]
     strict = bonferroni(LEVEL, max(1, sum(len(found) for _, found in there)))
     claims = []
     for one, found in there:
@@ -171,9 +172,9 @@ def judged(tried: Sequence[Tried]) -> list[Claim]:
     return claims
 
 
-def evidence_together(tried: Sequence[Tried]) -> Iterator[Estimate]:
+def evidence_together(tried: Sequence[Tried], weight: float) -> Iterator[Estimate]:
     """The differences that claims rest on, with intervals that hold all together."""
-    there = [(one, found) for one in said() if (found := _evidence(tried, one, LEVEL))]
+    there = [(one, found) for one in said(weight) if (found := _evidence(tried, one, LEVEL))]
     strict = bonferroni(LEVEL, max(1, sum(len(found) for _, found in there)))
     for one, _ in there:
         yield from _evidence(tried, one, strict)

@@ -75,8 +75,6 @@ CONSISTENCY = (
     ABOUT_OWN, SAME, TOLD_OWN, TOLD_SAME, PASSED, ACCEPTED, AGREES, AMONG,
     *(follows(what, how) for how in (ALONE, TOLD, TRULY) for what in ("picture", "prompt")),
 )  # fmt: skip
-AT = (1.0, GUIDANCE)
-"""Weights of guidance at which every arm is tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +94,8 @@ class Found:
     """What the models are."""
     style: str
     """Of the pictures."""
+    guidance: float
+    """At which arms are compared."""
 
     @cached_property
     def by(self) -> dict[tuple[str, str], Estimate]:
@@ -136,7 +136,7 @@ def _place(job: Job) -> Place:
     return Place(job.arm, job.number, job.out, True, told["flop"], told["seconds"], told["stopped"])
 
 
-def found_in(every: Sequence[Place], folder: Path, *, about: str, style: str) -> Found:
+def found_in(every: Sequence[Place], folder: Path, *, about: str, style: str, guidance: float = GUIDANCE) -> Found:
     """What follows from the trainings that are finished. DataError if none is."""
     there = [one for one in every if one.finished]
     tried = [
@@ -151,42 +151,46 @@ def found_in(every: Sequence[Place], folder: Path, *, about: str, style: str) ->
     drawings = dict[str, tuple[Shown, ...]]()
     for one in there:
         drawings.setdefault(one.arm.name, tuple(read_lines(one.folder / "drawings.jsonl", Shown)))
-    claims = judged(tried)
+    claims = judged(tried, guidance)
     return Found(
         arms=tuple(mine.values()), tried=tuple(tried), claims=tuple(claims), about=about, style=style,
-        estimates=tuple(_estimates(tried, list(mine), claims)),
+        guidance=guidance,
+        estimates=tuple(_estimates(tried, list(mine), claims, guidance)),
         missing=tuple(name_of(one.arm.name, one.number) for one in every if not one.finished),
         drawings={name: shown for name, shown in drawings.items() if shown},
     )  # fmt: skip
 
 
-def _estimates(tried: Sequence[Tried], names: Sequence[str], claims: Sequence[Claim]) -> Iterator[Estimate]:
+def _estimates(
+    tried: Sequence[Tried], names: Sequence[str], claims: Sequence[Claim], guidance: float
+) -> Iterator[Estimate]:
     """Everything that is known, each once."""
     told = set[tuple[str, str]]()
-    for one in (*_all(tried, names), *(each for claim in claims for each in claim.evidence), *_together(tried)):
+    claimed = [each for claim in claims for each in claim.evidence]
+    for one in (*_all(tried, names, guidance), *claimed, *_together(tried, guidance)):
         if one.value is not None and (one.group, one.name) not in told:
             told.add((one.group, one.name))
             yield one
 
 
-def _together(tried: Sequence[Tried]) -> Iterator[Estimate]:
-    for one in evidence_together(tried):
+def _together(tried: Sequence[Tried], guidance: float) -> Iterator[Estimate]:
+    for one in evidence_together(tried, guidance):
         yield replace(one, name=f"{one.name}, {ALL_HOLD}", method=f"Bonferroni's over all claims; {one.method}")
 
 
-def _all(tried: Sequence[Tried], names: Sequence[str]) -> Iterator[Estimate]:
+def _all(tried: Sequence[Tried], names: Sequence[str], guidance: float) -> Iterator[Estimate]:
     for name in names:
-        for of in _measures(tried, name):
+        for of in _measures(tried, name, guidance):
             yield score(tried, name, of)
-        yield from _inside(tried, name)
+        yield from _inside(tried, name, guidance)
         for arm, other in COMPARED:
             if arm == name and other in names:
-                for of in _measures(tried, name):
+                for of in _measures(tried, name, guidance):
                     if not of.measure.startswith((OTHERS, PROPOSITIONS, EXCESS)):
                         yield difference(tried, arm, other, of)
 
 
-def _measures(tried: Sequence[Tried], arm: str) -> Iterator[Of]:
+def _measures(tried: Sequence[Tried], arm: str, guidance: float) -> Iterator[Of]:
     """What is told of an arm: each measure in all, by part, and by stratum at the reference's guidance."""
     there = {name: one for each in tried if each.arm == arm for name, one in each.measured.items()}
     for weight in SWEEP:
@@ -194,8 +198,10 @@ def _measures(tried: Sequence[Tried], arm: str) -> Iterator[Of]:
             of = Of(guided(measure, weight))
             if of.measure in there:
                 yield of
-                yield from (of._replace(part=part) for part in (SEEN, UNSEEN) if measure == RIGHT and weight in AT)
-                single = measure != OTHERS and weight == GUIDANCE
+                yield from (
+                    of._replace(part=part) for part in (SEEN, UNSEEN) if measure == RIGHT and weight in (1.0, guidance)
+                )
+                single = measure != OTHERS and weight == guidance
                 yield from (of._replace(stratum=name) for name in CATEGORIES if single)
     for measure in (ANSWERED, BLIND, GAP, EXCESS, CEILING, TRUE, *CONSISTENCY):
         if measure in there:
@@ -204,7 +210,7 @@ def _measures(tried: Sequence[Tried], arm: str) -> Iterator[Of]:
             yield from (Of(measure, name) for name in strata if len(strata) > 1)
 
 
-def _inside(tried: Sequence[Tried], arm: str) -> Iterator[Estimate]:
+def _inside(tried: Sequence[Tried], arm: str, guidance: float) -> Iterator[Estimate]:
     """Differences between measures of one arm, and to what is known without it."""
     yield difference(tried, arm, FOUNDATION, Of(ANSWERED), other_of=Of(BLIND))
     for weight in SWEEP:
@@ -213,4 +219,4 @@ def _inside(tried: Sequence[Tried], arm: str) -> Iterator[Estimate]:
         yield difference(tried, arm, FOUNDATION, right, other_of=Of(CEILING))
         if weight != 1.0:
             yield difference(tried, arm, arm, right, other_of=Of(guided(RIGHT, 1.0)))
-    yield difference(tried, arm, REFERENCE, Of(guided(RIGHT, 1.0)), other_of=Of(guided(RIGHT, GUIDANCE)))
+    yield difference(tried, arm, REFERENCE, Of(guided(RIGHT, 1.0)), other_of=Of(guided(RIGHT, guidance)))

@@ -60,7 +60,7 @@ class Plan:
     group: tuple[int, int] = (8, 8)
     """Prompts of a step of reinforcement, and images of each."""
     guidance: float = 5.0
-    """That reinforcement draws with."""
+    """That reinforcement draws with, and arms are compared at."""
     shared: tuple[str, ...] = ()
     """Further words for every training of stages."""
     reinforced: tuple[str, ...] = ()
@@ -206,11 +206,11 @@ def model_of(plan: Plan, folder: Path, arm: str, number: int) -> str:
 def _trial(plan: Plan, folder: Path, way: Way, number: int) -> Step:
     arm, out = way.arm.name, trial_of(folder, way.arm.name, number)
     tries = {FOUNDATION: "controls", SEES: "understanding", SEES_CODES: "understanding", DRAWS: "drawing"}
-    weights = [f"{weight:g}" for weight in guidances(arm)]
+    weights = [f"{weight:g}" for weight in guidances(arm, plan.guidance)]
     return Step(name=f"{out.name}-trial", kind="play", out=str(out), command=(
         "athanor", "check", "unified", "--model", model_of(plan, folder, arm, number), "--tries",
         tries.get(arm, "both"), "--number", str(number), "--seed", str(plan.seed), "--style", plan.style,
-        "--guidance", *weights, *plan.trial, "--out", str(out), "--resume",
+        "--guidance", *weights, "--shown", f"{plan.guidance:g}", *plan.trial, "--out", str(out), "--resume",
     ))  # fmt: skip
 
 
@@ -227,4 +227,4 @@ def find_played(plan: Plan, folder: Path) -> Found:
         if (step := _trial(plan, folder, way, number))
     ]  # fmt: skip
     about = f"trained from {Path(plan.model).name} at the published size"
-    return found_in(places, folder, about=about, style=plan.style)
+    return found_in(places, folder, about=about, style=plan.style, guidance=plan.guidance)

@@ -190,9 +190,9 @@ def _initial(job: Job) -> Unified | None:
     return understanding(checkpoints.read(job.first / MODEL), job.arm.understanding)
 
 
-def guidances(arm: str) -> tuple[float, ...]:
-    """The weights of guidance that an arm is tried at."""
-    return SWEEP if arm in SWEPT else SWEEP[:2]
+def guidances(arm: str, compared: float = GUIDANCE) -> tuple[float, ...]:
+    """The weights of guidance that an arm is tried at, where arms are compared at one."""
+    return tuple(sorted({*SWEEP, compared})) if arm in SWEPT else (1.0, compared)
 
 
 @cache
@@ -220,11 +220,12 @@ def _tried(job: Job) -> None:
 
 
 def try_model(
-    unified: Unified, those: Tasks, number: int, weights: Sequence[float], *, draws: bool = True, answers: bool = True
+    unified: Unified, those: Tasks, number: int, weights: Sequence[float], *, shown: float = GUIDANCE,
+    draws: bool = True, answers: bool = True,
 ) -> tuple[list[Measured], list[Shown]]:  # fmt: skip
     """All measures of a model that has learned to draw, to answer, or both; and drawings to be looked at.
 
-    `weights`: of guidance. Drawings are shown, and asked about, at GUIDANCE or else the first of them.
+    `weights`: of guidance. Drawings are shown, and asked about, at `shown` or else at the last of them.
     """
     measured: list[Measured] = []
     kept: list[Shown] = []
@@ -235,7 +236,7 @@ def try_model(
     for weight in weights if draws else ():
         drawn = trial.draw_all(unified, those, weight, number)
         measured += trial.of_drawings(drawn, those.wanted, weight)
-        if weight == (GUIDANCE if GUIDANCE in weights else weights[0]):
+        if weight == (shown if shown in weights else weights[-1]):
             kept = trial.shown(drawn)
             measured += of_own(unified, drawn, those, number) if answers else []
     return measured, kept
