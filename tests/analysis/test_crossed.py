@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.analysis.crossed import Spread, added, crossed_mean, fixed_mean, spread_of
+from athanor.analysis.crossed import Spread, added, crossed_mean, fixed_mean, of_ratios, spread_of
 from athanor.core.seeds import stream
 
 
@@ -92,3 +92,53 @@ def test_a_share_has_no_interval_beyond_nought_and_one():
     assert (crossed_mean(values).low or 0) < 0
     held = crossed_mean(values, within=(0.0, 1.0))
     assert (held.low, held.high) == (0.0, 1.0)
+
+
+def test_parts_are_fixed_and_weigh_alike_whatever_their_size():
+    """The mean of the parts' means; how far parts are from each other is no reason to be unsure."""
+    rng = stream(0, "parts")
+    names = ["few"] * 10 + ["many"] * 90
+    apart = np.array([0.0 if name == "few" else 5.0 for name in names])
+    held = 0
+    for _ in range(400):
+        values = apart + 0.1 * rng.normal(size=(5, 1)) + 0.3 * rng.normal(size=(1, 100))
+        values = values + 0.3 * rng.normal(size=(5, 100))
+        found = crossed_mean(values, strata=names, of="prompts")
+        assert abs(found.value - 2.5) < 0.5
+        held += found.low <= 2.5 <= found.high
+    assert 0.92 < held / 400 <= 0.99
+    assert crossed_mean(values).high - crossed_mean(values).low > 1.5 * (found.high - found.low)
+    assert "prompts" in found.method
+    assert "2 parts" in found.method
+
+
+def test_one_part_is_no_part():
+    values = stream(0, "one part").normal(size=(3, 20))
+    assert crossed_mean(values, strata=["all"] * 20) == crossed_mean(values)
+
+
+def test_a_part_with_one_item_has_no_interval():
+    found = crossed_mean(stream(0, "alone").normal(size=(3, 4)), strata=["a", "b", "b", "b"])
+    assert found.value is not None
+    assert found.low is None
+
+
+def test_intervals_of_ratios_hold():
+    """Shares of what happens to be there: of some items nothing, of others much."""
+    rng = stream(0, "ratios")
+    held = 0
+    for _ in range(400):
+        chance = np.clip(0.4 + 0.05 * rng.normal(size=(6, 1)) + 0.1 * rng.normal(size=(1, 150)), 0, 1)
+        bottoms = rng.integers(0, 4, (6, 150))
+        values = of_ratios(rng.binomial(bottoms, chance).astype(float), bottoms.astype(float))
+        found = crossed_mean(values)
+        held += found.low <= 0.4 <= found.high
+    assert 0.91 < held / 400 <= 0.99
+
+
+def test_a_ratio_of_nothing_is_unknown():
+    assert of_ratios(np.zeros((2, 3)), np.zeros((2, 3))) is None
+    tops, bottoms = np.ones((2, 4)), np.full((2, 4), 2.0)
+    assert of_ratios(tops, bottoms, ["a", "a", "b", "b"]).tolist() == [[0.5] * 4] * 2
+    bottoms[:, 2:] = 0
+    assert of_ratios(tops, bottoms, ["a", "a", "b", "b"]) is None

@@ -27,10 +27,10 @@ from athanor.commands import play_points, train_points
 from athanor.commands.study_sft_vs_rl import Config, plan_of
 from athanor.core.errors import DataError, UsageError
 from athanor.reports.sft_vs_rl import page
+from athanor.studies.carrying_out import Step, StepFailed, carry_out, finished, marker
 from athanor.studies.folder import begin
 from athanor.studies.playing import points as playing
-from athanor.studies.sft_vs_rl.carrying_out import StepFailed, carry_out, finished, marker
-from athanor.studies.sft_vs_rl.plan import HOW, TRIALS, Plan, Step, policies, run_of, steps, trial_of
+from athanor.studies.sft_vs_rl.plan import HOW, TRIALS, Plan, policies, run_of, steps, trial_of
 from athanor.studies.sft_vs_rl.played import find_played, score_of
 from athanor.studies.sft_vs_rl.study import KIND
 from tests import tiny_model
@@ -143,12 +143,12 @@ def test_finished_steps_are_kept_and_a_failing_one_stops_the_study_with_what_it_
     bad = "print('loading'); import sys; print('no space left', file=sys.stderr); sys.exit(7)"
     every = [program(tmp_path, "a", count(first)), program(tmp_path, "b", bad), program(tmp_path, "c", count(third))]
     with pytest.raises(StepFailed) as failed:
-        carry_out(every, tmp_path)
+        carry_out(every, tmp_path, "study")
     for said in ("step b exited with 7", shlex.join(every[1].command), "no space left", "loading", "--resume"):
         assert said in str(failed.value)
     assert not third.exists()
     every[1] = program(tmp_path, "b", "print('mended')")
-    carry_out(every, tmp_path)
+    carry_out(every, tmp_path, "study")
     assert (first.read_text(), third.read_text()) == ("x\n", "x\n")
     log = (tmp_path / "logs" / "b.txt").read_text()
     assert log.index("no space left") < log.index("mended")
@@ -158,24 +158,24 @@ def test_finished_steps_are_kept_and_a_failing_one_stops_the_study_with_what_it_
 def test_a_step_that_is_killed_is_not_taken_for_finished(tmp_path: Path):
     killed = program(tmp_path, "a", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(StepFailed, match="was ended by signal 9"):
-        carry_out([killed], tmp_path)
+        carry_out([killed], tmp_path, "study")
     assert not finished(tmp_path, killed)
 
 
 def test_a_launcher_that_is_not_there_is_named(tmp_path: Path):
     step = Step(name="a", kind="train", out="o", command=("no-such-launcher", "-m", "athanor"))
     with pytest.raises(UsageError, match="no-such-launcher was not found"):
-        carry_out([step], tmp_path)
+        carry_out([step], tmp_path, "study")
 
 
 DRIVER = """
 import sys
 from pathlib import Path
-from athanor.studies.sft_vs_rl.carrying_out import carry_out
+from athanor.studies.carrying_out import carry_out
 from athanor.studies.sft_vs_rl.plan import Step
 folder = Path(sys.argv[1])
 body = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-carry_out([Step(name="a", kind="train", out="o", command=(sys.executable, "-c", body))], folder)
+carry_out([Step(name="a", kind="train", out="o", command=(sys.executable, "-c", body))], folder, "study")
 """
 
 
@@ -210,13 +210,13 @@ def test_a_study_that_is_told_to_end_ends_its_step_and_one_that_is_killed_leaves
     study.wait(30)
     assert not gone(step)
     with pytest.raises(UsageError, match="is running in"):
-        carry_out([], tmp_path / "killed")
+        carry_out([], tmp_path / "killed", "study")
     subprocess.run(["kill", "-9", str(step)], check=True)
     patience = time.monotonic() + 30
     while not gone(step):
         assert time.monotonic() < patience
         time.sleep(0.02)
-    carry_out([], tmp_path / "killed")
+    carry_out([], tmp_path / "killed", "study")
 
 
 # What is read of finished steps

@@ -1,4 +1,4 @@
-"""Means over two things at once that were both drawn: trained policies, and the hands they were tried on."""
+"""Means over two things at once that were both drawn: trained models, and what they were tried on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scipy import special
 
 from athanor.analysis.intervals import ANY, LEVEL, Interval, Range, t_quantile
 
-METHOD = "mean over runs and multisets, both drawn (two-way clustered, Student t)"
-ONE_RUN = "mean over multisets of one run, Student t; another run would differ"
+METHOD = "mean over runs and {of}, both drawn (two-way clustered, Student t)"
+ONE_RUN = "mean over {of} of one run, Student t; another run would differ"
 FIXED = "mean over multisets alone, the draws of each pooled, Student t: the policy is not trained"
 ENOUGH = 3
 """Degrees of freedom of a variance between runs below which runs of other kinds are counted too."""
@@ -28,37 +28,82 @@ class Spread(NamedTuple):
 
 
 def crossed_mean(
-    values: np.ndarray, level: float = LEVEL, *, within: Range = ANY, spread: Spread | None = None
-) -> Interval:
-    """The mean of Float["runs multisets"] with an interval that holds for other runs *and* other multisets.
+    values: np.ndarray, level: float = LEVEL, *, within: Range = ANY, spread: Spread | None = None,
+    strata: Sequence[str] | None = None, of: str = "multisets",
+) -> Interval:  # fmt: skip
+    """The mean of Float["runs items"] with an interval that holds for other runs *and* other items.
 
-    The variance is that of the runs' means plus that of the multisets' means less that of what is left, which is in
-    both (Cameron, Gelbach and Miller 2011). Each of the two parts is multiplied by the quantile of t of its own degrees
-    of freedom, so that a part of few does not borrow from one of many. `spread`: between runs, where more runs than
-    these tell it (`spread_of`). With one run only its own hands vary, and `method` says so; `n` is the number of
-    multisets. `within`: where a mean can be; ends are cut there.
+    The variance is that of the runs' means plus that of the items' means less that of what is left, which is in both
+    (Cameron, Gelbach and Miller 2011). Each of the two parts is multiplied by the quantile of t of its own degrees of
+    freedom, so that a part of few does not borrow from one of many. `spread`: between runs, where more runs than these
+    tell it (`spread_of`). With one run only its own items vary, and `method` says so; `n` is the number of items.
+    `within`: where a mean can be; ends are cut there.
+
+    `strata`: to which fixed part each item belongs. The mean is then that of the parts' means with equal weights, and
+    items are drawn within their parts. `of`: what the items are called.
 
     >>> crossed_mean(np.zeros((4, 50)) + np.arange(50) / 50).value
     0.49
     """
     runs, items = values.shape
-    centre = float(values.mean())
-    by_item = values.mean(0)
-    of_items = float(by_item.var(ddof=1)) / items if items > 1 else math.nan
-    if runs < 2 or items < 2:
-        return _alone(values, level, within, ONE_RUN)
-    by_run = values.mean(1)
-    left = values - by_run[:, None] - by_item + centre
-    both = float((left**2).sum()) / ((runs - 1) * (items - 1)) / (runs * items)
+    _, part = np.unique(np.zeros(items) if strata is None else np.array(strata), return_inverse=True)
+    many = np.bincount(part)
+    by_run = np.mean([values[:, part == k].mean(1) for k in range(len(many))], 0)
+    centre = float(np.mean([values[:, part == k].mean() for k in range(len(many))]))
+    of_items, t_items = _of_items(values.mean(0), part, many), t_quantile(max(1, items - len(many)), level)
+    if runs > 1 and math.isnan(of_items) and len(many) > 1:
+        return Interval(value=centre, low=None, high=None, level=level, n=items,
+                        method=f"mean over runs and {of}, no interval: of a part there is one alone")  # fmt: skip
+    if runs < 2 or math.isnan(of_items):
+        low, high = _ends(centre, t_items * math.sqrt(of_items), within)
+        return Interval(value=centre, low=low, high=high, level=level, n=items, method=ONE_RUN.format(of=of))
+    both = _of_both(values, part, many)
     told = spread or Spread(float(by_run.var(ddof=1)), runs - 1)
     of_runs = max(told.variance / runs, both)
-    half = math.hypot(
-        t_quantile(told.df, level) * math.sqrt(of_runs),
-        t_quantile(items - 1, level) * math.sqrt(max(0.0, of_items - both)),
-    )
+    half = math.hypot(t_quantile(told.df, level) * math.sqrt(of_runs), t_items * math.sqrt(max(0.0, of_items - both)))
     pooled = "" if spread is None else f", their variance pooled over arms, {told.df:g} degrees of freedom"
+    parts = "" if len(many) == 1 else f", {len(many)} parts with equal weights"
     low, high = _ends(centre, half, within)
-    return Interval(value=centre, low=low, high=high, level=level, n=items, method=f"{METHOD}; {runs} runs{pooled}")
+    return Interval(value=centre, low=low, high=high, level=level, n=items,
+                    method=f"{METHOD.format(of=of)}{parts}; {runs} runs{pooled}")  # fmt: skip
+
+
+def _of_items(by_item: np.ndarray, part: np.ndarray, many: np.ndarray) -> float:
+    """Variance of the mean that items bring; NaN where a part has one item alone."""
+    if many.min() < 2:
+        return math.nan
+    spread = [float(by_item[part == k].var(ddof=1)) / n for k, n in enumerate(many.tolist())]
+    return sum(spread) / len(many) ** 2
+
+
+def _of_both(values: np.ndarray, part: np.ndarray, many: np.ndarray) -> float:
+    """Variance of the mean by what is neither a run's nor an item's, in each part by itself."""
+    runs, found = len(values), 0.0
+    for k, n in enumerate(many.tolist()):
+        mine = values[:, part == k]
+        left = mine - mine.mean(1, keepdims=True) - mine.mean(0) + mine.mean()
+        found += float((left**2).sum()) / ((runs - 1) * (n - 1)) / (runs * n)
+    return found / len(many) ** 2
+
+
+def of_ratios(tops: np.ndarray, bottoms: np.ndarray, strata: Sequence[str] | None = None) -> np.ndarray | None:
+    """Float["runs items"] whose mean, as `crossed_mean` takes it with the same strata, is the ratio of the sums of two
+    Float["runs items"], in each part: the ratio plus what each place adds to it (the delta method; where all bottoms
+    are alike, the quotients themselves). None where nothing was counted in a part.
+
+    >>> of_ratios(np.array([[1.0, 2.0]]), np.array([[2.0, 2.0]])).tolist()
+    [[0.5, 1.0]]
+    """
+    names = np.zeros(tops.shape[1], int) if strata is None else np.array(strata)
+    found = np.empty(tops.shape)
+    for name in np.unique(names):
+        mine = names == name
+        mean = bottoms[:, mine].mean()
+        if not mean > 0:
+            return None
+        ratio = tops[:, mine].mean() / mean
+        found[:, mine] = ratio + (tops[:, mine] - ratio * bottoms[:, mine]) / mean
+    return found
 
 
 def fixed_mean(values: np.ndarray, level: float = LEVEL, *, within: Range = ANY) -> Interval:

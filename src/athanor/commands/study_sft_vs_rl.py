@@ -131,8 +131,8 @@ def _at_size(config: Config) -> tuple[int, Found]:
     """The study at the published size, each step a command of its own. A page is written of what is finished, whether
     or not a step fails or is interrupted."""
     from athanor.core.disk import write_atomically
+    from athanor.studies.carrying_out import StepFailed, carry_out
     from athanor.studies.folder import begin
-    from athanor.studies.sft_vs_rl.carrying_out import StepFailed, carry_out
     from athanor.studies.sft_vs_rl.played import find_played
     from athanor.studies.sft_vs_rl.study import KIND, command_line
 
@@ -142,7 +142,7 @@ def _at_size(config: Config) -> tuple[int, Found]:
     begin(config.out, KIND, science_of(config), execution=execution)
     write_atomically(config.out / "plan.jsonl", b"".join(msgspec.json.encode(step) + b"\n" for step in every))
     try:
-        carry_out(every, config.out)
+        carry_out(every, config.out, "sft-vs-rl")
     except (StepFailed, KeyboardInterrupt):
         with suppress(DataError):  # nothing is finished that a page could be about
             print(_page(find_played(plan, config.out), config.out).resolve(), file=sys.stderr)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.core.errors import UsageError
-from athanor.core.options import refuse_outside
+from athanor.core.options import changed, refuse_idle, refuse_outside
 from athanor.training.unified.settings import DrawingRL, Lora
 
 MANY = math.inf
@@ -26,6 +26,10 @@ class Config:
     """The folder of a unified model, in the layout of its release or of transformers."""
     out: Path
     """The folder to make: manifest.json, log.jsonl, scores.jsonl, checkpoints, and the trained model in model/."""
+    method: Literal["reinforce", "own"] = "reinforce"
+    """own: draw what --rl would draw in all its steps, and fine-tune on those that pass."""
+    own_steps: int = 100
+    """Of learning with --method own."""
     seed: int = 1
     """All randomness follows from it."""
     every: int = 20
@@ -67,5 +71,27 @@ def run(config: Config) -> int:
         mixed=config.mixed, template=config.template,
     )  # fmt: skip
     refuse_outside(config.lora, {"rank": (0, MANY), "alpha": (0, MANY)}, "lora")
+    if config.method == "own":
+        print(_own(config))
+        return 0
+    refuse_idle(["--own-steps"] if config.own_steps != Config.own_steps else [], "--method reinforce")
     print(reinforce(config.rl, config.model, config.out, config.seed, how, lora=config.lora, resume=config.resume))
     return 0
+
+
+def _own(config: Config) -> Path:
+    """Fine-tune on own right drawings, and give the model's folder."""
+    from athanor.models.backends.pretrained import device_of
+    from athanor.training.unified.rejection import Rejection, fine_tune
+
+    refuse_outside(config, {"own_steps": (1, MANY)})
+    given = {"--every": config.every != 20, "--each": config.each != 4, "--dtype": config.dtype != "float32",
+             "--mixed": config.mixed}  # fmt: skip
+    learned = ("algorithm", "scored", "reward", "epochs", "level", "clip", "kl")
+    given |= {f"--rl.{name}": getattr(config.rl, name) != getattr(DrawingRL(), name) for name in learned}
+    refuse_idle([*(name for name, is_given in given.items() if is_given), *changed(config.lora, "lora")],
+                "--method own")  # fmt: skip
+    return fine_tune(
+        Rejection(sampled=config.rl, steps=config.own_steps), config.model, config.out, config.seed,
+        device=device_of(config.device), template=config.template, resume=config.resume,
+    )  # fmt: skip

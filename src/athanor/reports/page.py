@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import msgspec
@@ -35,6 +36,17 @@ BRACKETS = (
 )
 
 
+class Picture(NamedTuple):
+    """A small picture and what stands under it."""
+
+    png: bytes
+    title: str
+    said: str
+    """In small letters."""
+    good: bool
+    """Whether it is framed as one that is right."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
     """A part of the page that a study adds: words, a figure if there is one, and a table."""
@@ -48,6 +60,8 @@ class Chapter:
     rows: tuple[tuple[str, ...], ...] = ()
     below: tuple[str, ...] = ()
     """What stands under each row, over its whole width; empty where there is nothing."""
+    gallery: tuple[tuple[str, tuple[Picture, ...]], ...] = ()
+    """Rows of pictures, each with its title."""
     note: str = ""
     links: tuple[tuple[str, str], ...] = ()
     """Pages to go on with: words and the path beside this page."""
@@ -154,7 +168,13 @@ def chapter_of(chapter: Chapter) -> dict[str, Any]:
             for row, below in zip(chapter.rows, chapter.below or [""] * len(chapter.rows), strict=True)
         ],
         "svg": _picture(figure) if figure else "", "caption": figure.caption if figure else "",
+        "gallery": [(one_line(title, 200), [_framed(one) for one in row]) for title, row in chapter.gallery],
     }  # fmt: skip
+
+
+def _framed(one: Picture) -> dict[str, Any]:
+    source = f"data:image/png;base64,{b64encode(one.png).decode()}"
+    return {"source": source, "title": one_line(one.title, 300), "said": one_line(one.said, 300), "good": one.good}
 
 
 def _picture(figure: Figure) -> Markup:

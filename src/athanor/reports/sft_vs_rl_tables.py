@@ -10,7 +10,7 @@ from athanor.analysis.generalization import BASE, Key, two_proportions
 from athanor.analysis.intervals import difference as gap
 from athanor.core.records import Estimate
 from athanor.reports.page import Chapter
-from athanor.reports.sft_vs_rl_words import points, share
+from athanor.reports.shares import points, share
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
 from athanor.studies.sft_vs_rl.findings import Cost, Found
 from athanor.studies.sft_vs_rl.published import ANSWERS, EPISODES, PUBLISHED, ROUNDS

@@ -5,9 +5,11 @@ from __future__ import annotations
 from athanor.analysis.exploration import LEVEL_TEXT
 from athanor.analysis.generalization import BASE, Key
 from athanor.core.records import Estimate
+from athanor.reports.shares import points, share
 from athanor.reports.words import Finding
+from athanor.studies.claims import Claim
 from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
-from athanor.studies.sft_vs_rl.claims import Claim, claims
+from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import Found
 from athanor.training.evaluate import CONDITIONS
 
@@ -65,22 +67,6 @@ def shifts(found: Found) -> str:
 
 def _short(name: str) -> str:
     return name.replace("temperature 1", "T = 1")
-
-
-def points(one: Estimate) -> str:
-    """A difference of shares in percentage points with its interval."""
-    if one.value is None:
-        return "unknown"
-    ends = "no interval" if one.low is None or one.high is None else f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
-    return f"{100 * one.value:+.1f} points [{ends}]".replace("-", "\N{MINUS SIGN}")
-
-
-def share(one: Estimate | None) -> str:
-    """A share in per cent with its interval."""
-    if one is None or one.value is None:
-        return "unknown"
-    ends = "" if one.low is None or one.high is None else f" [{100 * one.low:.1f}, {100 * one.high:.1f}]"
-    return f"{100 * one.value:.1f}%{ends}"
 
 
 def note(found: Found) -> str:

@@ -26,6 +26,7 @@ from athanor.training.unified.recipes import JANUS as PUBLISHED
 from athanor.training.unified.recipes import JANUS_PRO
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.settings import Lora
+from athanor.training.unified.stages import MODULES
 from athanor.training.unified.tars import write
 from tests.models.unified.small import JANUS, fast, model, published, saved
 
@@ -92,6 +93,40 @@ def test_a_model_learns_and_what_is_not_trained_keeps_every_bit(
         assert {f"{name.removesuffix('.weight')}/A" for name in names} == {n for n in tensors if n.endswith("/A")}
     assert {t.dtype for t in checkpoints.stored(made).model.state_dict().values()} == {dtype}
     assert checkpoints.stored(made).template == "janus-pro"
+
+
+@pytest.mark.parametrize("lora", [Lora(), LORA])
+def test_a_model_can_be_taught_to_understand_by_codes(tmp_path: Path, folder: Path, lora: Lora):
+    base, asked = tmp_path / "base", tuning(folder, "both", steps=2, rate=5e-3, understanding="codes")
+    checkpoints.write(base, published())
+    made = finetune(asked, base, tmp_path / "out", 1, HOW, lora=lora)
+    assert checkpoints.stored(made).model.config.understanding == "codes"
+    modules = {name.split(".")[0] for name in changed(base, made)}
+    assert "code_adaptor" in modules
+    assert not modules & {"encoder", "encoder_adaptor"}
+
+
+def test_codes_are_refused_where_the_layout_cannot_hold_them(tmp_path: Path, folder: Path):
+    base, asked = tmp_path / "base", tuning(folder, "both", steps=1, understanding="codes")
+    checkpoints.write(base, published(), "huggingface")
+    with pytest.raises(UsageError, match="by their codes"):
+        finetune(asked, base, tmp_path / "out", 1, HOW)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "codes", "left"),
+    [
+        ((5, 1, 0), False, {"encoder", "encoder_adaptor", "backbone", "text_head"}),
+        ((5, 1, 0), True, {"code_embedding", "code_adaptor", "backbone", "text_head"}),
+        ((0, 1, 4), False, {"code_embedding", "code_adaptor", "code_head", "backbone", "text_head"}),
+        ((7, 3, 10), False, {*MODULES} - {"visual_tokenizer"}),
+    ],
+)
+def test_modules_of_a_task_that_is_left_out_are_not_trained(ratio, codes, left):
+    asked = Tuning(stage="janus-pro-III", ratio=ratio, understanding="codes" if codes else None)
+    stage = stage_of(asked, Lora(), 8)
+    assert set(stage.trained) == left
+    assert stage.dose.ratio == ratio
 
 
 def test_what_was_learned_to_draw_is_drawn(tmp_path: Path):

@@ -20,13 +20,13 @@ from torch import Tensor
 from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.models.unified import configurations, names
-from athanor.models.unified.config import UnifiedConfig
+from athanor.models.unified.config import Understanding, UnifiedConfig
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.names import LayoutName
 from athanor.models.unified.pictures import Preparation
 from athanor.models.unified.reading import SAFE, weights_of
 from athanor.models.unified.text_tokenizer import tokenizer_of
-from athanor.models.unified.unified import Unified
+from athanor.models.unified.unified import Unified, understanding
 
 PART = 5_000_000_000
 """Bytes of one file of weights, at most."""
@@ -59,7 +59,7 @@ def stored(folder: Path, *, template: str | None = None) -> Unified:
     model.restore_tables("cpu")
     kept = {name: weights.load(name) for name in names.unused(weights.names)}
     chosen = template or about.get("template", "janus-pro")
-    preparation = _preparation(folder, config.encoder.image_size)
+    preparation = _preparation(folder, config.seen_size)
     return Unified(
         model=model.eval(), words=tokenizer_of(folder), template=chosen, preparation=preparation, unused=kept
     )
@@ -104,12 +104,14 @@ def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype
 @torch.no_grad()
 def write_changed(
     base: Path, folder: Path, changed: Mapping[str, Tensor], *, template: str | None = None,
-    layout: LayoutName | None = None,
+    layout: LayoutName | None = None, by: Understanding | None = None,
 ) -> None:  # fmt: skip
     """Write the model of a folder into another, with some tensors replaced, by the model's own names and in the dtypes
-    of the folder's; the others keep every bit. In the folder's layout if none is given. Errors as `stored` and `write`.
+    of the folder's; the others keep every bit. In the folder's layout if none is given. `by`: how images are
+    understood, where that was changed. Errors as `stored` and `write`.
     """
     unified = stored(base, template=template)
+    unified = unified if by is None else understanding(unified, by)
     found = unified.model.state_dict()
     for name, tensor in changed.items():
         found[name].copy_(tensor)

@@ -10,6 +10,9 @@ from typing import Literal
 
 from athanor.core.errors import UsageError
 
+Understanding = Literal["encoder", "codes"]
+"""How images are understood: by an encoder of their own, or by the codes that they are drawn with."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
@@ -98,6 +101,21 @@ class UnifiedConfig:
     tokenizer: VisualTokenizerConfig = field(default_factory=VisualTokenizerConfig)
     adaptor_depth: int = 2
     """Linear layers of each of the two adaptors."""
+    understanding: Understanding = "encoder"
+    """How images are understood: through an encoder of their own, or by the codes that they would be drawn with,
+    through the table and the adaptor of codes, as in experiment A of the ablation of Janus (Wu et al. 2024, arXiv
+    2410.13848). With `codes` the encoder and its adaptor are there and unused: both kinds begin from the same
+    weights."""
+
+    @property
+    def seen(self) -> int:
+        """Soft tokens of an image to understand."""
+        return self.encoder.tokens if self.understanding == "encoder" else self.tokenizer.tokens
+
+    @property
+    def seen_size(self) -> int:
+        """Pixels a side of an image to understand."""
+        return self.encoder.image_size if self.understanding == "encoder" else self.tokenizer.image_size
 
     def __post_init__(self) -> None:
         for found, of, what in (

@@ -89,6 +89,7 @@ def holds(config: UnifiedConfig) -> None:
         (not tokens.attention, "a visual tokenizer without attention"),
         (tokens.groups != 32, "a visual tokenizer that normalises in other than 32 groups"),
         (tokens.grid * encoder.patch != encoder.image_size, "a grid of codes other than the encoder's grid of patches"),
+        (config.understanding != "encoder", "a model that understands images by their codes"),
         (encoder.inner % encoder.width, "an encoder whose inner width is no multiple of its width"),
     ):
         if wrong:

@@ -91,6 +91,10 @@ class UnifiedModel(nn.Module):
 
     def see(self, pixels: Tensor) -> Tensor:
         """Float["images patches width"]: soft tokens of images to understand, Float["images 3 size size"], -1 to 1."""
+        if self.config.understanding == "codes":
+            with torch.no_grad():
+                codes = self.visual_tokenizer.encode(pixels.float())
+            return self.embed_codes(codes)
         seen = self.encoder(pixel_values=pixels.to(self.text_head.weight.dtype)).last_hidden_state
         return self.encoder_adaptor(seen)
 

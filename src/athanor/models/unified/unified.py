@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from athanor.core.errors import UsageError
+from athanor.models.unified.config import Understanding
 from athanor.models.unified.layout import Layout
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.pictures import Preparation
@@ -34,10 +35,10 @@ class Unified:
             raise UsageError(f"the tokenizer has {size} ids, the model {rows} rows; pass the tokenizer of this model")
         if self.template not in TEMPLATES:
             raise UsageError(f"the template {self.template!r} is not one of {', '.join(TEMPLATES)}; pass one of them")
-        if self.preparation.size != self.model.config.encoder.image_size:
+        if self.preparation.size != self.model.config.seen_size:
             raise UsageError(
-                f"images are prepared at {self.preparation.size} pixels, the encoder reads "
-                f"{self.model.config.encoder.image_size}; make them equal"
+                f"images are prepared at {self.preparation.size} pixels, the model reads "
+                f"{self.model.config.seen_size}; make them equal"
             )
 
     @property
@@ -45,7 +46,7 @@ class Unified:
         """How sequences are laid out for the model."""
         config = self.model.config
         return Layout(
-            words=self.words, template=TEMPLATES[self.template], seen=config.encoder.tokens,
+            words=self.words, template=TEMPLATES[self.template], seen=config.seen,
             codes=config.tokenizer.tokens, context=config.backbone.context,
         )  # fmt: skip
 
@@ -63,7 +64,15 @@ class Unified:
         return replace(self)
 
 
+def understanding(unified: Unified, by: Understanding) -> Unified:
+    """The same weights, in place, with images understood by an encoder of their own or by their codes."""
+    config = replace(unified.model.config, understanding=by)
+    unified.model.config = config
+    return replace(unified, preparation=replace(unified.preparation, size=config.seen_size))
+
+
 def fresh(model: UnifiedModel, words: TextTokenizer, template: str = "words") -> Unified:
     """A model trained here, with images prepared as published."""
-    preparation = Preparation(size=model.config.encoder.image_size, least=min(14, model.config.encoder.image_size))
+    size = model.config.seen_size
+    preparation = Preparation(size=size, least=min(14, size))
     return Unified(model=model, words=words, template=template, preparation=preparation)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterator
 
 from athanor.analysis.generalization import BASE, Key
-from athanor.core.records import Estimate, Record
+from athanor.studies.claims import By, Claim, side, verdict
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
 
-Verdict = Literal["holds", "holds in part", "does not hold", "contradicted", "cannot be told"]
-By = Mapping[tuple[str, str], Estimate]
-"""Estimates by group and name."""
 OWN = "sft on own answers"
-
-
-class Claim(Record, kw_only=True):
-    """A claim and how it fares."""
-
-    statement: str
-    verdict: Verdict
-    evidence: tuple[Estimate, ...]
-    source: str = ""
 
 
 def claims(
@@ -90,26 +77,5 @@ def _claim(by: By, statement: str, named: list[tuple[str, str, int]], source: st
     evidence = tuple(one for one, _ in found if one is not None)
     if len(evidence) < len(found):
         return None
-    signs = [sign * _sign(one) for one, sign in found if one is not None]
-    return Claim(statement=statement, verdict=_verdict(signs), evidence=evidence, source=source)
-
-
-def _verdict(signs: list[int]) -> Verdict:
-    """1 is as claimed, -1 the other way, 0 an interval that includes zero.
-
-    >>> _verdict([1, 1]), _verdict([1, 0]), _verdict([1, -1]), _verdict([0, 0]), _verdict([-1, 0])
-    ('holds', 'holds in part', 'does not hold', 'cannot be told', 'contradicted')
-    """
-    if min(signs) > 0:
-        return "holds"
-    if max(signs) == 0 and min(signs) == 0:
-        return "cannot be told"
-    if max(signs) <= 0:
-        return "contradicted"
-    return "holds in part" if min(signs) == 0 else "does not hold"
-
-
-def _sign(one: Estimate) -> int:
-    if one.low is None or one.high is None:
-        return 0
-    return 1 if one.low > 0 else -1 if one.high < 0 else 0
+    signs = [sign * side(one) for one, sign in found if one is not None]
+    return Claim(statement=statement, verdict=verdict(signs), evidence=evidence, source=source)

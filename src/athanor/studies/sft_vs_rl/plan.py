@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from athanor.analysis.generalization import BASE, Key
-from athanor.core.records import Record
 from athanor.core.seeds import digest
+from athanor.studies.carrying_out import Step
 from athanor.studies.sft_vs_rl.published import ANSWERS
 
 INIT, SFT = "init", "sft"
@@ -74,17 +74,6 @@ class Plan:
     """For every trial."""
     launch: tuple[str, ...] = ()
     """Words before the command of a training, for example `torchrun --nproc_per_node 8 -m`."""
-
-
-class Step(Record, kw_only=True):
-    """One command."""
-
-    name: str
-    """Unique: of a training `grpo-0`, of a trial `grpo-0-rule-greedy`."""
-    kind: Literal["train", "play"]
-    out: str
-    """The folder that it makes."""
-    command: tuple[str, ...]
 
 
 def policies(plan: Plan) -> list[tuple[str, int | None]]:

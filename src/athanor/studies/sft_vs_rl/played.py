@@ -12,14 +12,13 @@ from athanor.analysis.points import read_run
 from athanor.analysis.spending import Spent, spent, weights
 from athanor.analysis.tables import Run
 from athanor.core.errors import DataError
-from athanor.studies.sft_vs_rl.carrying_out import finished
+from athanor.studies.carrying_out import Step, finished
 from athanor.studies.sft_vs_rl.findings import Cost, Found, Shown, found
 from athanor.studies.sft_vs_rl.plan import (
     HOW,
     INIT,
     SFT,
     Plan,
-    Step,
     keys_of,
     policies,
     run_of,

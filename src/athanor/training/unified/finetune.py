@@ -27,9 +27,9 @@ from athanor.core.progress import progress
 from athanor.core.seeds import digest
 from athanor.core.store import Manifest
 from athanor.models.backends.pretrained import digest_of
-from athanor.models.unified import checkpoints
+from athanor.models.unified import checkpoints, configurations
 from athanor.models.unified.layout import Layout
-from athanor.models.unified.unified import Unified
+from athanor.models.unified.unified import Unified, understanding
 from athanor.training.post import drop_after
 from athanor.training.unified.joint import freeze
 from athanor.training.unified.kept import keep, restore
@@ -69,12 +69,22 @@ def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
     rate = (2e-4 if lora.rank else 4e-5) if tuning.rate is None else tuning.rate
     modules = (*_PATHS[tuning.purpose], *(("encoder",) if tuning.encoder else ()))
     dose = Dose(
-        samples=tuning.samples or 64, ratio=RATIOS[tuning.purpose], unconditional=tuning.unconditional, rows=rows
+        samples=tuning.samples or 64, ratio=tuning.ratio or RATIOS[tuning.purpose],
+        unconditional=tuning.unconditional, rows=rows,
     )  # fmt: skip
-    return Stage(
+    return _used(tuning, Stage(
         name=tuning.purpose, steps=tuning.steps or 1_000, dose=dose, trained=dict.fromkeys(modules, 1.0), rate=rate,
         schedule=tuning.schedule, warm=tuning.warm, weight_decay=tuning.weight_decay,
-    )  # fmt: skip
+    ))  # fmt: skip
+
+
+def _used(tuning: Tuning, stage: Stage) -> Stage:
+    """Without the modules that nothing goes through: with a task left out, or where codes take the encoder's place."""
+    seen, _, drawn = stage.dose.ratio
+    idle = ("code_head",) if not drawn else ()
+    idle += ("code_embedding", "code_adaptor") if not drawn and (not seen or tuning.understanding != "codes") else ()
+    idle += ("encoder", "encoder_adaptor") if not seen or tuning.understanding == "codes" else ()
+    return replace(stage, trained={name: share for name, share in stage.trained.items() if name not in idle})
 
 
 def _published(tuning: Tuning, rows: int) -> Stage:
@@ -84,8 +94,11 @@ def _published(tuning: Tuning, rows: int) -> Stage:
     fixed = ("purpose", "schedule", "warm", "weight_decay", "unconditional", "encoder")
     idle = [option for option in changed(tuning, "tune") if option in {named(field, "tune") for field in fixed}]
     refuse_idle(idle, f"--tune.stage {tuning.stage}")
-    dose = replace(stage.dose, samples=tuning.samples or stage.dose.samples, rows=rows)
-    return replace(stage, dose=dose, steps=tuning.steps or stage.steps, rate=tuning.rate or stage.rate)
+    dose = replace(
+        stage.dose, samples=tuning.samples or stage.dose.samples, ratio=tuning.ratio or stage.dose.ratio, rows=rows
+    )  # fmt: skip
+    made = replace(stage, dose=dose, steps=tuning.steps or stage.steps, rate=tuning.rate or stage.rate)
+    return _used(tuning, made)
 
 
 def finetune(
@@ -110,7 +123,10 @@ def finetune(
     if (out / MODEL / "config.json").exists():
         return out / MODEL
     unified = checkpoints.read(init, template=how.template, dtype=torch.float32)
+    unified = unified if tuning.understanding is None else understanding(unified, tuning.understanding)
     _refuse(unified)
+    if (how.layout or checkpoints.layout_of(init)) == "huggingface":
+        configurations.holds(unified.model.config)
     if lora.rank:
         adapt(unified.model, lora, list(stage.trained), seed)
     else:
@@ -127,9 +143,13 @@ def finetune(
     whole = gathered(weights, keep=main)
     if main and lora.rank:
         save(out / ADAPTER, whole, lora)
-        write_merged(init, out / ADAPTER, out / MODEL, template=how.template, layout=how.layout)
+        write_merged(
+            init, out / ADAPTER, out / MODEL, template=how.template, layout=how.layout, by=tuning.understanding
+        )
     elif main:
-        checkpoints.write_changed(init, out / MODEL, whole, template=how.template, layout=how.layout)
+        checkpoints.write_changed(
+            init, out / MODEL, whole, template=how.template, layout=how.layout, by=tuning.understanding
+        )
     accelerator.wait_for_everyone()
     return out / MODEL
 

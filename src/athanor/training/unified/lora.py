@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from athanor.core.errors import DataError, UsageError
 from athanor.core.seeds import digest
 from athanor.models.unified import checkpoints
+from athanor.models.unified.config import Understanding
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.names import LayoutName
 from athanor.training import checkpoint
@@ -111,10 +112,12 @@ def save(path: Path, adapters: Mapping[str, Tensor], lora: Lora) -> None:
 
 
 def write_merged(
-    base: Path, adapter: Path, folder: Path, *, template: str | None = None, layout: LayoutName | None = None
-) -> None:
+    base: Path, adapter: Path, folder: Path, *, template: str | None = None, layout: LayoutName | None = None,
+    by: Understanding | None = None,
+) -> None:  # fmt: skip
     """Write the model of a folder with the adapters of a file added in, in either layout. Sums are taken in float32 and
-    rounded once; what has no adapter keeps every bit. DataError if the adapters are not of such a model."""
+    rounded once; what has no adapter keeps every bit. `by`: as `checkpoints.write_changed`. DataError if the adapters
+    are not of such a model."""
     tensors, about = checkpoint.read(adapter, KIND)
     weights, changed = checkpoints.stored(base).model.state_dict(), dict[str, Tensor]()
     for name in sorted({full.rpartition("/")[0] for full in tensors}):
@@ -125,7 +128,7 @@ def write_merged(
                 "was trained on"
             )
         changed[f"{name}.weight"] = added(weight, a, b, about["alpha"] / about["rank"])
-    checkpoints.write_changed(base, folder, changed, template=template, layout=layout)
+    checkpoints.write_changed(base, folder, changed, template=template, layout=layout, by=by)
 
 
 def added(weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:

@@ -70,7 +70,7 @@ class Losses(nn.Module):
         """As `UnifiedModel.embed`, and a 0 through what the batch does not use."""
         model, tokens, kinds = self.model, batch.tokens, batch.kinds
         x = model.embed_text(tokens.where(kinds == TEXT, 0))
-        size = model.config.encoder.image_size
+        size = model.config.seen_size
         pixels = batch.pixels if len(batch.pixels) else x.new_zeros(1, 3, size, size)
         codes = tokens[kinds == CODE] if bool((kinds == CODE).any()) else tokens.new_zeros(1)
         idle = x.new_zeros((), dtype=torch.float32)

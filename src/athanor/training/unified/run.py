@@ -88,16 +88,17 @@ def scenes(recipe: Recipe, k: int) -> Examples:
 
 def train(
     recipe: Recipe, out: Path, *, device: str = "cpu", initial: Unified | None = None,
-    examples: Callable[[Recipe, int], Examples] = scenes,
+    examples: Callable[[Recipe, int], Examples] = scenes, measured: bool = True,
 ) -> Unified:  # fmt: skip
     """Train, or go on with what is in `out`; gives the model, and writes logs.jsonl, checkpoints, `model/` and, where
-    TensorBoard is installed, tensorboard/. `initial`: a model to begin from in place of random weights."""
+    TensorBoard is installed, tensorboard/. `initial`: a model to begin from in place of random weights. `measured`:
+    whether anything is measured on the way and scored at the end."""
     unified = initial.to(device, torch.float32) if initial is not None else begun(recipe, device)
     _manifest(recipe, out)
     path = checkpoint.newest(out)
     found = checkpoint.read(path, KIND, device) if path is not None else None
     about = {"part": 0, "step": 0, "total": 0, "cpu_seconds": 0.0} if found is None else found.about
-    run = _Run(recipe, unified, out, spent=about["cpu_seconds"])
+    run = _Run(recipe=recipe, unified=unified, out=out, spent=about["cpu_seconds"], measured=measured)
     with _log(out, about["total"]) as tell:
         for number, make in enumerate(makers(recipe, unified, examples)):
             if number < about["part"]:
@@ -136,6 +137,7 @@ class _Run:
     """Steps of the parts before."""
     spent: float = 0.0
     """CPU seconds."""
+    measured: bool = True
 
 
 def _through(run: _Run, part: Part, number: int, begin: int, tell: Callable[[dict[str, Any], int], None]) -> None:
@@ -156,7 +158,7 @@ def _through(run: _Run, part: Part, number: int, begin: int, tell: Callable[[dic
             if step + 1 in points:
                 model.eval()
                 before = process_time()
-                numbers, scores = part.measure()
+                numbers, scores = part.measure() if run.measured else ({}, [])
                 run.spent += process_time() - before
                 model.train()
                 tell(at | {"cpu_seconds": round(run.spent, 2)} | numbers | named(scores), run.total + step + 1)
@@ -201,7 +203,10 @@ def finish(run: _Run) -> None:
     if (folder / CARD).exists():
         return
     before = process_time()
-    scores = [*reconstructed(unified, recipe.final), *drawn(unified, recipe.final), *answered(unified, recipe.final)]
+    scores: list[Score] = []
+    if run.measured:
+        trial = recipe.final
+        scores = [*reconstructed(unified, trial), *drawn(unified, trial), *answered(unified, trial)]
     spent += process_time() - before
     card = {
         "recipe": recipe.told(), "build": build_name(), "versions": versions(), "cpu_seconds": round(spent, 1),

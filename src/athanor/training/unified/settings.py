@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.environments.scenes import CATEGORIES
+from athanor.models.unified.config import Understanding
 from athanor.models.unified.sampling import Sampling
 from athanor.training.losses import Level
 from athanor.training.optimizers import Rates
@@ -71,6 +72,10 @@ class Tuning:
     """What examples are for: to draw (picture and caption), to understand (picture, questions and answers), or both."""
     stage: Published | None = None
     """In place of a purpose, a published stage: what it trains, its ratio, rate, steps and samples, rows packed."""
+    ratio: tuple[float, float, float] | None = None
+    """Understanding, text, drawing: samples of each; left out, that of the purpose or the stage."""
+    understanding: Understanding | None = None
+    """How images are understood: by the encoder, or by the codes that they are drawn with; left out, as in --init."""
     steps: int | None = None
     """Left out, 1,000, or those of the stage."""
     samples: int | None = None

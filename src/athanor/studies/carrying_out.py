@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import IO
+from typing import IO, Literal
 
 import msgspec
 
@@ -22,12 +22,22 @@ from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import AthanorError, StoreError, UsageError
 from athanor.core.progress import progress
 from athanor.core.records import Record
-from athanor.studies.sft_vs_rl.plan import Step
 
 TAIL = 20
 """Lines of a failing step's output that are shown."""
 PATIENCE = 60.0
 """Seconds that a step has to end in, once it is told to."""
+
+
+class Step(Record, kw_only=True):
+    """One command."""
+
+    name: str
+    """Unique: of a training `grpo-0`, of a trial `grpo-0-rule-greedy`."""
+    kind: Literal["train", "play"]
+    out: str
+    """The folder that it makes."""
+    command: tuple[str, ...]
 
 
 class Done(Record, kw_only=True):
@@ -50,16 +60,16 @@ def finished(folder: Path, step: Step) -> bool:
     return marker(folder, step).exists()
 
 
-def carry_out(every: Sequence[Step], folder: Path) -> None:
+def carry_out(every: Sequence[Step], folder: Path, study: str) -> None:
     """Run every step that is not finished. StepFailed, with what it said, at the first that fails.
 
-    What a step says goes to folder/logs/NAME.txt. UsageError while another process carries out the same folder's steps,
-    or a step that outlived the study goes on.
+    `study`: what the progress is called. What a step says goes to folder/logs/NAME.txt. UsageError while another
+    process carries out the same folder's steps, or a step that outlived the study goes on.
     """
     done = sum(finished(folder, step) for step in every)
     for name in ("done", "logs"):
         (folder / name).mkdir(exist_ok=True)
-    with _alone(folder) as lock, _ended_by_terminate(), progress(len(every), "step", "sft-vs-rl", done) as bar:
+    with _alone(folder) as lock, _ended_by_terminate(), progress(len(every), "step", study, done) as bar:
         for place, step in enumerate(every, 1):
             if finished(folder, step):
                 continue

@@ -1,0 +1,147 @@
+"""athanor check unified: what a unified model draws and answers, tried as the study of seeing and drawing does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from athanor.commands.draw import loaded
+from athanor.core.build import build_name, versions
+from athanor.core.errors import UsageError
+from athanor.core.lines import open_folder
+from athanor.core.options import refuse_outside
+from athanor.core.records import Estimate
+from athanor.core.store import Manifest
+from athanor.environments.scenes.drawing import SMALLEST
+from athanor.environments.scenes.scene import STYLES
+
+if TYPE_CHECKING:
+    from athanor.analysis.trials import Measured
+
+RANGES = {"prompts": (1, math.inf), "questions": (1, math.inf), "pictures": (1, math.inf), "number": (0, math.inf)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Try a unified model on scenes: prompts drawn and checked exactly, questions, and questions about its drawings."""
+
+    model: Path
+    """The folder of a unified model, in the layout of its release or of transformers."""
+    out: Path
+    """The folder to make: trial.jsonl, drawings.jsonl; refused if it exists, unless --resume is given."""
+    tries: Literal["both", "drawing", "understanding", "controls"] = "both"
+    """What the model has learned. controls: the tokenizer alone, and answers without pictures."""
+    guidance: tuple[float, ...] = (1.0, 2.0)
+    """Weights of classifier-free guidance; 1 is none, and the published is 5."""
+    shown: float = 2.0
+    """Weight at which drawings are kept and asked about; the last of --guidance where it is not among them."""
+    prompts: int = 80
+    """Images of each category."""
+    questions: int = 60
+    """Of each kind."""
+    pictures: int = 24
+    """Of each category, for nats under true and other prompts."""
+    style: str = "aligned"
+    """Of the pictures: aligned, jittered, textured."""
+    seed: int = 1
+    """Prompts, questions and pictures follow from it."""
+    number: int = 0
+    """Drawings follow from it: trainings of one number are compared with the same random numbers."""
+    template: Literal["janus-pro", "janus", "words"] | None = None
+    """How the model was taught to converse; janus for a released Janus-1.3B, which does not say it itself."""
+    device: str = "auto"
+    """Where the model runs, as torch calls it; auto is the first GPU, else the CPU."""
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    """In which precision; that of the file if not given."""
+    threads: int = 1
+    """Threads of PyTorch on a CPU."""
+    resume: bool = False
+    """Go on in --out, if it is there; a trial that is finished is printed again."""
+    json: bool = False
+    """Print JSON on standard output instead of text."""
+
+
+def run(config: Config) -> int:
+    """Try, write what every item gave, and print the estimates."""
+    import torch
+
+    _refuse(config)
+    torch.set_num_threads(config.threads)
+    open_folder(config.out, _manifest(config), resume=config.resume, work="a trial")
+    if not (config.out / "trial.jsonl").exists():
+        _try(config)
+    from athanor.analysis.trials import read
+
+    found = list(estimates(config.model.name, read(config.out / "trial.jsonl")))
+    if config.json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        return 0
+    for one in found:
+        scale, unit = (1.0, "") if "nats" in one.name else (100.0, "%")
+        ends = "" if one.low is None or one.high is None else f"[{scale * one.low:.1f}, {scale * one.high:.1f}]"
+        print(f"  {one.name:62} {scale * (one.value or 0.0):6.1f}{unit} {ends:16} {one.n} {one.unit}")
+    return 0
+
+
+def _refuse(config: Config) -> None:
+    refuse_outside(config, RANGES)
+    if not (config.model / "config.json").is_file():
+        raise UsageError(f"{config.model} holds no model, a folder with config.json was expected; pass such a --model")
+    if config.style not in STYLES:
+        raise UsageError(f"--style {config.style!r} is not one of {', '.join(STYLES)}; pass one of them")
+    if not config.guidance or not all(abs(weight) < math.inf for weight in config.guidance):
+        raise UsageError(f"--guidance {config.guidance} was given, one finite number or more was expected")
+
+
+def _manifest(config: Config) -> Manifest:
+    from athanor.models.backends.pretrained import digest_of
+
+    left = ("model", "out", "resume", "json", "device", "threads")
+    science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
+    return Manifest(
+        kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
+        execution={"model": str(config.model), "device": config.device}, build=build_name(), versions=versions(),
+        hashes={"model": digest_of(config.model, ("*.bin",))}, label=config.model.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def _try(config: Config) -> None:
+    from athanor.studies.see_and_draw import trial
+    from athanor.studies.see_and_draw.study import try_model
+    from athanor.studies.see_and_draw.tasks import Many, tasks
+
+    unified = loaded(config)
+    pixels = unified.model.config.tokenizer.image_size
+    if pixels < SMALLEST:
+        raise UsageError(
+            f"the model draws {pixels} pixels a side, the checker sees {SMALLEST} or more; pass another model"
+        )
+    many = Many(prompts=config.prompts, questions=config.questions, pictures=config.pictures)
+    those = tasks(many, config.style, config.seed, pixels)
+    if config.tries == "controls":
+        trial.write(config.out, trial.of_tokenizer(unified, those, config.seed), [])
+        return
+    trial.write(config.out, *try_model(
+        unified, those, config.number, config.guidance, shown=config.shown, draws=config.tries != "understanding",
+        answers=config.tries != "drawing",
+    ))  # fmt: skip
+
+
+def estimates(name: str, measured: dict[str, Measured]) -> Iterator[Estimate]:
+    """Each measure, in all and by stratum, with intervals over items."""
+    from athanor.analysis.trials import Of, Tried, score
+
+    tried: Sequence[Tried] = [Tried(arm=name, number=0, measured=measured)]
+    for measure, one in measured.items():
+        strata = tuple(dict.fromkeys(one.strata))
+        for stratum in ("", *(strata if len(strata) > 1 else ())):
+            found = score(tried, name, Of(measure, stratum))
+            if found.value is not None:
+                yield found
