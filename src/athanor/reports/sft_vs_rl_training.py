@@ -57,7 +57,9 @@ def _panel(logs: Sequence[Logged], arms: Sequence[str], look: Mapping[str, Style
             values = np.mean([one.values[name][:steps] for one in mine], axis=0)
             flop = np.mean([one.flop[:steps] for one in mine], axis=0)
             kept = [k for k in range(0, steps, max(1, steps // POINTS)) if not np.isnan(values[k])]
-            points = tuple(Point(at=flop[k] / 1e9, value=values[k], low=None, high=None, n=len(mine)) for k in kept)
+            points = tuple(
+                Point(at=float(flop[k]) / 1e9, value=float(values[k]), low=None, high=None, n=len(mine)) for k in kept
+            )
             lines.append(Line(style=look[arm], points=points, last=points[-1].value))
     if not lines:
         return {}
