@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -114,6 +114,14 @@ class Choices:
             starts, self.first[kept], self.second[kept], self.turn[kept], self.played[players], self.cut_off[players]
         )
 
+    def span(self, lo: int, hi: int) -> Choices:
+        """The choices of the players lo to hi - 1, without a copy."""
+        turns = slice(self.starts[lo], self.starts[hi])
+        return Choices(
+            self.starts[lo : hi + 1] - self.starts[lo], self.first[turns], self.second[turns], self.turn[turns],
+            self.played[lo:hi], self.cut_off[lo:hi],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Games:
@@ -145,6 +153,8 @@ class Games:
     """How many were owned then."""
     order: Lists
     """For each player the combinable elements in discovery order."""
+    found: Lists
+    """For each player all elements owned, final ones included, in the order in which they came."""
 
     def __repr__(self) -> str:
         turns = f"{self.choices.players} players, {len(self.pool)} turns"
@@ -155,14 +165,35 @@ class Games:
         return Games(
             self.world, self.rules, self.choices.keep(kept), self.refused[kept], self.success[kept],
             self.repeated[kept], self.gained[kept], self.pool[kept], self.owned[kept], self.pool_after[kept],
-            self.owned_after[kept], self.order,
+            self.owned_after[kept], self.order, self.found,
         )  # fmt: skip
 
     def of(self, players: Bools) -> Games:
         """The games of some players, Bool["players"]."""
         kept = self.keep(players[self.choices.player])
-        order = Lists.of(self.order[p].tolist() for p in np.flatnonzero(players).tolist())
-        return replace(kept, choices=self.choices.of(players), order=order)
+        return replace(
+            kept, choices=self.choices.of(players), order=self.order.take(players), found=self.found.take(players)
+        )
+
+    def spans(self, turns: int) -> Iterator[Games]:
+        """The games of some players after the other, of about so many turns each time: to be worked on by parts.
+
+        A player is never parted, so that one of more turns is a part alone.
+        """
+        starts, lo = self.choices.starts, 0
+        while lo < self.choices.players:
+            hi = max(lo + 1, int(np.searchsorted(starts, starts[lo] + turns, "right")) - 1)
+            yield self._span(lo, hi)
+            lo = hi
+
+    def _span(self, lo: int, hi: int) -> Games:
+        """The games of the players lo to hi - 1, without a copy."""
+        turns = slice(self.choices.starts[lo], self.choices.starts[hi])
+        return Games(
+            self.world, self.rules, self.choices.span(lo, hi), self.refused[turns], self.success[turns],
+            self.repeated[turns], self.gained[turns], self.pool[turns], self.owned[turns], self.pool_after[turns],
+            self.owned_after[turns], self.order.span(lo, hi), self.found.span(lo, hi),
+        )  # fmt: skip
 
     def counted(self) -> Games:
         """Without the turns that the rules refused. They were played: the others keep their numbers."""
@@ -226,11 +257,12 @@ def _games(world: TableArrays, rules: Rules, choices: Choices, policy: int, rng:
         np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
     )  # fmt: skip
     ends = np.zeros(choices.players + 1, dtype=np.int64)
-    order = loops.games(
+    holds = np.zeros_like(ends)
+    order, found = loops.games(
         choices.starts, choices.first, choices.second, policy, rng, _table(world), _gifts(world), _flags(rules), out,
-        ends,
+        ends, holds,
     )  # fmt: skip
-    return Games(world, rules, choices, *out, Lists(ends, order))
+    return Games(world, rules, choices, *out, Lists(ends, order), Lists(holds, found))
 
 
 def _table(world: TableArrays) -> tuple[Any, ...]:
