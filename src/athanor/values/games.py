@@ -39,6 +39,9 @@ class Choices:
     cut_off: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     """Bool["players"]: whose game ended for another reason than their own wish (a limit of turns, nothing left to try,
     the end of the data); nobody's if empty."""
+    granted: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Bool["turns"]: whether what a turn combines was owned whatever the replay knows, for turns before it are lacking;
+    of none if empty."""
 
     def __post_init__(self) -> None:
         self._take("starts", np.int64)
@@ -53,6 +56,7 @@ class Choices:
         self._take("turn", np.int32, self.position)
         self._take("played", np.int64, self._to_the_last)
         self._take("cut_off", np.bool_, lambda: np.zeros(self.players, dtype=np.bool_))
+        self._take("granted", np.bool_, lambda: np.zeros(len(self.first), dtype=np.bool_))
         self._refuse_ends()
 
     def _take(self, name: str, kind: type[np.generic], default: Callable[[], NDArray[Any]] | None = None) -> None:
@@ -96,8 +100,9 @@ class Choices:
         """Only these turns, with the numbers they had; every player stays, without turns if need be."""
         before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
         return replace(
-            self, starts=before[self.starts], first=self.first[kept], second=self.second[kept], turn=self.turn[kept]
-        )
+            self, starts=before[self.starts], first=self.first[kept], second=self.second[kept], turn=self.turn[kept],
+            granted=self.granted[kept],
+        )  # fmt: skip
 
     def without(self, out: Bools) -> Choices:
         """Without these turns, as if they had not been played: the others' numbers close up, games are shorter."""
@@ -111,15 +116,16 @@ class Choices:
         kept = players[self.player]
         starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[players])]).astype(np.int64)
         return Choices(
-            starts, self.first[kept], self.second[kept], self.turn[kept], self.played[players], self.cut_off[players]
-        )
+            starts, self.first[kept], self.second[kept], self.turn[kept], self.played[players], self.cut_off[players],
+            self.granted[kept],
+        )  # fmt: skip
 
     def span(self, lo: int, hi: int) -> Choices:
         """The choices of the players lo to hi - 1, without a copy."""
         turns = slice(self.starts[lo], self.starts[hi])
         return Choices(
             self.starts[lo : hi + 1] - self.starts[lo], self.first[turns], self.second[turns], self.turn[turns],
-            self.played[lo:hi], self.cut_off[lo:hi],
+            self.played[lo:hi], self.cut_off[lo:hi], self.granted[turns],
         )  # fmt: skip
 
 
@@ -259,8 +265,8 @@ def _games(world: TableArrays, rules: Rules, choices: Choices, policy: int, rng:
     ends = np.zeros(choices.players + 1, dtype=np.int64)
     holds = np.zeros_like(ends)
     order, found = loops.games(
-        choices.starts, choices.first, choices.second, policy, rng, _table(world), _gifts(world), _flags(rules), out,
-        ends, holds,
+        choices.starts, choices.first, choices.second, choices.granted, policy, rng, _table(world), _gifts(world),
+        _flags(rules), out, ends, holds,
     )  # fmt: skip
     return Games(world, rules, choices, *out, Lists(ends, order), Lists(holds, found))
 

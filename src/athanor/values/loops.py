@@ -107,7 +107,7 @@ def _draw(order, pool, tried, policy, rng):
 
 
 @njit(cache=True)
-def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch):
+def _play(lo, hi, first, second, granted, policy, rng, table, gifts, flags, out, scratch):
     """One player's game; the number of combinable elements at its end, which lie in scratch's order."""
     base, final, recipe, starts, items = table
     ownership, finals_combine, one, kind, timing = flags
@@ -121,6 +121,13 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
         inventory = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine)
         dues = _earned(known, inventory[0], gifts, kind, due)
     for t in range(lo, hi):
+        if granted[t] and ownership:
+            for element in (first[t], second[t]):
+                if element >= 0 and not known[element]:
+                    inventory = _join(
+                        element, known, all_owned, inventory[0], order, inventory[1], final, finals_combine
+                    )
+                    dues = _earned(known, inventory[0], gifts, kind, due)
         begun = inventory[0]
         if timing == 2 and dues:
             inventory = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine)
@@ -170,10 +177,10 @@ def _append(whole, used, items, count):
 
 
 @njit(cache=True, nogil=True)
-def games(players, first, second, policy, rng, table, gifts, flags, out, ends, holds):
+def games(players, first, second, granted, policy, rng, table, gifts, flags, out, ends, holds):
     """Every player's game: the choices replayed, or chosen here by another policy with the generator `rng`.
 
-    Fills the arrays of `out`, `ends` and `holds`; gives the players' orders, one after the other, of what they could
+    `granted`: Bool["turns"], whose elements are taken as owned. Fills the arrays of `out`, `ends` and `holds`; gives the players' orders, one after the other, of what they could
     combine (as `ends` has it) and of all that they owned (as `holds` has it).
     """
     n, recipe = len(table[1]), table[2]
@@ -184,7 +191,7 @@ def games(players, first, second, policy, rng, table, gifts, flags, out, ends, h
     founds, held = np.empty(16 * len(players) + n, np.int32), 0
     for p in range(len(players) - 1):
         lo, hi = players[p], players[p + 1]
-        owned, pool = _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
+        owned, pool = _play(lo, hi, first, second, granted, policy, rng, table, gifts, flags, out, scratch)
         orders, used = _append(orders, used, order, pool)
         founds, held = _append(founds, held, all_owned, owned)
         ends[p + 1], holds[p + 1] = used, held
