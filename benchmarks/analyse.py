@@ -1,9 +1,9 @@
 """`athanor analyse LOGS.parquet --regression main` on simulated logs of many players: seconds and peak memory.
 
-    python benchmarks/analyse.py [--turns 157000] [--table generated:opaque:0] [--regression main] [--json] [-- OPTION...]
+    python benchmarks/analyse.py [--turns 157000] [--table generated:opaque:0] [--regression main] [-- OPTION...]
 
-The players draw pairs at random and never repeat one, by the rules of `brandle2023`; their numbers of turns are those of
-`benchmarks/values.py`, 159 on average with a long tail. The command runs in a process of its own, whose peak is what is
+The players draw pairs at random and never repeat one, by the rules of `brandle2023`; their numbers of turns are
+those of `benchmarks/values.py`, 159 on average with a long tail. The command runs in a process of its own, whose peak is what is
 told: reading, replay, both random baselines, and every fit. What is behind `--` goes to the command.
 """
 
@@ -31,6 +31,9 @@ MEAN = 159
 """Turns of a player on average, those of Brändle et al. 2023 without repeats."""
 
 
+WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
+
 def write(path: Path, named: str, turns: int) -> int:
     """Logs of about so many turns, exactly how many is given back."""
     drawn = stream(0, "lengths").lognormal(np.log(56), 1.41, max(2, turns // MEAN))
@@ -54,7 +57,7 @@ def measure(path: Path, options: argparse.Namespace) -> dict[str, float]:
     begun = perf_counter()
     process = os.posix_spawn(
         sys.executable, [sys.executable, "-m", "athanor", *arguments], os.environ,
-        file_actions=[(os.POSIX_SPAWN_OPEN, 1, options.out or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)],
+        file_actions=[(os.POSIX_SPAWN_OPEN, 1, options.out or os.devnull, WRITING, 0o644)],
     )  # fmt: skip
     _, status, used = os.wait4(process, 0)
     if os.waitstatus_to_exitcode(status):

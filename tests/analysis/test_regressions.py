@@ -79,7 +79,7 @@ def test_every_published_regression_can_be_fitted(name: str):
     assert wanted.terms
     more = TRUE.with_values(empowerment=TRUE.values["true_empowerment"], success=TRUE.values["true_success"])
     games = simulate(WORLD, RULES["strict"], np.full(10, 30), 0, never_repeats=True)
-    made = frame([group("g", games, more, seed=0)], 0)
+    made = frame([group("g", games, more, seed=0)], 0, wanted.terms)
     fit = glmm.fit(wanted.formula, made.columns, nagq=0, threads=1)
     assert {effect.name for effect in fit.fixed} >= set(wanted.terms)
 
@@ -108,3 +108,12 @@ def test_random_players_have_the_weights_of_uncertainty_that_not_repeating_gives
     (weight,) = fit.estimates()
     assert weight.value == pytest.approx(expected, abs=0.02)
     assert weight.high - weight.low < 0.02
+
+
+def test_values_that_only_agents_know_and_several_together_have_names():
+    assert regression("true-empowerment-local").terms == ("true_empowerment_local",)
+    assert not regression("true-empowerment-or-failure").published
+    triple = regression("brandle-success-uncertainty-recency")
+    assert triple.terms == ("success", "uncertainty", "recency")
+    assert triple.published
+    assert regression("brandle-empowerment-uncertainty-inventory").words == ("empowerment", "uncertainty", "inventory")

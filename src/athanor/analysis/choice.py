@@ -33,8 +33,8 @@ LEFT_OUT = "turns left out: "
 STEPS, TOLERANCE = 60, 1e-9
 """Newton steps at most, and the Newton decrement at which the maximum is found."""
 TENTH, NEARLY, FEWEST = 10, 5, 500
-"""Before a fit among all pairs so many Newton steps are made on that part of the turns, if it has as many as FEWEST: the
-fit then begins near its end, which is where it would have come without them."""
+"""Before a fit among all pairs so many Newton steps are made on that part of the turns, if it has as many as FEWEST:
+the fit then begins near its end, which is where it would have come without them."""
 PAIRS = 1e9
 """Pairs that a fit among all pairs weighs in one step, if nobody says otherwise: about 15 s of one core."""
 LARGE = 20.0
@@ -261,9 +261,7 @@ def choice_between(choices: Choices, less: NDArray[np.float32], terms: Sequence[
     less, players, k = np.ascontiguousarray(less), choices.players, len(terms)
     flat = less.reshape(-1, k)
     squares = np.einsum("nk,nk->k", flat, flat, dtype=np.float64)
-    scale = np.sqrt(
-        squares / max(1, len(flat))
-    )  # about zero: which of the two was chosen is a label, as in the coin flip
+    scale = np.sqrt(squares / max(1, len(flat)))  # about zero: which was chosen is a label, as in the coin flip
     scale[~(scale > 0)] = 1.0
 
     def evaluate(beta: Floats) -> Evaluated:

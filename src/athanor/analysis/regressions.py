@@ -69,6 +69,18 @@ _PAIR = "decision ~ -1 + " + _MAIN + " + (1 | player)"
 _ONE = "decision ~ -1 + {0} + trial + {0}:trial + (1 | player)"
 _BR = "Brändle et al. 2023, modelcomparison_alchemy2"
 
+VARIANTS = (*LIVE, "true_empowerment_or_failure", "true_empowerment_outgoing")
+"""Values that only the publications' agents know, or that stand in a table of theirs; docs/values.md says what each is.
+"""
+
+
+def _together(*values: str, by: str = "trial") -> Regression:
+    """Several values, and what a trial (or a larger inventory) adds to each."""
+    products = [f"{value}:{by}" for value in values]
+    formula = f"decision ~ -1 + {' + '.join([*values, by, *products])} + (1 | player)"
+    return Regression(formula=formula, source=_BR if by == "trial" else "")
+
+
 REGRESSIONS: dict[str, Regression] = {
     "uncertainty": Regression(
         formula="decision ~ -1 + uncertainty + (1 | player)", source="Brändle et al. 2023, recovery of simulated agents"
@@ -95,9 +107,21 @@ REGRESSIONS: dict[str, Regression] = {
     "brandle-recency": Regression(formula=_ONE.format("recency"), source=_BR),
     "brandle-value": Regression(formula=_ONE.format("value"), source=_BR),
     "brandle-success": Regression(formula=_ONE.format("success"), source=_BR),
-    "brandle-true-empowerment": Regression(formula=_ONE.format("true_empowerment"), source=_BR),
-    "brandle-true-success": Regression(formula=_ONE.format("true_success"), source=_BR),
-}
+    **{f"brandle-{'-'.join(values)}": _together(*values) for values in (
+        ("empowerment", "success"), ("empowerment", "success", "uncertainty"), ("empowerment", "success", "recency"),
+        ("empowerment", "uncertainty", "recency"), ("success", "uncertainty", "recency"),
+    )},
+    **{f"brandle-{value.replace('_', '-')}": Regression(formula=_ONE.format(value), source=_BR) for value in (
+        "true_empowerment", "true_success",
+    )},
+    "brandle-true-empowerment-true-success": _together("true_empowerment", "true_success"),
+    **{f"brandle-{'-'.join(values)}-inventory": _together(*values, by="inventory") for values in (
+        ("empowerment",), ("uncertainty",), ("empowerment", "uncertainty"),
+    )},
+    **{value.replace("_", "-"): Regression(formula=_ONE.format(value), source="") for value in VARIANTS},
+}  # fmt: skip
+"""By name. Those with a source are published. The others put the inventory in the place of the trial, or a variant of the
+true values, by which the publications' agents choose, in that of a value that they regressed on."""
 
 
 def regression(name: str) -> Regression:
@@ -217,7 +241,8 @@ def frame(
 ) -> Frame:
     """The regression's columns: decision, player, trial, inventory, temperature if all know it, and the values.
 
-    `values`: which, all but the live ones if left out. `scale`: groups that give the means and deviations in place of these, so that weights are of the same unit.
+    `values`: which, all but the live ones if left out. `scale`: groups that give the means and deviations in
+    place of these, so that weights are of the same unit.
     """
     if not groups:
         raise UsageError("no group of players was given, at least one was expected; pass a run")

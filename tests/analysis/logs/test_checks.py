@@ -37,8 +37,9 @@ def test_missing_values_duplicates_and_gaps_are_counted_with_their_rows(tmp_path
         ("duplicate", 1, ("row 5, player a, trial 0: 'earth' + 'earth'",)),
         ("gap", 2, ("player a lacks trial 2",)),
     ]
-    assert "1 elements are taken as owned from when they are first combined: earlier trials of their players are " in (
-        logs.notes[-1]
+    assert (
+        "1 elements are taken as owned from when they are first combined: earlier trials of their players are "
+        in (logs.notes[-1])
     )
     assert logs.turns["trial"].to_pylist() == [0, 4]
 
