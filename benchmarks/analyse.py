@@ -3,8 +3,8 @@
     python benchmarks/analyse.py [--turns 157000] [--table generated:opaque:0] [--regression main] [-- OPTION...]
 
 The players draw pairs at random and never repeat one, by the rules of `brandle2023`; their numbers of turns are
-those of `benchmarks/values.py`, 159 on average with a long tail. The command runs in a process of its own, whose peak is what is
-told: reading, replay, both random baselines, and every fit. What is behind `--` goes to the command.
+those of `benchmarks/values.py`, 159 on average with a long tail. The command runs in a process of its own, whose peak
+is what is told: reading, replay, both random baselines, and every fit. What is behind `--` goes to the command.
 """
 
 from __future__ import annotations

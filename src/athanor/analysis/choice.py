@@ -286,7 +286,7 @@ def _fit(
     evaluate: Callable[[Floats], Evaluated], terms: tuple[str, ...], method: str, counts: Callable[[], Counts],
     begin: Floats | None = None,
 ) -> ChoiceFit:  # fmt: skip
-    """Newton's method with step-halving, from `begin` where that is better than nothing; the log-likelihood is concave."""
+    """Newton's method with step-halving, from `begin` where that is better; the log-likelihood is concave."""
     if not terms:
         raise UsageError("no term was given, at least one was expected; name a value")
     beta, unknown = np.zeros(len(terms)), set[str]()

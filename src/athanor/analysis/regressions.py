@@ -120,8 +120,8 @@ REGRESSIONS: dict[str, Regression] = {
     )},
     **{value.replace("_", "-"): Regression(formula=_ONE.format(value), source="") for value in VARIANTS},
 }  # fmt: skip
-"""By name. Those with a source are published. The others put the inventory in the place of the trial, or a variant of the
-true values, by which the publications' agents choose, in that of a value that they regressed on."""
+"""By name. Those with a source are published. The others put the inventory in the place of the trial, or a variant of
+the true values, by which the publications' agents choose, in that of a value that they regressed on."""
 
 
 def regression(name: str) -> Regression:

@@ -156,8 +156,8 @@ def likelihood(span, games, order, found, codes, fixed, lists, forbidden, used, 
     elements that each player could combine, and owned, in discovery order; `codes`: Int["terms"]; `fixed`:
     Float["fixed all-pairs"]; `lists`: those of `live.lists_of`; `forbidden`: whether pairs tried are no candidates;
     `used`: Bool["turns"], which turns are asked. Fills `out` by player: log-likelihood, Float["players terms"]
-    gradient, Float["players terms terms"] information (lower triangle), and Int["players FATES"], how many of the turns asked
-    counted, or why not: only those do whose choice was a candidate among at least two.
+    gradient, Float["players terms terms"] information (lower triangle), and Int["players FATES"], how many of the turns
+    asked counted, or why not: only those do whose choice was a candidate among at least two.
     """
     starts, first, second, success, repeated, gained, pool, owned = games
     values, gradients, hessians, fates = out

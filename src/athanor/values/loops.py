@@ -181,7 +181,8 @@ def games(players, first, second, granted, policy, rng, table, gifts, flags, out
     """Every player's game: the choices replayed, or chosen here by another policy with the generator `rng`.
 
     `granted`: Bool["turns"], whose elements are taken as owned. Fills the arrays of `out`, `ends` and `holds`; gives
-    the players' orders, one after the other, of what they could combine (as `ends` has it) and of all that they owned (as `holds` has it).
+    the players' orders, one after the other, of what they could combine (as `ends` has it) and of all that they owned
+    (as `holds` has it).
     """
     n, recipe = len(table[1]), table[2]
     known, all_owned, order = np.zeros(n, np.bool_), np.empty(n, np.int32), np.empty(n, np.int32)
