@@ -84,7 +84,7 @@ def test_gradient_and_information_are_the_derivatives_of_the_likelihood(never_re
 
     caught = {}
 
-    def keep(evaluate, terms, method, counts):
+    def keep(evaluate, terms, method, counts, begin=None):
         caught["evaluate"] = evaluate
 
     original, choice._fit = choice._fit, keep
@@ -177,3 +177,33 @@ def test_no_more_players_than_terms_leave_the_intervals_unknown():
     assert all(one.low is None for one in twelve.estimates())  # twelve players, one game
     seven = simulate(WORLD, STRICT, np.full(12, 80), 1, never_repeats=False)
     assert all(one.low is not None for one in full_choice(seven, TRUE, terms, threads=2).estimates())
+
+
+def test_live_values_are_terms_among_all_pairs_and_an_agents_weight_is_recovered():
+    weights = (("true_empowerment_local", 1.0), ("uncertainty", 0.5))
+    games = played_by(Cognitive(values=TRUE, weights=weights, temperature=0.8), players=30, turns=40)
+    fit = full_choice(games, TRUE, [name for name, _ in weights], forbid_tried=True)
+    for (name, weight), estimate in zip(weights, fit.estimates(level=0.999), strict=True):
+        assert estimate.low < weight / 0.8 < estimate.high, name
+        assert estimate.low > 0
+
+
+def test_of_more_pairs_than_may_be_weighed_turns_are_drawn_and_the_method_says_how_many(never_repeats: Games):
+    terms = ["uncertainty", "self_pair"]
+    whole, less = (full_choice(never_repeats, TRUE, terms, most=most) for most in (1e9, 4e5))
+    assert whole.turns == 12_000
+    assert 1_000 < less.turns < 8_000
+    assert f"in {less.turns} of 12000 turns drawn at random" in less.method
+    assert "drawn" not in whole.method
+    for all_of_them, some in zip(whole.estimates(), less.estimates(level=0.999), strict=True):
+        assert some.low < all_of_them.value < some.high
+        assert some.high - some.low > all_of_them.high - all_of_them.low
+
+
+def test_where_a_fit_begins_does_not_move_its_end(never_repeats: Games, monkeypatch: pytest.MonkeyPatch):
+    from athanor.analysis import choice
+
+    terms = ["uncertainty", "value", "self_pair"]
+    near = full_choice(never_repeats, TRUE, terms)
+    monkeypatch.setattr(choice, "FEWEST", 10**9)
+    assert near.beta == pytest.approx(full_choice(never_repeats, TRUE, terms).beta, abs=1e-5)

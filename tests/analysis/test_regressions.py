@@ -34,20 +34,20 @@ def test_the_frame_has_each_turn_once_scaled_and_signed_by_a_coin():
         assert made.columns[name].mean() == pytest.approx(0, abs=1e-12)
         assert made.columns[name].std(ddof=1) == pytest.approx(1)
     delta = np.concatenate(
-        [g.values.chosen("uncertainty") - g.values.compared("uncertainty")[:, 0] for g in (one, other)]
+        [g.values().chosen("uncertainty") - g.values().compared("uncertainty")[:, 0] for g in (one, other)]
     )
     signed = np.where(decision == 1, delta, -delta)
     assert np.corrcoef(signed, made.columns["uncertainty"])[0, 1] == pytest.approx(1)
-    idle = np.concatenate([g.values.chosen("recency") - g.values.compared("recency")[:, 0] for g in (one, other)])
+    idle = np.concatenate([g.values().chosen("recency") - g.values().compared("recency")[:, 0] for g in (one, other)])
     assert np.corrcoef(np.where(decision == 1, idle, -idle), made.columns["recency"])[0, 1] == pytest.approx(1)
 
 
 def test_draws_depend_on_the_seed_and_the_name_and_on_nothing_else():
     games = simulate(WORLD, RULES["strict"], np.full(3, 20), 0, never_repeats=True)
-    same, again = (group("a", games, TRUE, seed=1).values.compared("recency") for _ in range(2))
+    same, again = (group("a", games, TRUE, seed=1).values().compared("recency") for _ in range(2))
     assert (same == again).all()
-    assert (same != group("b", games, TRUE, seed=1).values.compared("recency")).any()
-    assert (same != group("a", games, TRUE, seed=2).values.compared("recency")).any()
+    assert (same != group("b", games, TRUE, seed=1).values().compared("recency")).any()
+    assert (same != group("a", games, TRUE, seed=2).values().compared("recency")).any()
 
 
 def test_turns_that_the_rules_refuse_are_left_out_and_counted():
@@ -79,7 +79,7 @@ def test_every_published_regression_can_be_fitted(name: str):
     assert wanted.terms
     more = TRUE.with_values(empowerment=TRUE.values["true_empowerment"], success=TRUE.values["true_success"])
     games = simulate(WORLD, RULES["strict"], np.full(10, 30), 0, never_repeats=True)
-    made = frame([group("g", games, more, seed=0)], 0)
+    made = frame([group("g", games, more, seed=0)], 0, wanted.terms)
     fit = glmm.fit(wanted.formula, made.columns, nagq=0, threads=1)
     assert {effect.name for effect in fit.fixed} >= set(wanted.terms)
 
@@ -108,3 +108,12 @@ def test_random_players_have_the_weights_of_uncertainty_that_not_repeating_gives
     (weight,) = fit.estimates()
     assert weight.value == pytest.approx(expected, abs=0.02)
     assert weight.high - weight.low < 0.02
+
+
+def test_values_that_only_agents_know_and_several_together_have_names():
+    assert regression("true-empowerment-local").terms == ("true_empowerment_local",)
+    assert not regression("true-empowerment-or-failure").published
+    triple = regression("brandle-success-uncertainty-recency")
+    assert triple.terms == ("success", "uncertainty", "recency")
+    assert triple.published
+    assert regression("brandle-empowerment-uncertainty-inventory").words == ("empowerment", "uncertainty", "inventory")

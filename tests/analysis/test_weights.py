@@ -242,6 +242,14 @@ def test_choices_of_what_is_not_owned_are_counted_and_told():
     assert not any(e.name.startswith(LEFT_OUT) for e in found if e.group == MEMORYLESS)
 
 
+def test_values_that_follow_what_is_owned_have_every_kind_of_weight():
+    terms = "decision ~ -1 + true_empowerment_new + true_empowerment_or_failure + (1 | player)"
+    found = weights([players("never", 30, never_repeats=True)], TRUE, regression(terms), Options(seed=0, nulls=10))
+    for term in ("true_empowerment_new", "true_empowerment_or_failure"):
+        for kind in (ONE, MANY, ALL, OBSERVED):
+            assert of(found, "never", term, kind).value is not None
+
+
 def test_a_formula_without_values_and_a_negative_number_of_draws_are_no_crash():
     one = players("never", 10, never_repeats=True)
     found = weights([one], TRUE, regression("decision ~ trial + (1 | player)"), Options(seed=0, nulls=3))

@@ -5,14 +5,15 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from athanor.core.errors import DataError
+from athanor.core.errors import DataError, UsageError
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.table import Gift, Table
 from athanor.environments.alchemy.worlds import table
+from athanor.values import tables
 from athanor.values.arrays import TableArrays, pair_number
 from athanor.values.games import Choices, replay, simulate
-from athanor.values.tables import PairValues
-from athanor.values.turns import alike_pairs, matched_pairs, turn_values, uniform_pairs
+from athanor.values.tables import LIVE, PairValues
+from athanor.values.turns import alike_pairs, compared_pairs, generator, matched_pairs, turn_values, uniform_pairs
 
 # a + b makes c and gives g (three elements are enough); c + c makes d; d makes nothing more.
 SMALL = TableArrays(Table(
@@ -108,3 +109,47 @@ def test_pairs_alike_were_tried_and_are_self_pairs_exactly_when_the_choice_is():
     drawn = alike_pairs(games, 1)[7:, 0]
     assert np.mean(drawn[:1500, 0] == A) == pytest.approx(1 / 3, abs=0.04)  # tried self-pairs: aa, bb, cc
     assert np.mean((drawn[1500:] == C).any(axis=1)) == pytest.approx(1 / 2, abs=0.04)  # tried others: ab, ac
+
+
+def test_only_the_values_asked_for_are_computed_and_a_name_of_none_is_refused():
+    games = game([(A, A), (A, B)])
+    values = turn_values(games, PairValues.true(SMALL), uniform_pairs(games, 0), ["recency", "true_success"])
+    assert list(values.values) == ["recency", "true_success"]
+    with pytest.raises(UsageError, match="the value 'emp' is not one of uncertainty, recency"):
+        turn_values(games, PairValues.true(SMALL), uniform_pairs(games, 0), ["emp"])
+
+
+@pytest.mark.parametrize("kind", ["uniform", "matched"])
+def test_games_by_parts_have_the_draws_and_values_of_the_whole(kind):
+    world = TableArrays(table("generated:opaque:3"))
+    games = simulate(world, RULES["brandle2023"], np.array([30, 1, 0, 70, 5, 40]), 0, never_repeats=False)
+    draw = uniform_pairs if kind == "uniform" else matched_pairs
+    fixed, names = PairValues.true(world), ["uncertainty", "value", "tried", "true_empowerment", *LIVE]
+    whole = turn_values(games, fixed, draw(games, 5, 3), names)
+    rng, parts = generator(kind, 5), list(games.spans(32))
+    assert [len(part.pool) for part in parts] == [31, 70, 5, 40]
+    made = [turn_values(part, fixed, compared_pairs(kind, part, rng, 3), names) for part in parts]
+    for name in names:
+        assert (np.concatenate([one.values[name] for one in made]) == whole.values[name]).all(), name
+
+
+def test_live_values_of_turns_are_those_of_the_tables_of_every_moment():
+    """The compiled rendering and that of `values/tables.py`, on a game with gifts and final elements."""
+    world = TableArrays(table("generated:opaque:3"))
+    games = simulate(world, RULES["brandle2023"], np.array([60, 60]), 3, never_repeats=True)
+    pairs = uniform_pairs(games, 1, 40)
+    values = turn_values(games, PairValues(world), pairs, LIVE)
+    numbers = pair_number(pairs[..., 0], pairs[..., 1])
+    some = 0
+    for row, player in enumerate(games.choices.player.tolist()):
+        owned, usable = np.zeros(world.n, dtype=bool), np.zeros(world.n, dtype=bool)
+        owned[games.found[player][: games.owned[row]]] = True
+        usable[games.order[player][: games.pool[row]]] = True
+        expected = (
+            tables.true_success_new(world, owned), tables.true_empowerment_new(world, owned),
+            tables.true_empowerment_local(world, owned, usable),
+        )  # fmt: skip
+        for name, pair_values in zip(LIVE, expected, strict=True):
+            assert (values.compared(name)[row] == pair_values[numbers[row]]).all()
+            some += int((values.compared(name)[row] > 0).sum())
+    assert some > 50

@@ -17,10 +17,13 @@ from athanor.core.records import Decision
 from athanor.environments.alchemy.state import Pair, Sight
 from athanor.values.arrays import Bools, Floats, pair_number
 from athanor.values.formulas import PAST
-from athanor.values.tables import PairValues, true_empowerment_local, true_empowerment_new, true_success_new
-
-LIVE = ("true_success_new", "true_empowerment_new", "true_empowerment_local")
-"""Values of pairs that follow from the table and from what is owned now."""
+from athanor.values.tables import (
+    LIVE,
+    PairValues,
+    true_empowerment_local,
+    true_empowerment_new,
+    true_success_new,
+)
 
 LARGEST = 1e100
 """Of a weight. Much smaller ones choose the best pair just as surely."""

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from athanor.analysis.intervals import LEVEL, t_quantile
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
-from athanor.values.arrays import Floats, Longs
+from athanor.core.seeds import stream
+from athanor.values.arrays import Bools, Floats, Longs
 from athanor.values.formulas import PAST
-from athanor.values.games import Games
-from athanor.values.tables import PairValues
-from athanor.values.turns import TurnValues
+from athanor.values.games import Choices, Games
+from athanor.values.tables import LIVE, PairValues
+from athanor.values.turns import MARKS, TurnValues, names_of
 
 Evaluated = tuple[Floats, Floats, Floats]
 """By player: log-likelihood Float["players"], its gradient Float["players terms"], and the information
@@ -30,6 +32,11 @@ LEFT_OUT = "turns left out: "
 """How the names of estimates begin that count turns left out, before the reason."""
 STEPS, TOLERANCE = 60, 1e-9
 """Newton steps at most, and the Newton decrement at which the maximum is found."""
+TENTH, NEARLY, FEWEST = 10, 5, 500
+"""Before a fit among all pairs so many Newton steps are made on that part of the turns, if it has as many as FEWEST:
+the fit then begins near its end, which is where it would have come without them."""
+PAIRS = 1e9
+"""Pairs that a fit among all pairs weighs in one step, if nobody says otherwise: about 15 s of one core."""
 LARGE = 20.0
 """A coefficient beyond this means that a term separates the choices perfectly: odds of 1 to 500 million."""
 
@@ -107,29 +114,40 @@ class ChoiceFit:
 
 
 def full_choice(
-    games: Games, fixed: PairValues, terms: Sequence[str], *, forbid_tried: bool = False, threads: int = 1
-) -> ChoiceFit:
+    games: Games, fixed: PairValues, terms: Sequence[str], *, forbid_tried: bool = False, threads: int = 1,
+    most: float = PAIRS,
+) -> ChoiceFit:  # fmt: skip
     """Conditional logit of each turn's choice among all pairs that could be combined (McFadden 1974).
 
-    Terms are names of values (of the past, or in `fixed`), each z-scored over the turn's candidates as the agents do
-    it, so that an agent's weight divided by its temperature is its coefficient; and the marks `tried` and `self_pair`,
-    1 for a pair combined before and for one of an element with itself: with them, not repeating and drawing two
-    elements independently (which takes a self-pair half as often as another, -0.69) are told apart from what pairs are
-    worth. `forbid_tried` leaves tried pairs out of the candidates; so does a `tried` that no choice ever is, whose
-    coefficient then has no finite estimate.
+    Terms are names of values (of the past, live, or in `fixed`), each z-scored over the turn's candidates as the agents
+    do it, so that an agent's weight divided by its temperature is its coefficient; and the marks `tried` and
+    `self_pair`, 1 for a pair combined before and for one of an element with itself: with them, not repeating and
+    drawing two elements independently (which takes a self-pair half as often as another, -0.69) are told apart from
+    what pairs are worth. `forbid_tried` leaves tried pairs out of the candidates; so does a `tried` that no choice ever
+    is, whose coefficient then has no finite estimate.
+
+    `most`: pairs that are weighed in one step, at most. Where all turns have more, as many are asked as have that many
+    pairs: turns drawn at random, the same ones in every fit of these games. What was played before each is the whole
+    past all the same, and the method says how many were asked.
     """
+    from athanor.values.full_choice import FATES
+
     if games.refused.any():
         raise DataError(f"{int((games.refused > 0).sum())} turns were refused by the rules; pass games.counted()")
-    known = (*PAST, "tried", "self_pair", *fixed.values)
+    known = names_of(fixed)
     for term in terms:
         if term not in known:
             raise UsageError(f"the term {term!r} is not one of {', '.join(known)}; pass one of them")
     rest = tuple(term for term in terms if term != "tried")
     if "tried" in terms and rest and not games.repeated.any():
-        return _never_tried(full_choice(games, fixed, rest, forbid_tried=True, threads=threads), tuple(terms))
-    evaluate, fates = _over_all_pairs(games, fixed, terms, forbid_tried, threads)
+        fit = full_choice(games, fixed, rest, forbid_tried=True, threads=threads, most=most)
+        return _never_tried(fit, tuple(terms))
+    used = _asked(games, most)
+    fates = np.zeros((games.choices.players, FATES), dtype=np.int64)
+    evaluate = _over_all_pairs(games, fixed, terms, forbid_tried, threads, used, fates)
     what = "untried pairs" if forbid_tried else "all pairs"
-    method = f"conditional logit among {what}, z-scored by turn; sandwich by player, Student t"
+    asked = f", in {used.sum()} of {len(used)} turns drawn at random" if not used.all() else ""
+    method = f"conditional logit among {what}{asked}, z-scored by turn; sandwich by player, Student t"
     absent = "not owned" if games.rules.finals_combine else "not owned, or final"
     why = (f"with an element that was {absent}", "of a pair tried before", "without an alternative")
 
@@ -137,35 +155,76 @@ def full_choice(
         used, *rest = fates.sum(axis=0).tolist()
         return used, tuple((name, count) for name, count in zip(why, rest, strict=True) if count)
 
-    return _fit(evaluate, tuple(terms), method, counts)
+    begin = None
+    some = _asked(games, float(_pairs(games)[used].sum()) / TENTH)
+    if some.sum() >= FEWEST:
+        rough = _over_all_pairs(games, fixed, terms, forbid_tried, threads, some & used, np.zeros_like(fates))
+        begin = _nearly(rough, len(terms))
+    return _fit(evaluate, tuple(terms), method, counts, begin)
+
+
+def _pairs(games: Games) -> Floats:
+    """Float["turns"]: pairs that could be combined."""
+    pool = games.pool.astype(np.float64)
+    return pool * (pool + 1) / 2
+
+
+def _asked(games: Games, most: float) -> Bools:
+    """Bool["turns"]: all turns, or as many drawn at random as have so many pairs. More are the fewer and others."""
+    pairs = _pairs(games)
+    if pairs.sum() <= most:
+        return np.ones(len(pairs), dtype=np.bool_)
+    order = stream(0, "turns asked").permutation(len(pairs))
+    found = np.zeros(len(pairs), dtype=np.bool_)
+    found[order[np.cumsum(pairs[order]) <= most]] = True
+    return found
 
 
 def _over_all_pairs(
-    games: Games, fixed: PairValues, terms: Sequence[str], forbid_tried: bool, threads: int
-) -> tuple[Callable[[Floats], Evaluated], Longs]:
-    """The likelihood as a function of the coefficients, and by player what became of turns, once it is evaluated."""
+    games: Games, fixed: PairValues, terms: Sequence[str], forbid_tried: bool, threads: int, used: Bools, fates: Longs
+) -> Callable[[Floats], Evaluated]:
+    """The likelihood as a function of the coefficients; each time it writes into `fates` what became of turns."""
     from athanor.values import full_choice as loops
+    from athanor.values.live import lists_of
 
     names = [name for name in fixed.values if name in terms]
-    codes = np.array([(*PAST, "tried", "self_pair", *names).index(term) for term in terms])
+    codes = np.array([(*PAST, *MARKS, *LIVE, *names).index(term) for term in terms])
     stacked = np.stack([fixed.values[name] for name in names]) if names else np.zeros((1, 1))
     choices, players, k = games.choices, games.choices.players, len(terms)
-    data = (choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, games.pool)
-    order, fates = (games.order.starts, games.order.items), np.zeros((players, loops.FATES), dtype=np.int64)
+    data = (
+        choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, games.pool,
+        games.owned,
+    )  # fmt: skip
+    order, found = (games.order.starts, games.order.items), (games.found.starts, games.found.items)
+    spans, lists = _spans(choices.starts, _pairs(games) * used, 4 * threads), lists_of(games.world)
 
     def evaluate(beta: Floats) -> Evaluated:
         out = np.zeros(players), np.zeros((players, k)), np.zeros((players, k, k)), fates
         fates[:] = 0
 
         def some(span: tuple[int, int]) -> None:
-            loops.likelihood(span, data, order, codes, stacked, forbid_tried, beta, games.world.n, out)
+            loops.likelihood(span, data, order, found, codes, stacked, lists, forbid_tried, used, beta, out)
 
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(some, _spans(choices.starts, 4 * threads)))
-        lower = np.tril(out[2])
-        return out[0], out[1], lower + np.swapaxes(np.tril(lower, -1), 1, 2)
+            list(pool.map(some, spans))
+        return out[0], out[1], _both_triangles(out[2])
 
-    return evaluate, fates
+    return evaluate
+
+
+def _both_triangles(lower: Floats) -> Floats:
+    return lower + np.swapaxes(np.tril(lower, -1), 1, 2)
+
+
+def _nearly(evaluate: Callable[[Floats], Evaluated], terms: int) -> Floats | None:
+    """Coefficients near the maximum, where Newton's method may begin; None if they run away."""
+    beta = np.zeros(terms)
+    for _ in range(NEARLY):
+        _, gradient, hessian = evaluate(beta)
+        beta = beta + np.linalg.lstsq(hessian.sum(axis=0), gradient.sum(axis=0), rcond=None)[0]
+        if not np.abs(beta).max() < LARGE / 4:
+            return None
+    return beta
 
 
 def _never_tried(fit: ChoiceFit, terms: tuple[str, ...]) -> ChoiceFit:
@@ -189,44 +248,45 @@ def sampled_choice(games: Games, values: TurnValues, terms: Sequence[str]) -> Ch
         if term not in values.values:
             raise UsageError(f"the term {term!r} is not one of {', '.join(values.values)}; pass one of them")
     less = np.stack([values.compared(term) - values.chosen(term)[:, None] for term in terms], axis=-1)
-    flat = less.reshape(-1, len(terms))
-    scale = np.sqrt((flat**2).mean(axis=0))  # about zero: which of the two was chosen is a label, as in the coin flip
-    less /= np.where(scale > 0, scale, 1.0)
-    starts, player = games.choices.starts, games.choices.player
+    return choice_between(games.choices, less.astype(np.float32), terms)
+
+
+def choice_between(choices: Choices, less: NDArray[np.float32], terms: Sequence[str]) -> ChoiceFit:
+    """`sampled_choice` by the differences: Float["turns comparisons terms"], each pair's values less the chosen one's.
+
+    They are of single precision, which takes half the room; sums are of double.
+    """
+    from athanor.values import full_choice as loops
+
+    less, players, k = np.ascontiguousarray(less), choices.players, len(terms)
+    flat = less.reshape(-1, k)
+    squares = np.einsum("nk,nk->k", flat, flat, dtype=np.float64)
+    scale = np.sqrt(squares / max(1, len(flat)))  # about zero: which was chosen is a label, as in the coin flip
+    scale[~(scale > 0)] = 1.0
 
     def evaluate(beta: Floats) -> Evaluated:
-        logits = less @ beta
-        top = np.maximum(logits.max(axis=1), 0.0)
-        weights = np.exp(logits - top[:, None])
-        total = np.exp(-top) + weights.sum(axis=1)
-        shares = weights / total[:, None]
-        means = np.einsum("ts,tsk->tk", shares, less)
-        spread = np.einsum("ts,tsk,tsl->tkl", shares, less, less) - means[:, :, None] * means[:, None, :]
-        found = (-top - np.log(total), -means, spread)
-        return tuple(_by_player(one, player, len(starts) - 1) for one in found)  # type: ignore[return-value]
+        out = np.zeros(players), np.zeros((players, k)), np.zeros((players, k, k))
+        loops.sampled_likelihood(choices.starts, less, scale, beta, out)
+        return out[0], out[1], _both_triangles(out[2])
 
     count = less.shape[1]
     method = f"conditional logit against {count} sampled pairs, pooled deviations; sandwich by player, Student t"
-    return _fit(evaluate, tuple(terms), method, lambda: (len(player), ()))
+    return _fit(evaluate, tuple(terms), method, lambda: (len(less), ()))
 
 
-def _by_player(rows: Floats, player: np.ndarray, players: int) -> Floats:
-    out = np.zeros((players, *rows.shape[1:]))
-    np.add.at(out, player, rows)
-    return out
-
-
-def _spans(starts: Longs, parts: int) -> list[tuple[int, int]]:
-    """Runs of players with about equally many turns."""
-    cuts = np.searchsorted(starts, np.linspace(0, starts[-1], parts + 1)[1:-1])
+def _spans(starts: Longs, work: Floats, parts: int) -> list[tuple[int, int]]:
+    """Runs of players with about as much work, Float["turns"]."""
+    done = np.concatenate([[0.0], np.cumsum(work)])[starts]
+    cuts = np.searchsorted(done, np.linspace(0, done[-1], parts + 1)[1:-1])
     edges = np.unique(np.concatenate([[0], cuts, [len(starts) - 1]]))
     return [(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def _fit(
-    evaluate: Callable[[Floats], Evaluated], terms: tuple[str, ...], method: str, counts: Callable[[], Counts]
-) -> ChoiceFit:
-    """Newton's method with step-halving; the log-likelihood is concave."""
+    evaluate: Callable[[Floats], Evaluated], terms: tuple[str, ...], method: str, counts: Callable[[], Counts],
+    begin: Floats | None = None,
+) -> ChoiceFit:  # fmt: skip
+    """Newton's method with step-halving, from `begin` where that is better; the log-likelihood is concave."""
     if not terms:
         raise UsageError("no term was given, at least one was expected; name a value")
     beta, unknown = np.zeros(len(terms)), set[str]()
@@ -234,6 +294,8 @@ def _fit(
     null, warnings = float(value.sum()), []
     if not counts()[0]:
         raise DataError("no turn has a choice among at least two candidates; check the rules the turns are read by")
+    if begin is not None and (nearer := evaluate(begin))[0].sum() > value.sum():
+        beta, (value, gradient, hessian) = begin, nearer
     for _ in range(STEPS):
         total, slope = hessian.sum(axis=0), gradient.sum(axis=0)
         step = np.linalg.lstsq(total, slope, rcond=None)[0]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from athanor.analysis.glmm.formula import parse
 from athanor.core.errors import UsageError
@@ -17,10 +17,20 @@ from athanor.core.seeds import stream
 from athanor.values.arrays import Bools, Floats, Ints
 from athanor.values.formulas import PAST
 from athanor.values.games import Games
-from athanor.values.tables import PairValues
-from athanor.values.turns import TurnValues, matched_pairs, turn_values, uniform_pairs
+from athanor.values.tables import LIVE, PairValues
+from athanor.values.turns import (
+    MARKS,
+    Comparison,
+    TurnValues,
+    compared_pairs,
+    generator,
+    names_of,
+    refuse_unknown,
+    turn_values,
+)
 
-Comparison = Literal["uniform", "matched"]
+PART = 1 << 16
+"""Turns whose values are computed at once: what a turn is compared with is not kept."""
 
 
 class Regression(Record, kw_only=True):
@@ -37,19 +47,39 @@ class Regression(Record, kw_only=True):
     @property
     def terms(self) -> tuple[str, ...]:
         """The values in it, each once, in the formula's order."""
-        known = (*PAST, "tried", "self_pair", *FIXED)
+        known = (*PAST, *MARKS, *LIVE, *FIXED)
         return tuple(
             dict.fromkeys(word for word in re.findall(r"[^\W\d]\w*", parse(self.formula).fixed) if word in known)
         )
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The columns that the formula names."""
+        return parse(self.formula).predictors
 
-FIXED = ("similarity", "success", "empowerment", "empowerment_direct", "true_success", "true_empowerment")
+
+FIXED = (
+    "similarity", "success", "empowerment", "empowerment_direct", "true_success", "true_empowerment",
+    "true_empowerment_or_failure", "true_empowerment_outgoing",
+)  # fmt: skip
 """Values of pairs that do not change, by the names they have in tables of pair values."""
 
 _MAIN = "{0} + {1} + trial + {0}:trial + {1}:trial"
 _PAIR = "decision ~ -1 + " + _MAIN + " + (1 | player)"
 _ONE = "decision ~ -1 + {0} + trial + {0}:trial + (1 | player)"
 _BR = "Brändle et al. 2023, modelcomparison_alchemy2"
+
+VARIANTS = (*LIVE, "true_empowerment_or_failure", "true_empowerment_outgoing")
+"""Values that only the publications' agents know, or that stand in a table of theirs; docs/values.md says what each is.
+"""
+
+
+def _together(*values: str, by: str = "trial") -> Regression:
+    """Several values, and what a trial (or a larger inventory) adds to each."""
+    products = [f"{value}:{by}" for value in values]
+    formula = f"decision ~ -1 + {' + '.join([*values, by, *products])} + (1 | player)"
+    return Regression(formula=formula, source=_BR if by == "trial" else "")
+
 
 REGRESSIONS: dict[str, Regression] = {
     "uncertainty": Regression(
@@ -77,9 +107,21 @@ REGRESSIONS: dict[str, Regression] = {
     "brandle-recency": Regression(formula=_ONE.format("recency"), source=_BR),
     "brandle-value": Regression(formula=_ONE.format("value"), source=_BR),
     "brandle-success": Regression(formula=_ONE.format("success"), source=_BR),
-    "brandle-true-empowerment": Regression(formula=_ONE.format("true_empowerment"), source=_BR),
-    "brandle-true-success": Regression(formula=_ONE.format("true_success"), source=_BR),
-}
+    **{f"brandle-{'-'.join(values)}": _together(*values) for values in (
+        ("empowerment", "success"), ("empowerment", "success", "uncertainty"), ("empowerment", "success", "recency"),
+        ("empowerment", "uncertainty", "recency"), ("success", "uncertainty", "recency"),
+    )},
+    **{f"brandle-{value.replace('_', '-')}": Regression(formula=_ONE.format(value), source=_BR) for value in (
+        "true_empowerment", "true_success",
+    )},
+    "brandle-true-empowerment-true-success": _together("true_empowerment", "true_success"),
+    **{f"brandle-{'-'.join(values)}-inventory": _together(*values, by="inventory") for values in (
+        ("empowerment",), ("uncertainty",), ("empowerment", "uncertainty"),
+    )},
+    **{value.replace("_", "-"): Regression(formula=_ONE.format(value), source="") for value in VARIANTS},
+}  # fmt: skip
+"""By name. Those with a source are published. The others put the inventory in the place of the trial, or a variant of
+the true values, by which the publications' agents choose, in that of a value that they regressed on."""
 
 
 def regression(name: str) -> Regression:
@@ -100,16 +142,20 @@ def regression(name: str) -> Regression:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Players that belong together (an arm, a model), with their turns' values.
+    """Players that belong together (an arm, a model), and what their choices are compared with.
 
     `games` has no refused turns. The comparison's first pair of a turn is that of the published regressions; the
-    others serve the sampled choice models.
+    others serve the sampled choice models. Values are computed when they are asked for, and only those.
     """
 
     name: str
     games: Games
-    values: TurnValues
+    fixed: PairValues
     comparison: Comparison
+    drawn: int
+    """Seed of the pairs that choices are compared with."""
+    count: int = 1
+    """How many each choice is compared with."""
     excluded: int = 0
     """Turns left out before."""
     temperature: float | None = None
@@ -121,6 +167,30 @@ class Group:
     def players(self) -> tuple[str, ...]:
         """A label for every player, unique among groups."""
         return tuple(f"{self.name}#{p:05d}" for p in range(self.games.choices.players))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The values that can be asked for."""
+        return names_of(self.fixed)
+
+    def values(self, names: Sequence[str] | None = None) -> TurnValues:
+        """The values of all turns at once, as `turn_values` has them: for few turns."""
+        pairs = compared_pairs(self.comparison, self.games, generator(self.comparison, self.drawn), self.count)
+        return turn_values(self.games, self.fixed, pairs, names)
+
+    def less(self, names: Sequence[str], count: int) -> NDArray[np.float32]:
+        """Float["turns count names"]: the values of the first pairs compared, less the chosen one's; part by part."""
+        refuse_unknown(names, self.fixed)
+        found = np.empty((len(self.games.pool), count, len(names)), dtype=np.float32)
+        rng, done = generator(self.comparison, self.drawn), 0
+        for part in self.games.spans(PART):
+            turns = slice(done, done + len(part.pool))
+            pairs = compared_pairs(self.comparison, part, rng, self.count)[:, :count]
+            values = turn_values(part, self.fixed, pairs, names)
+            for k, name in enumerate(names):
+                found[turns, :, k] = values.compared(name) - values.chosen(name)[:, None]
+            done = turns.stop
+        return found
 
 
 def group(
@@ -141,11 +211,10 @@ def group(
     """
     refused = int((games.refused > 0).sum())
     games = games.counted() if refused else games
-    draw = uniform_pairs if comparison == "uniform" else matched_pairs
-    pairs = draw(games, int(stream(seed, "group", name).integers(2**31)), count)
     return Group(
-        name=name, games=games, values=turn_values(games, fixed, pairs), comparison=comparison,
-        excluded=excluded + refused, temperature=temperature, model=model,
+        name=name, games=games, fixed=fixed, comparison=comparison,
+        drawn=int(stream(seed, "group", name).integers(2**31)), count=count, excluded=excluded + refused,
+        temperature=temperature, model=model,
     )  # fmt: skip
 
 
@@ -167,31 +236,35 @@ class Frame:
     """Columns that do not vary, and so could not be scaled; they are 0."""
 
 
-def frame(groups: Sequence[Group], seed: int, *, scale: Sequence[Group] = ()) -> Frame:
-    """The regression's columns: decision, player, trial, inventory, temperature if all know it, and every value.
+def frame(
+    groups: Sequence[Group], seed: int, values: Sequence[str] | None = None, *, scale: Sequence[Group] = ()
+) -> Frame:
+    """The regression's columns: decision, player, trial, inventory, temperature if all know it, and the values.
 
-    `scale`: groups that give the means and deviations in place of these, so that weights are of the same unit.
+    `values`: which, all but the live ones if left out. `scale`: groups that give the means and deviations in
+    place of these, so that weights are of the same unit.
     """
     if not groups:
         raise UsageError("no group of players was given, at least one was expected; pass a run")
     labels = tuple(label for one in groups for label in one.players)
     edges = np.cumsum([0, *(len(one.players) for one in groups)])
-    decision, raw = _unscaled(groups, seed)
-    units = _unscaled(scale, seed)[1] if scale else raw
+    wanted = values if values is not None else [name for name in groups[0].known if name not in LIVE]
+    decision, raw = _unscaled(groups, seed, wanted)
+    units = _unscaled(scale, seed, wanted)[1] if scale else raw
     player = np.concatenate([one.games.choices.player + edges[k] for k, one in enumerate(groups)])
     columns: dict[str, Floats | Ints] = {"decision": decision.astype(np.float64), "player": player.astype(np.int32)}
     constant = []
-    for name, values in raw.items():
-        unit = units.get(name, values)
+    for name, column in raw.items():
+        unit = units.get(name, column)
         deviation = float(unit.std(ddof=1)) if len(unit) > 1 else 0.0
         if not deviation > 0.0:
             constant.append(name)
-        columns[name] = (values - unit.mean()) / (deviation or 1.0)
+        columns[name] = (column - unit.mean()) / (deviation or 1.0)
     spans = {one.name: range(int(edges[k]), int(edges[k + 1])) for k, one in enumerate(groups)}
     return Frame(columns=columns, labels=labels, groups=spans, constant=tuple(constant))
 
 
-def _unscaled(groups: Sequence[Group], seed: int) -> tuple[Bools, dict[str, Floats]]:
+def _unscaled(groups: Sequence[Group], seed: int, values: Sequence[str]) -> tuple[Bools, dict[str, Floats]]:
     """The coin flips, Bool["turns"], and the columns, each Float["turns"], as they are."""
     raw: dict[str, Floats] = {
         "trial": np.concatenate([one.games.choices.turn for one in groups]).astype(np.float64),
@@ -199,9 +272,9 @@ def _unscaled(groups: Sequence[Group], seed: int) -> tuple[Bools, dict[str, Floa
     }
     decision = stream(seed, "decision").random(len(raw["trial"])) < 0.5
     sign = np.where(decision, 1.0, -1.0)
-    for name in groups[0].values.values:
-        delta = np.concatenate([one.values.chosen(name) - one.values.compared(name)[:, 0] for one in groups])
-        raw[name] = delta * sign
+    less = np.concatenate([one.less(values, 1)[:, 0] for one in groups])
+    for k, name in enumerate(values):
+        raw[name] = -less[:, k] * sign
     temperatures = [one.temperature for one in groups]
     if None not in temperatures:
         lengths = [len(one.games.pool) for one in groups]

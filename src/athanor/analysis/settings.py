@@ -57,11 +57,8 @@ def temperature_regression(
     `excluded`; the publication lost them silently. UsageError for an unknown value and for fewer than two temperatures.
     Source: Pan et al. 2025, regression-script (id_by_id) - temp, at nAGQ=0.
     """
-    made, temperature = frame(groups, seed), _by_turn(groups, _temperatures(groups))
-    if empowerment not in groups[0].values.values:
-        raise UsageError(
-            f"the value {empowerment!r} is not one of {', '.join(groups[0].values.values)}; pass one of them"
-        )
+    temperature = _by_turn(groups, _temperatures(groups))
+    made = frame(groups, seed, [empowerment, "uncertainty"])
     kept = ~np.isnan(temperature)
     columns = {name: values[kept] for name, values in {**made.columns, "temperature": temperature}.items()}
     fit = glmm.fit(FORMULAS[variant].format(empowerment), columns, nagq=nagq, level=level, threads=threads)
@@ -101,7 +98,10 @@ def random_preferences(
     threads: int | None = None,
 ) -> tuple[Estimate, ...]:
     """The weights of players without a temperature, by the same values on the groups' scale, to stand beside theirs."""
-    values, columns = f"{empowerment} + uncertainty", frame([one], seed, scale=groups).columns
+    values, columns = (
+        f"{empowerment} + uncertainty",
+        frame([one], seed, [empowerment, "uncertainty"], scale=groups).columns,
+    )
     formula = f"decision ~ -1 + {values} + (1 + {values} | player)"
     fit = glmm.fit(formula, columns, nagq=nagq, level=level, threads=threads)
     return tuple(

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from msgspec.structs import replace as with_fields
+from numpy.typing import NDArray
 
 from athanor.analysis import glmm
-from athanor.analysis.choice import LARGE, full_choice, sampled_choice
+from athanor.analysis.choice import LARGE, PAIRS, choice_between, full_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.measurable import measurable
 from athanor.analysis.nulls import null_estimates, refuse_negative, unknown_null
 from athanor.analysis.random_players import MEMORYLESS as MEMORYLESS
 from athanor.analysis.random_players import NEVER_REPEATS as NEVER_REPEATS
 from athanor.analysis.random_players import random_games
-from athanor.analysis.regressions import Group, Regression, frame, group
+from athanor.analysis.regressions import PART, Group, Regression, frame, group
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate, Record
 from athanor.core.seeds import stream
 from athanor.values.tables import PairValues
-from athanor.values.turns import TurnValues, alike_pairs, turn_values
+from athanor.values.turns import MARKS as MARKS
+from athanor.values.turns import next_alike_pairs, turn_values
 
 SAMPLED = 20
 """Pairs that each choice is compared with in the sampled choice model."""
-MARKS = ("tried", "self_pair")
-"""Terms of the full choice model that are no values: a repeat, and an element with itself."""
 BATCH = 10
 """Draws of null choices made at once."""
 
@@ -54,6 +53,8 @@ class Options(Record, kw_only=True):
     nulls: int = 0
     """Draws of null choices for each group; 0 makes none."""
     threads: int = 1
+    pairs: float = PAIRS
+    """Pairs that a fit among all pairs weighs in one step, at most: of more, turns are drawn at random."""
 
 
 def named(term: str, kind: str) -> str:
@@ -143,7 +144,8 @@ def _pooled(groups: Sequence[Group], regression: Regression, options: Options) -
 
 
 def _fit(groups: Sequence[Group], regression: Regression, options: Options, kind: str) -> Iterator[Estimate]:
-    table = frame(groups, options.seed)
+    known = groups[0].known
+    table = frame(groups, options.seed, [word for word in regression.words if word in known])
     present = set(np.unique(table.columns["player"]).tolist())
     try:
         fit = glmm.fit(regression.formula, table.columns, nagq=options.nagq, level=LEVEL, threads=options.threads)
@@ -169,10 +171,13 @@ def _better(one: Group, fixed: PairValues, regression: Regression, options: Opti
     terms = [term for term in regression.terms if term not in MARKS]
     if not terms:
         return
-    found = [(named(e.name, MANY), e) for e in sampled_choice(one.games, one.values, terms).estimates(one.name)]
+    sampled = choice_between(one.games.choices, one.less(terms, SAMPLED), terms)
+    found = [(named(e.name, MANY), e) for e in sampled.estimates(one.name)]
     try:
-        marks = full_choice(one.games, fixed, MARKS, threads=options.threads)
-        whole = full_choice(one.games, fixed, [*terms, *MARKS], threads=options.threads)
+        marks, whole = (
+            full_choice(one.games, fixed, some, threads=options.threads, most=options.pairs)
+            for some in (MARKS, [*terms, *MARKS])
+        )
     except DataError as error:
         yield from _unknown([one], regression, ALL, str(error))
     else:
@@ -192,33 +197,39 @@ def null_weights(one: Group, fixed: PairValues, regression: Regression, options:
     terms = [term for term in regression.terms if term not in MARKS]
     if not terms:
         return
-    single = replace(one, values=_first_pair(one.values, terms))
-    observed = sampled_choice(one.games, single.values, terms)
+    less = one.less(terms, 1)
+    observed = choice_between(one.games.choices, less, terms)
     seeds = stream(options.seed, "null", one.name).integers(2**31, size=-(-options.nulls // BATCH))
-    draws = np.array([beta for seed in seeds for beta in _null_batch(single, fixed, terms, int(seed))])[: options.nulls]
+    draws = [
+        choice_between(one.games.choices, less - batch[:, k : k + 1], terms).beta
+        for batch in (_null_batch(one, fixed, terms, int(seed)) for seed in seeds)
+        for k in range(BATCH)
+    ]
+    drawn = np.array(draws)[: options.nulls]
     for k, (term, estimate) in enumerate(zip(terms, observed.estimates(one.name), strict=True)):
         yield with_fields(estimate, name=named(term, OBSERVED), excluded=one.excluded)
-        endless = int((np.abs(draws[:, k]) > LARGE).sum())
+        endless = int((np.abs(drawn[:, k]) > LARGE).sum())
         if estimate.value is None or endless:
-            why = "the observed weight has" if estimate.value is None else f"{endless} of {len(draws)} draws have"
+            why = "the observed weight has" if estimate.value is None else f"{endless} of {len(drawn)} draws have"
             yield from unknown_null(
-                f"weight of {term}", len(draws), f"{why} no finite estimate, so that there is nothing to compare",
+                f"weight of {term}", len(drawn), f"{why} no finite estimate, so that there is nothing to compare",
                 group=one.name, excluded=one.excluded,
             )  # fmt: skip
             continue
         yield from null_estimates(
-            f"weight of {term}", float(observed.beta[k]), draws[:, k],
+            f"weight of {term}", float(observed.beta[k]), drawn[:, k],
             "weights of random choices alike in what they repeat", group=one.name, excluded=one.excluded,
         )  # fmt: skip
 
 
-def _first_pair(values: TurnValues, terms: Sequence[str]) -> TurnValues:
-    return TurnValues({term: values.values[term][:, :2] for term in terms})
-
-
-def _null_batch(one: Group, fixed: PairValues, terms: list[str], seed: int) -> Iterator[np.ndarray]:
-    needed = PairValues(fixed.world, {name: values for name, values in fixed.values.items() if name in terms})
-    drawn = turn_values(one.games, needed, alike_pairs(one.games, seed, BATCH))
-    for k in range(BATCH):
-        values = {term: np.stack([drawn.compared(term)[:, k], one.values.compared(term)[:, 0]], 1) for term in terms}
-        yield sampled_choice(one.games, TurnValues(values), terms).beta
+def _null_batch(one: Group, fixed: PairValues, terms: list[str], seed: int) -> NDArray[np.float32]:
+    """Float["turns BATCH terms"]: values of pairs like the chosen ones, less those of the chosen; part by part."""
+    found = np.empty((len(one.games.pool), BATCH, len(terms)), dtype=np.float32)
+    rng, done = stream(seed, "alike"), 0
+    for part in one.games.spans(PART):
+        turns = slice(done, done + len(part.pool))
+        values = turn_values(part, fixed, next_alike_pairs(part, rng, BATCH), terms)
+        for k, term in enumerate(terms):
+            found[turns, :, k] = values.compared(term) - values.chosen(term)[:, None]
+        done = turns.stop
+    return found

@@ -55,7 +55,13 @@ class Paper:
     """Trainings of each arm."""
     episodes: int = 1_000
     """Hands of each condition, the same for all policies."""
-    conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule"], ...] = tuple(TRIALS)
+    conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule"], ...] = (
+        "seen",
+        "unseen",
+        "mapping",
+        "range",
+        "rule",
+    )
     """Hands of training, numbers never dealt, J, Q, K = 7, 8, 9, numbers above 10 printed, J, Q, K = 11, 12, 13."""
     method: Literal["grpo", "dr-grpo", "dapo", "rloo"] = "grpo"
     """Of reinforcement; rloo needs --rl.rounds 1."""

@@ -51,6 +51,14 @@ class Lists:
     def __getitem__(self, index: int) -> Ints:
         return self.items[self.starts[index] : self.starts[index + 1]]
 
+    def take(self, kept: Bools) -> Lists:
+        """Only these lists, Bool["lists"]."""
+        return Lists.of(self[i].tolist() for i in np.flatnonzero(kept).tolist())
+
+    def span(self, lo: int, hi: int) -> Lists:
+        """The lists lo to hi - 1, without a copy."""
+        return Lists(self.starts[lo : hi + 1] - self.starts[lo], self.items[self.starts[lo] : self.starts[hi]])
+
     @property
     def lengths(self) -> Longs:
         """The length of each list."""
@@ -117,6 +125,27 @@ class TableArrays:
             for name in set(pair):
                 found[self.table.index[name]].append(number)
         return Lists.of(found)
+
+    @cached_property
+    def second_steps(self) -> Ints:
+        """Int["steps 4"]: a recipe, one of its results, what that result is combined with, and what this makes.
+
+        In order of the recipe and of what is made at last. A result that is combined with itself stands there twice.
+        """
+        found = [
+            (recipe, result, self._beside(result, second), made)
+            for recipe in range(len(self.ends))
+            for result in self.results[recipe].tolist()
+            for second in self.recipes_with[result].tolist()
+            for made in self.results[second].tolist()
+        ]
+        steps = np.array(found, dtype=np.int32).reshape(-1, 4)
+        return steps[np.lexsort((steps[:, 3], steps[:, 0]))]
+
+    def _beside(self, element: int, recipe: int) -> int:
+        """The other ingredient of a recipe, or the element again where it is combined with itself."""
+        low, high = self.ends[recipe].tolist()
+        return low + high - element
 
     def indices(self, names: Iterable[str]) -> Ints:
         """Indices of elements; -1 for a name that is not one."""

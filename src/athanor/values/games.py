@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +39,9 @@ class Choices:
     cut_off: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     """Bool["players"]: whose game ended for another reason than their own wish (a limit of turns, nothing left to try,
     the end of the data); nobody's if empty."""
+    granted: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Bool["turns"]: whether what a turn combines was owned whatever the replay knows, for turns before it are lacking;
+    of none if empty."""
 
     def __post_init__(self) -> None:
         self._take("starts", np.int64)
@@ -53,6 +56,7 @@ class Choices:
         self._take("turn", np.int32, self.position)
         self._take("played", np.int64, self._to_the_last)
         self._take("cut_off", np.bool_, lambda: np.zeros(self.players, dtype=np.bool_))
+        self._take("granted", np.bool_, lambda: np.zeros(len(self.first), dtype=np.bool_))
         self._refuse_ends()
 
     def _take(self, name: str, kind: type[np.generic], default: Callable[[], NDArray[Any]] | None = None) -> None:
@@ -96,8 +100,9 @@ class Choices:
         """Only these turns, with the numbers they had; every player stays, without turns if need be."""
         before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
         return replace(
-            self, starts=before[self.starts], first=self.first[kept], second=self.second[kept], turn=self.turn[kept]
-        )
+            self, starts=before[self.starts], first=self.first[kept], second=self.second[kept], turn=self.turn[kept],
+            granted=self.granted[kept],
+        )  # fmt: skip
 
     def without(self, out: Bools) -> Choices:
         """Without these turns, as if they had not been played: the others' numbers close up, games are shorter."""
@@ -111,8 +116,17 @@ class Choices:
         kept = players[self.player]
         starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[players])]).astype(np.int64)
         return Choices(
-            starts, self.first[kept], self.second[kept], self.turn[kept], self.played[players], self.cut_off[players]
-        )
+            starts, self.first[kept], self.second[kept], self.turn[kept], self.played[players], self.cut_off[players],
+            self.granted[kept],
+        )  # fmt: skip
+
+    def span(self, lo: int, hi: int) -> Choices:
+        """The choices of the players lo to hi - 1, without a copy."""
+        turns = slice(self.starts[lo], self.starts[hi])
+        return Choices(
+            self.starts[lo : hi + 1] - self.starts[lo], self.first[turns], self.second[turns], self.turn[turns],
+            self.played[lo:hi], self.cut_off[lo:hi], self.granted[turns],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,6 +159,8 @@ class Games:
     """How many were owned then."""
     order: Lists
     """For each player the combinable elements in discovery order."""
+    found: Lists
+    """For each player all elements owned, final ones included, in the order in which they came."""
 
     def __repr__(self) -> str:
         turns = f"{self.choices.players} players, {len(self.pool)} turns"
@@ -155,14 +171,35 @@ class Games:
         return Games(
             self.world, self.rules, self.choices.keep(kept), self.refused[kept], self.success[kept],
             self.repeated[kept], self.gained[kept], self.pool[kept], self.owned[kept], self.pool_after[kept],
-            self.owned_after[kept], self.order,
+            self.owned_after[kept], self.order, self.found,
         )  # fmt: skip
 
     def of(self, players: Bools) -> Games:
         """The games of some players, Bool["players"]."""
         kept = self.keep(players[self.choices.player])
-        order = Lists.of(self.order[p].tolist() for p in np.flatnonzero(players).tolist())
-        return replace(kept, choices=self.choices.of(players), order=order)
+        return replace(
+            kept, choices=self.choices.of(players), order=self.order.take(players), found=self.found.take(players)
+        )
+
+    def spans(self, turns: int) -> Iterator[Games]:
+        """The games of some players after the other, of about so many turns each time: to be worked on by parts.
+
+        A player is never parted, so that one of more turns is a part alone.
+        """
+        starts, lo = self.choices.starts, 0
+        while lo < self.choices.players:
+            hi = max(lo + 1, int(np.searchsorted(starts, starts[lo] + turns, "right")) - 1)
+            yield self._span(lo, hi)
+            lo = hi
+
+    def _span(self, lo: int, hi: int) -> Games:
+        """The games of the players lo to hi - 1, without a copy."""
+        turns = slice(self.choices.starts[lo], self.choices.starts[hi])
+        return Games(
+            self.world, self.rules, self.choices.span(lo, hi), self.refused[turns], self.success[turns],
+            self.repeated[turns], self.gained[turns], self.pool[turns], self.owned[turns], self.pool_after[turns],
+            self.owned_after[turns], self.order.span(lo, hi), self.found.span(lo, hi),
+        )  # fmt: skip
 
     def counted(self) -> Games:
         """Without the turns that the rules refused. They were played: the others keep their numbers."""
@@ -226,11 +263,12 @@ def _games(world: TableArrays, rules: Rules, choices: Choices, policy: int, rng:
         np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.int32),
     )  # fmt: skip
     ends = np.zeros(choices.players + 1, dtype=np.int64)
-    order = loops.games(
-        choices.starts, choices.first, choices.second, policy, rng, _table(world), _gifts(world), _flags(rules), out,
-        ends,
+    holds = np.zeros_like(ends)
+    order, found = loops.games(
+        choices.starts, choices.first, choices.second, choices.granted, policy, rng, _table(world), _gifts(world),
+        _flags(rules), out, ends, holds,
     )  # fmt: skip
-    return Games(world, rules, choices, *out, Lists(ends, order))
+    return Games(world, rules, choices, *out, Lists(ends, order), Lists(holds, found))
 
 
 def _table(world: TableArrays) -> tuple[Any, ...]:

@@ -107,7 +107,7 @@ def _draw(order, pool, tried, policy, rng):
 
 
 @njit(cache=True)
-def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch):
+def _play(lo, hi, first, second, granted, policy, rng, table, gifts, flags, out, scratch):
     """One player's game; the number of combinable elements at its end, which lie in scratch's order."""
     base, final, recipe, starts, items = table
     ownership, finals_combine, one, kind, timing = flags
@@ -121,6 +121,13 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
         inventory = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine)
         dues = _earned(known, inventory[0], gifts, kind, due)
     for t in range(lo, hi):
+        if granted[t] and ownership:
+            for element in (first[t], second[t]):
+                if element >= 0 and not known[element]:
+                    inventory = _join(
+                        element, known, all_owned, inventory[0], order, inventory[1], final, finals_combine
+                    )
+                    dues = _earned(known, inventory[0], gifts, kind, due)
         begun = inventory[0]
         if timing == 2 and dues:
             inventory = _settle(inventory, due, dues, known, all_owned, order, final, finals_combine)
@@ -158,33 +165,43 @@ def _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
     return inventory
 
 
+@njit(cache=True)
+def _append(whole, used, items, count):
+    """A growing array with more items in it, and how many they are now."""
+    if used + count > len(whole):
+        grown = np.empty(2 * len(whole) + count, np.int32)
+        grown[:used] = whole[:used]
+        whole = grown
+    whole[used : used + count] = items[:count]
+    return whole, used + count
+
+
 @njit(cache=True, nogil=True)
-def games(players, first, second, policy, rng, table, gifts, flags, out, ends):
+def games(players, first, second, granted, policy, rng, table, gifts, flags, out, ends, holds):
     """Every player's game: the choices replayed, or chosen here by another policy with the generator `rng`.
 
-    Fills the arrays of `out` and `ends`; gives the players' orders, one after the other.
+    `granted`: Bool["turns"], whose elements are taken as owned. Fills the arrays of `out`, `ends` and `holds`; gives
+    the players' orders, one after the other, of what they could combine (as `ends` has it) and of all that they owned
+    (as `holds` has it).
     """
     n, recipe = len(table[1]), table[2]
     known, all_owned, order = np.zeros(n, np.bool_), np.empty(n, np.int32), np.empty(n, np.int32)
     due, tried = np.empty(len(gifts[0]), np.int32), np.zeros(len(recipe), np.bool_)
     scratch = known, all_owned, order, due, tried
     orders, used = np.empty(16 * len(players) + n, np.int32), 0
+    founds, held = np.empty(16 * len(players) + n, np.int32), 0
     for p in range(len(players) - 1):
         lo, hi = players[p], players[p + 1]
-        owned, pool = _play(lo, hi, first, second, policy, rng, table, gifts, flags, out, scratch)
-        if used + pool > len(orders):
-            grown = np.empty(2 * len(orders) + pool, np.int32)
-            grown[:used] = orders[:used]
-            orders = grown
-        orders[used : used + pool] = order[:pool]
-        used += pool
-        ends[p + 1] = used
+        owned, pool = _play(lo, hi, first, second, granted, policy, rng, table, gifts, flags, out, scratch)
+        orders, used = _append(orders, used, order, pool)
+        founds, held = _append(founds, held, all_owned, owned)
+        ends[p + 1], holds[p + 1] = used, held
         for k in range(owned):
             known[all_owned[k]] = False
         for t in range(lo, hi):
             if first[t] >= 0 and second[t] >= 0:
                 tried[pair_of(first[t], second[t])] = False
-    return orders[:used].copy()
+    return orders[:used].copy(), founds[:held].copy()
 
 
 @njit(cache=True)
@@ -198,11 +215,11 @@ def note(a, b, t, gain, uses, last, worth):
 
 
 @njit(cache=True, nogil=True)
-def element_values(players, first, second, success, repeated, gained, pairs, elements, out):
+def element_values(players, first, second, success, repeated, gained, pairs, elements, codes, out):
     """Values that depend on the past, of given pairs at every turn, read before the turn's own update.
 
-    `pairs`: Int["turns pairs 2"]. Fills `out`: Float["5 turns pairs"], in the order of `formulas.PAST`, then whether
-    the pair was tried.
+    `pairs`: Int["turns pairs 2"]. `codes`: Int["codes"], which values: positions in `formulas.PAST`, and the one behind
+    them for whether the pair was tried. Fills `out`: Float["codes turns pairs"].
     """
     tried = np.zeros(elements * (elements + 1) // 2, np.bool_)
     uses, last, worth = np.zeros(elements), np.full(elements, -1, np.int64), np.zeros((2, elements))
@@ -211,17 +228,14 @@ def element_values(players, first, second, success, repeated, gained, pairs, ele
         lo = players[p]
         for t in range(lo, players[p + 1]):
             now = t - lo
-            for k in range(pairs.shape[1]):
-                for value in range(4):
-                    out[value, t, k] = 0.0
-                for side in range(2):
-                    e = pairs[t, k, side]
-                    idle = now if last[e] < 0 else now - 1 - last[e]
-                    out[0, t, k] += uncertainty(now, uses[e])
-                    out[1, t, k] += recency(now, idle)
-                    out[2, t, k] += worth[0, e]
-                    out[3, t, k] += worth[1, e]
-                out[4, t, k] = tried[pair_of(pairs[t, k, 0], pairs[t, k, 1])]
+            for c in range(len(codes)):
+                for k in range(pairs.shape[1]):
+                    a, b = pairs[t, k, 0], pairs[t, k, 1]
+                    if codes[c] == 4:
+                        out[c, t, k] = tried[pair_of(a, b)]
+                    else:
+                        out[c, t, k] = of_element(codes[c], a, now, uses, last, worth)
+                        out[c, t, k] += of_element(codes[c], b, now, uses, last, worth)
             gain[0] = gain_brandle2023(gained[t], success[t], repeated[t])
             gain[1] = gain_pan2025(gained[t], success[t], repeated[t])
             note(first[t], second[t], now, gain, uses, last, worth)
@@ -230,6 +244,16 @@ def element_values(players, first, second, success, repeated, gained, pairs, ele
             tried[pair_of(first[t], second[t])] = False
             for e in (first[t], second[t]):
                 uses[e], last[e], worth[0, e], worth[1, e] = 0.0, -1, 0.0, 0.0
+
+
+@njit(cache=True)
+def of_element(code, e, now, uses, last, worth):
+    """One value of `formulas.PAST`, by its position, of one element."""
+    if code == 0:
+        return uncertainty(now, uses[e])
+    if code == 1:
+        return recency(now, now if last[e] < 0 else now - 1 - last[e])
+    return worth[code - 2, e]
 
 
 @njit(cache=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from athanor.core.errors import DataError
-from athanor.values.arrays import Bools, Floats, Lists, TableArrays
+from athanor.values.arrays import Bools, Floats, Ints, Lists, TableArrays
 
 
 def true_success(world: TableArrays) -> Floats:
@@ -36,6 +36,10 @@ def true_empowerment_outgoing(world: TableArrays) -> Floats:
     return _by_recipe(world, world.recipes_with)
 
 
+LIVE = ("true_success_new", "true_empowerment_new", "true_empowerment_local")
+"""Values of pairs that follow from the table and from what is owned now."""
+
+
 def true_success_new(world: TableArrays, owned: Bools) -> Floats:
     """Float["pairs"]: 1 where a pair makes something that is not owned, else 0 (the dynamic `truebin`).
 
@@ -51,7 +55,8 @@ def true_empowerment_new(world: TableArrays, owned: Bools) -> Floats:
 
     The dynamic variant of Brändle et al.'s agents. `owned`: Bool["elements"].
     """
-    return _by_recipe(world, world.children, owned)
+    steps = world.second_steps
+    return _distinct(world, steps, ~owned[steps[:, 1]] & ~owned[steps[:, 3]])
 
 
 def true_empowerment_local(world: TableArrays, owned: Bools, usable: Bools) -> Floats:
@@ -60,21 +65,28 @@ def true_empowerment_local(world: TableArrays, owned: Bools, usable: Bools) -> F
     The local variant of Brändle et al.'s agents, which counts results not owned. `usable`: Bool["elements"], what can
     be combined.
     """
-    ends, made = world.ends, world.results
-    reach = []
-    for element in range(world.n):
-        with_it = world.recipes_with[element] if not owned[element] else []
-        open_ = [r for r in with_it if all(e == element or usable[e] for e in ends[r])]
-        reach.append(sorted({int(e) for r in open_ for e in made[r]}))
-    return _by_recipe(world, Lists.of(reach), owned)
+    steps = world.second_steps
+    at_once = (steps[:, 1] == steps[:, 2]) | usable[steps[:, 2]]
+    return _distinct(world, steps, ~owned[steps[:, 1]] & ~owned[steps[:, 3]] & at_once)
 
 
-def _by_recipe(world: TableArrays, counted: Lists, owned: Bools | None = None) -> Floats:
-    """For every pair the size of the union of its results' lists; 0 where it makes nothing. `owned` counts nowhere."""
+def _distinct(world: TableArrays, steps: Ints, counted: Bools) -> Floats:
+    """For every pair how many distinct elements the steps that are counted lead to; 0 where it makes nothing.
+
+    `steps`: those of `TableArrays.second_steps`, which are in order of the recipe and of what is made.
+    """
+    kept = steps[counted]
+    first = np.ones(len(kept), dtype=np.bool_)
+    first[1:] = (kept[1:, [0, 3]] != kept[:-1, [0, 3]]).any(axis=1)
+    sizes = np.bincount(kept[first, 0], minlength=len(world.ends)).astype(np.float64)
+    return np.append(sizes, 0.0)[world.recipe]
+
+
+def _by_recipe(world: TableArrays, counted: Lists) -> Floats:
+    """For every pair the size of the union of its results' lists; 0 where it makes nothing."""
     lists = [set(counted[e].tolist()) for e in range(world.n)]
-    held = set[int]() if owned is None else set(np.flatnonzero(owned).tolist())
-    results = (set(world.results[i].tolist()) - held for i in range(len(world.results.starts) - 1))
-    sizes = [len(set[int]().union(*(lists[r] for r in made)) - held) for made in results]
+    results = (world.results[i].tolist() for i in range(len(world.ends)))
+    sizes = [len(set[int]().union(*(lists[r] for r in made))) for made in results]
     return np.append(np.array(sizes, dtype=np.float64), 0.0)[world.recipe]
 
 
@@ -98,8 +110,12 @@ class PairValues:
 
     @staticmethod
     def true(world: TableArrays) -> PairValues:
-        """The values that only the table knows: `true_success` and `true_empowerment`."""
-        return PairValues(world, {"true_success": true_success(world), "true_empowerment": true_empowerment(world)})
+        """The values that only the table knows, whatever is owned: success, and the forms of empowerment."""
+        return PairValues(world, {
+            "true_success": true_success(world), "true_empowerment": true_empowerment(world),
+            "true_empowerment_or_failure": true_empowerment_or_failure(world),
+            "true_empowerment_outgoing": true_empowerment_outgoing(world),
+        })  # fmt: skip
 
     def with_values(self, **values: Floats) -> PairValues:
         """These values and more."""

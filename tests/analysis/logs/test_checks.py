@@ -36,9 +36,51 @@ def test_missing_values_duplicates_and_gaps_are_counted_with_their_rows(tmp_path
         ),
         ("duplicate", 1, ("row 5, player a, trial 0: 'earth' + 'earth'",)),
         ("gap", 2, ("player a lacks trial 2",)),
-        ("unowned", 1, ("player a, trial 4: 'mud' + 'fire'",)),
     ]
+    assert (
+        "1 elements are taken as owned from when they are first combined: earlier trials of their players are "
+        in (logs.notes[-1])
+    )
     assert logs.turns["trial"].to_pylist() == [0, 4]
+
+
+def test_a_gap_is_no_reason_to_doubt_what_is_combined_after_it_and_what_is_combined_before_it_is_still_refused(
+    tmp_path: Path,
+):
+    """mud is made in the lacking trial 1; b has no gap, and has mud from nowhere."""
+    logs = read(tmp_path, "a,0,water,fire\na,2,mud,fire\na,3,mud,mud\nb,0,water,fire\nb,1,mud,fire\nb,3,fire,fire\n")
+    assert [(one.cause, one.count) for one in logs.excluded] == [("gap", 2), ("unowned", 1)]
+    assert logs.excluded[1].examples == ("player b, trial 1: 'mud' + 'fire'",)
+    games = logs.games(WORLD, STRICT)
+    mud = WORLD.table.index["mud"]
+    assert mud in games.found[0][: games.owned[1]]
+    assert mud not in games.found[0][: games.owned[0]]
+    assert games.success[1]
+    assert WORLD.table.index["brick"] in games.found[0]
+
+
+def test_a_row_with_too_few_or_too_many_fields_is_counted_with_its_number_and_is_no_gap(tmp_path: Path):
+    rows = [f"a,{trial},water,fire" for trial in range(200)]
+    rows[7], rows[9] = "a,7,water", "a,9,water,fire,fire"
+    logs = read(tmp_path, "\n".join(rows) + "\n", allow=0.01)
+    assert [(one.cause, one.count, one.examples) for one in logs.excluded] == [(
+        "unreadable", 2, (
+            "row 8, player a, trial 7: it has 3 fields, 4 were expected: 'a,7,water'",
+            "row 10, player a, trial 9: it has 5 fields, 4 were expected: 'a,9,water,fire,fire'",
+        ),
+    )]  # fmt: skip
+    assert logs.turns.num_rows == 198
+    assert logs.turns["trial"].to_pylist() == [trial for trial in range(200) if trial not in (7, 9)]
+
+
+def test_the_share_that_is_advised_is_enough(tmp_path: Path):
+    """Successes against the table, and turns left out: what is to be allowed for one is not enough for the other."""
+    head = "player,trial,first,second,success\n"
+    rows = [f"a,{trial},water,fire,{int(trial > 4)}" for trial in range(60)] + [f"b,{k},lava,fire,1" for k in range(40)]
+    path = written(tmp_path / "own.csv", head + "\n".join(rows) + "\n")
+    with pytest.raises(DataError, match=r"--allow-excluded 0\.4 to go on .* \(40\.0% of all turns are left out"):
+        read_logs(path, WORLD, STRICT)
+    assert read_logs(path, WORLD, STRICT, allow=0.4).turns.num_rows == 100
 
 
 def test_rows_out_of_order_are_sorted_and_told(tmp_path: Path):
@@ -144,7 +186,6 @@ def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tm
         ('{"gpt": ' + "[" * 200_000, "recursion"),
         ('{"gpt": \\u0000}', "malformed"),
         ("a,b\n1\n", r"only a, b|Expected 2 columns"),
-        ("first,second\n1,2\n1\n", "Expected 2 columns, got 1"),
     ],
 )  # fmt: skip
 def test_a_file_that_does_not_fit_is_an_error_with_its_place(tmp_path: Path, content: object, said: str):

@@ -53,10 +53,11 @@ def checked(
     logs, games = replace(logs, excluded=kept), logs.games(world, rules)
     whole = logs.turns.num_rows + sum(one.count for one in logs.excluded)
     if illegal == "turn":
-        found = merged([*logs.excluded, *_refused(logs, games)])
-        left = replace(logs, excluded=found, notes=logs.notes + _odd(logs, games, allow))
+        left = replace(logs, excluded=merged([*logs.excluded, *_refused(logs, games)]))
     else:
-        left = replace(_legal(logs, games), notes=logs.notes + _odd(logs, games, allow))
+        left = _legal(logs, games)
+    share = sum(one.count for one in left.excluded) / max(1, whole)
+    left = replace(left, notes=logs.notes + _odd(logs, games, allow, share) + _granted(logs, games))
     _refuse_too_many(left.source, left.excluded, whole, allow)
     return left
 
@@ -104,9 +105,26 @@ def _first_refused(player: Ints, refused: Bools) -> Bools:
     return first
 
 
-def _odd(logs: Logs, games: Games, allow: float) -> tuple[str, ...]:
+def _granted(logs: Logs, games: Games) -> tuple[str, ...]:
+    """What was taken as owned for turns are lacking in which it may have been made."""
+    granted, owned, starts = games.choices.granted, games.owned, games.choices.starts
+    before = np.concatenate([[0], games.owned_after[:-1]])
+    there = np.diff(starts) > 0
+    before[starts[:-1][there]] = len(games.world.base)
+    which = np.flatnonzero(granted & (owned > before) & games.rules.ownership)
+    if not len(which):
+        return ()
+    examples = "; ".join(_examples(logs, which[:EXAMPLES].tolist()))
+    return (
+        f"{int((owned - before)[which].sum())} elements are taken as owned from when they are first combined: earlier "
+        f"trials of their players are lacking ({examples})",
+    )
+
+
+def _odd(logs: Logs, games: Games, allow: float, excluded: float) -> tuple[str, ...]:
     """What does not fit the table and yet leaves no turn out. DataError for more than the share `allow` of it: these
-    games were played on another table, or by rules under which other pairs succeed."""
+    games were played on another table, or by rules under which other pairs succeed. `excluded`: the share of turns left
+    out, which has to be allowed as well."""
     told = ~logs.turns["success"].is_null().to_numpy()
     said = logs.turns["success"].fill_null(False).to_numpy()
     judged = told & (games.refused == 0)
@@ -123,7 +141,8 @@ def _odd(logs: Logs, games: Games, allow: float) -> tuple[str, ...]:
             raise DataError(
                 f"{logs.source}: {what}, in at most {allow:.1%} it may be: {places}\n"
                 "pass the table and the rules that they were played by with --table and --rules, or "
-                f"--allow-excluded {_needed(len(wrong), whole)} to go on as if the table were right"
+                f"--allow-excluded {_needed(max(len(wrong) / whole, excluded))} to go on as if the table were right"
+                + (f" ({excluded:.1%} of all turns are left out besides)" if excluded > allow else "")
             )
         notes.append(f"{what} ({places})")
     if logs.form == "brandle2023" and not games.repeated.any():
@@ -139,13 +158,17 @@ def _refuse_too_many(source: str, excluded: Sequence[Exclusion], whole: int, all
     raise DataError(
         f"{source}: {count} of {whole} turns ({count / whole:.1%}) would be excluded, at most {allow:.1%} may be:\n"
         + "\n".join(causes)
-        + f"\ncheck the table and the rules, or pass --allow-excluded {_needed(count, whole)}"
+        + f"\ncheck the table and the rules, or pass --allow-excluded {_needed(count / whole)}"
     )
 
 
-def _needed(count: int, whole: int) -> str:
-    """The share to be allowed so that so many pass."""
-    return f"{math.ceil(1000 * count / whole) / 1000:g}"
+def _needed(share: float) -> str:
+    """The share to be allowed so that this one passes.
+
+    >>> _needed(0.0141)
+    '0.015'
+    """
+    return f"{math.ceil(1000 * share) / 1000:g}"
 
 
 def left_out(logs: Logs) -> list[str]:

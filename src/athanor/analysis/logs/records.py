@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from athanor.values.arrays import Ints, TableArrays
 from athanor.values.games import Choices, Games, replay
 
 SCHEMA = 2
+FRUITLESS = ("run", "pan2025")
+"""Forms in which a turn that is lacking was an answer without a pair, so that nothing came of it. In others something
+may have: elements that later turns of its player name are then taken as owned, for the game let them be combined."""
 HEADER = b"athanor.logs"
 """Key of the file's metadata under which all but the turns is kept."""
 
@@ -100,10 +103,11 @@ class Logs:
         """The pairs combined, one player after the other, in the order of `players`, and how their games ended."""
         player, ends = self._column("player"), self.players
         starts = np.searchsorted(player, np.arange(ends.num_rows + 1)).astype(np.int64)
-        return Choices(
+        made = Choices(
             starts, self._column("first"), self._column("second"), self._column("trial") - self.begin,
             ends["played"].to_numpy(), ends["cut_off"].to_numpy(),
         )  # fmt: skip
+        return made if self.form in FRUITLESS else replace(made, granted=made.turn > made.position())
 
     def games(self, world: TableArrays, rules: Rules) -> Games:
         """All turns replayed under the rules. DataError if the world has another table than the logs."""

@@ -6,6 +6,7 @@ column, and what is distinct in it.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def header_of(path: Path) -> tuple[list[str], dict[bytes, bytes]]:
         if is_parquet(path):
             schema = pq.read_schema(path)
         else:
-            with csv.open_csv(path, read_options=csv.ReadOptions(block_size=1 << 20)) as reader:
+            read = csv.ReadOptions(block_size=1 << 20)
+            with csv.open_csv(path, read_options=read, parse_options=_parsing(path, [])) as reader:
                 schema = reader.schema
         return schema.names, schema.metadata or {}
     except _UNREADABLE as error:
@@ -74,13 +76,13 @@ def read_table(path: Path, world: TableArrays, columns: Mapping[str, str], form:
     """A table of turns. Columns not in `columns` are looked for under their own name.
 
     Without a player column all rows are one player's; without a trial column a player's rows are numbered in their
-    order. Elements are named by index if none of the names is an element of the table. UsageError if a column that is
-    mapped or needed is not there; DataError names the row that is no row of the table.
+    order. Elements are named by index if none of the names is an element of the table. A row with more or fewer fields
+    than the table has columns is `unreadable`. UsageError if a column that is mapped or needed is not there.
     """
     there, _ = header_of(path)
     columns = {name: name for name in COLUMNS if name in there} | dict(columns)
     _refuse_absent(path, columns, there)
-    read = _read(path, columns)
+    read, torn = _read(path, columns, there)
     rows = len(read["first"].codes)
     nothing = Words(np.full(rows, -1, dtype=np.int32), ())
     player = read.get("player", Words(np.zeros(rows, dtype=np.int32), ("1",)))
@@ -97,6 +99,7 @@ def read_table(path: Path, world: TableArrays, columns: Mapping[str, str], form:
         gained=read.get("gained", nothing),
         numbered=names.isdisjoint(world.table.index),
         row="row",
+        unreadable=torn,
     )
 
 
@@ -110,18 +113,43 @@ def _refuse_absent(path: Path, columns: Mapping[str, str], there: list[str]) -> 
             )
 
 
-def _read(path: Path, columns: Mapping[str, str]) -> dict[str, Words]:
-    """The columns by what they are."""
+def _read(path: Path, columns: Mapping[str, str], there: list[str]) -> tuple[dict[str, Words], dict[int, str]]:
+    """The columns by what they are, and the rows that are none, with the reason.
+
+    Of these only the player and the trial are taken, where their places have some, so that the row is no gap.
+    """
     known: dict[str, dict[str, int]] = {name: {} for name in columns}
     codes: dict[str, list[Ints]] = {name: [] for name in columns}
+    torn: list[csv.InvalidRow] = []
     try:
-        for batch in _parquet(path, columns) if is_parquet(path) else _csv(path, columns):
+        for batch in _parquet(path, columns) if is_parquet(path) else _csv(path, columns, torn):
             for name, column in columns.items():
                 codes[name].append(_coded(batch.column(column), known[name]))
     except _UNREADABLE as error:
         raise _not_a_table(path, error) from error
-    empty = np.zeros(0, dtype=np.int32)
-    return {name: Words(np.concatenate([empty, *codes[name]]), tuple(known[name])) for name in columns}
+    rows = [row.number - 2 for row in torn]  # counted from 1, and the first has the names of the columns
+    places = np.array([row - k for k, row in enumerate(rows)], dtype=np.int64)
+    empty, words = np.zeros(0, dtype=np.int32), {}
+    for name in columns:
+        said = [_said(row, name, there.index(columns[name]), known[name]) for row in torn]
+        whole_rows = np.concatenate([empty, *codes[name]])
+        found = np.insert(whole_rows, np.minimum(places, len(whole_rows)), np.array(said, dtype=np.int32))
+        words[name] = Words(found, tuple(known[name]))
+    return words, {row: _torn(one) for row, one in zip(rows, torn, strict=True)}
+
+
+def _said(row: csv.InvalidRow, name: str, place: int, known: dict[str, int]) -> int:
+    """The code of the trial that a row which is none names, or of the player if other rows name it, too; else -1."""
+    fields = row.text.split(",")
+    if name not in ("player", "trial") or place >= len(fields):
+        return -1
+    if name == "trial" and whole(fields[place]) >= 0:
+        return known.setdefault(fields[place], len(known))
+    return known.get(fields[place], -1)
+
+
+def _torn(row: csv.InvalidRow) -> str:
+    return f"it has {row.actual_columns} fields, {row.expected_columns} were expected: {shortened(row.text)!r}"
 
 
 def _coded(column: pa.DictionaryArray, known: dict[str, int]) -> Ints:
@@ -131,7 +159,8 @@ def _coded(column: pa.DictionaryArray, known: dict[str, int]) -> Ints:
     return code[column.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
 
 
-def _csv(path: Path, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+def _csv(path: Path, columns: Mapping[str, str], torn: list[csv.InvalidRow]) -> Iterator[pa.RecordBatch]:
+    """The blocks of a file; rows with another number of fields are put into `torn` instead."""
     wanted = list(dict.fromkeys(columns.values()))
     text = pa.dictionary(pa.int32(), pa.string())
     options = csv.ConvertOptions(
@@ -139,8 +168,32 @@ def _csv(path: Path, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
         strings_can_be_null=True,
     )  # fmt: skip
     block = csv.ReadOptions(block_size=BLOCK, use_threads=False)  # threads would lose the number of a faulty row
-    with csv.open_csv(path, read_options=block, convert_options=options) as reader:
+    parsing = _parsing(path, torn)
+    with csv.open_csv(path, read_options=block, parse_options=parsing, convert_options=options) as reader:
         yield from reader
+
+
+def _parsing(path: Path, torn: list[csv.InvalidRow]) -> csv.ParseOptions:
+    """Rows with another number of fields are put into `torn`; where the file is no text they are an error."""
+
+    def skip(row: csv.InvalidRow) -> str:
+        torn.append(row)
+        return "skip"
+
+    return csv.ParseOptions(invalid_row_handler=skip if _is_text(path) else None)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file is UTF-8 throughout: pyarrow cannot hand on a row that is not."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parquet(path: Path, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
