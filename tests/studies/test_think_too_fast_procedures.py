@@ -14,6 +14,7 @@ from athanor.analysis.weights import Options, named
 from athanor.core.errors import DataError
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
+from athanor.studies.think_too_fast import procedures
 from athanor.studies.think_too_fast.comparisons import comparisons
 from athanor.studies.think_too_fast.people import People, people_of, read_people, together
 from athanor.studies.think_too_fast.procedures import (
@@ -46,7 +47,10 @@ def test_every_published_weight_of_an_agent_is_compared_through_its_own_formula(
             assert (str(first.nagq), first.fit, first.scaled) == (one.how.nagq, one.how.fit, one.how.scaled)
 
 
-def test_models_are_pooled_as_published_beside_our_fits_and_random_players_have_the_published_games():
+def test_models_are_pooled_as_published_beside_our_fits_and_random_players_have_the_published_games(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(procedures, "RANDOM_PLAYERS", 50)
     found = list(as_published([players("a", 1), players("b", 2)], [players("agent", 3)], TRUE, OPTIONS))
     by = {(one.group, one.name): one for one in found}
     for name in ("a", "b"):

@@ -47,7 +47,7 @@ class Config:
     baseline: str = ""
     """With --regression inventory: the model that others are compared with, named without its temperature."""
     variant: Literal["exact", "published"] = "exact"
-    """Stopping: whether a game cut off is a stop; temperature: which effects differ by player. published: a stop, and all."""
+    """published: a game cut off counts as a stop (stopping), all effects differ by player (temperature)."""
     seed: int = 0
     """Draws the comparisons, the random players and the null choices."""
     allow_excluded: float = 0.01
