@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from athanor.analysis.behaviour import BEHAVIOUR, behaviour
+from athanor.analysis.behaviour import BEHAVIOUR, WORSE_BY, behaviour
 from athanor.analysis.logs import checked, from_runs, read_logs
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS, is_random, random_games, random_games_as_long
 from athanor.analysis.regressions import Group, group
-from athanor.analysis.stopping import coefficient, stopping_columns
+from athanor.analysis.stopping import MODELS, coefficient, stopping_columns
 from athanor.analysis.survival import Careers
 from athanor.analysis.weights import SAMPLED, TOGETHER, Options
 from athanor.core.errors import UsageError
@@ -178,3 +178,18 @@ def test_in_logs_with_gaps_only_who_left_early_stopped(tmp_path: Path):
     careers = Careers.of(logs.games(TINY, RULES["strict"]))
     assert careers.lengths.tolist() == [8] * 6 + [5] * 2
     assert careers.stopped.tolist() == [False] * 6 + [True] * 2
+
+
+def test_the_published_variants_and_how_much_worse_each_stopping_model_is_can_be_asked_for(groups: list[Group]):
+    told = {}
+    for variant in ("exact", "published"):
+        found, _ = behaviour("stopping", groups[:1], TRUE, OPTIONS, variant=variant)
+        worse = [e for e in found if e.name.startswith(WORSE_BY) and e.group == groups[0].name]
+        assert [e.value for e in worse] == sorted(e.value for e in worse if e.value is not None)
+        assert worse[0].value == 0
+        assert len(worse) == len(MODELS)
+        told[variant] = next(e.method for e in found if e.name == coefficient("success", "success"))
+    assert "a game cut off counts as a stop" in told["published"]
+    assert "a game cut off counts as a stop" not in told["exact"]
+    found, _ = behaviour("temperature", groups, TRUE, OPTIONS, variant="published")
+    assert any(e.name.endswith(", as published") for e in found)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
 
 from athanor.analysis.nulls import refuse_negative
 from athanor.analysis.random_players import random_games, random_games_as_long
@@ -28,6 +31,7 @@ from athanor.core.records import Estimate
 from athanor.values.games import Games
 from athanor.values.tables import PairValues
 
+WORSE_BY = "AIC worse by"
 MILESTONES = (10, 50, 100, 200, 500, 1000)
 """Turns after which the survivors' inventory is told, as far as anybody played, and after the last turn."""
 
@@ -41,6 +45,8 @@ class Asked:
     options: Options
     baseline: str = ""
     """The model that others are compared with; empty takes the first that can be."""
+    variant: Literal["exact", "published"] = "exact"
+    """Of stopping, whether a game cut off counts as a stop; of temperature, which effects differ between players."""
 
     @property
     def seed(self) -> int:
@@ -79,16 +85,19 @@ def _stopping(asked: Asked) -> Told:
     options, found, told = asked.options, list[Estimate](), list[str]()
 
     def models(name: str, games: Games) -> Iterable[Estimate]:
-        made = stopping(games, name=name, nagq=options.nagq, threads=options.threads)
+        made = stopping(games, variant=asked.variant, name=name, nagq=options.nagq, threads=options.threads)
         if not made.estimates:
             raise DataError(
                 f"no model of {len(made.models)} could be fitted, the first for this: {made.models['notes'][0]}"
             )
         told.append(f"{name}: the best model by AIC is {made.models['model'][0]}")
-        return made.estimates
+        return (*made.estimates, *_aic(made.models, name))
 
     def nulls(name: str, games: Games) -> Iterable[Estimate]:
-        return stopping_nulls(games, options.nulls, options.seed, name=name, nagq=options.nagq, threads=options.threads)
+        return stopping_nulls(
+            games, options.nulls, options.seed, variant=asked.variant, name=name, nagq=options.nagq,
+            threads=options.threads,
+        )  # fmt: skip
 
     for one in asked.groups:
         ours = _each([(one.name, one.games)], models)
@@ -102,6 +111,17 @@ def _stopping(asked: Asked) -> Told:
     return found, told
 
 
+def _aic(models: pa.Table, name: str) -> Iterator[Estimate]:
+    """How much worse than the best each stopping model is by AIC, the best first; unknown where it was not fitted."""
+    for row in models.to_pylist():
+        said = "sum of the deviance and twice the parameters, less that of the best model"
+        yield Estimate(
+            name=f"{WORSE_BY} ({row['model']})", value=row["worse_by"], low=None, high=None, level=None,
+            n=row["players"], unit="players", method="; ".join([said, *([row["notes"]] if row["notes"] else [])]),
+            group=name, excluded=row["excluded"],
+        )  # fmt: skip
+
+
 def _usage(asked: Asked) -> Told:
     every = [*asked.games, *random_games_as_long(asked.groups, asked.seed)]
     return _each(every, lambda name, games: immediate_usage(games, seed=asked.seed, name=name)), []
@@ -109,7 +129,9 @@ def _usage(asked: Asked) -> Told:
 
 def _temperature(asked: Asked) -> Told:
     options, groups = asked.options, asked.groups
-    found = list(temperature_regression(groups, asked.seed, nagq=options.nagq, threads=options.threads))
+    found = list(
+        temperature_regression(groups, asked.seed, variant=asked.variant, nagq=options.nagq, threads=options.threads)
+    )
     with_one = [one for one in groups if one.temperature is not None]
     random = {one.name: one for one in baselines(with_one, asked.fixed, options)}
     found += _each(
@@ -166,13 +188,23 @@ BEHAVIOUR: dict[str, Callable[[Asked], Told]] = {
 inventory grows, and how far those who still play are. docs/behaviour.md says how to read each."""
 
 
-def behaviour(name: str, groups: Sequence[Group], fixed: PairValues, options: Options, *, baseline: str = "") -> Told:
+def behaviour(
+    name: str,
+    groups: Sequence[Group],
+    fixed: PairValues,
+    options: Options,
+    *,
+    baseline: str = "",
+    variant: Literal["exact", "published"] = "exact",
+) -> Told:
     """One of BEHAVIOUR over groups that have a turn. UsageError if none has, and if it is unknown for all."""
     refuse_negative(options.nulls)
     playing = tuple(one for one in groups if len(one.games.pool))
     if not playing:
         raise UsageError("no group has a turn that counts; pass other runs, or look at why their turns were left out")
-    found, told = BEHAVIOUR[name](Asked(groups=playing, fixed=fixed, options=options, baseline=baseline))
+    found, told = BEHAVIOUR[name](
+        Asked(groups=playing, fixed=fixed, options=options, baseline=baseline, variant=variant)
+    )
     if all(one.value is None for one in found if one.group in (TOGETHER, *(one.name for one in playing))):
         raise UsageError(found[0].method)
     return found, told

@@ -96,7 +96,7 @@ def weights(
     found = [e for one in every if not len(one.games.pool) for e in _silent(one, regression)]
     random = baselines(playing, fixed, options) if playing else ()
     alone = {one.name for one in apart}
-    found += [e for one in (*playing, *random) for e in _fit([one], regression, options, _kind(regression))]
+    found += [e for one in (*playing, *random) for e in fitted([one], regression, options, _kind(regression))]
     found += _pooled([one for one in playing if one.name not in alone], regression, options)
     found += [e for one in (*playing, *random) for e in _better(one, fixed, regression, options)]
     if options.nulls:
@@ -140,10 +140,12 @@ def _refuse_mixture(groups: Sequence[Group]) -> None:
 def _pooled(groups: Sequence[Group], regression: Regression, options: Options) -> Iterator[Estimate]:
     """The mixed model over several groups, as published, where values vary by player in it."""
     if len(groups) > 1 and any(term in regression.formula.rpartition("(")[2] for term in regression.terms):
-        yield from _fit(groups, regression, options, f"{_kind(regression)}, {POOLED}")
+        yield from fitted(groups, regression, options, f"{_kind(regression)}, {POOLED}")
 
 
-def _fit(groups: Sequence[Group], regression: Regression, options: Options, kind: str) -> Iterator[Estimate]:
+def fitted(groups: Sequence[Group], regression: Regression, options: Options, kind: str) -> Iterator[Estimate]:
+    """The mixed model over groups that have turns: its fixed effects, and of several groups the mean of each one's
+    coefficients. `kind` stands in the estimates' names. What cannot be fitted is unknown, and why is said."""
     known = groups[0].known
     table = frame(groups, options.seed, [word for word in regression.words if word in known])
     present = set(np.unique(table.columns["player"]).tolist())

@@ -46,6 +46,8 @@ class Config:
     """Draws of null choices (random but for repeats) for each run's weights, or of null stops; 0 makes none."""
     baseline: str = ""
     """With --regression inventory: the model that others are compared with, named without its temperature."""
+    variant: Literal["exact", "published"] = "exact"
+    """published: a game cut off counts as a stop (stopping), all effects differ by player (temperature)."""
     seed: int = 0
     """Draws the comparisons, the random players and the null choices."""
     allow_excluded: float = 0.01
@@ -62,9 +64,9 @@ _AGAIN = "analyse again to keep them; they are printed all the same"
 _READING = ("rules", "table", "columns", "allow_excluded", "first_tries", "seed")
 _READ: dict[str, tuple[str, ...]] = {
     "": (),
-    "stopping": (*_READING, "nagq", "nulls"),
+    "stopping": (*_READING, "nagq", "nulls", "variant"),
     "usage": _READING,
-    "temperature": (*_READING, "nagq", "pair_values", "comparison"),
+    "temperature": (*_READING, "nagq", "pair_values", "comparison", "variant"),
     "inventory": (*_READING, "nagq", "baseline"),
     "survival": _READING,
 }
@@ -158,7 +160,7 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
         told += [note for logs in played.logs for note in logs.notes if not note.startswith("read as run")]
         told += [f"{logs.source}: left out {said}" for logs in played.logs for said in left_out(logs)]
         if other:
-            some, said = behaviour(other, groups, fixed, options, baseline=config.baseline)
+            some, said = behaviour(other, groups, fixed, options, baseline=config.baseline, variant=config.variant)
             worlds.append(some)
             told += said
             continue

@@ -37,6 +37,12 @@ class Config:
     """Empowerment: learned (not in smoke), true (the tables' own), or a folder of `train empowerment` folders."""
     nulls: int = 1000
     """Draws of null choices for each arm."""
+    nagq: Literal[0, 1] = 1
+    """Mixed models by full Laplace approximation (1), or as the publications fitted them (0), theirs beside it."""
+    people: tuple[Path, ...] = ()
+    """Logs of people, as `athanor analyse` reads them, or their run folders, to be compared beside the models."""
+    people_rules: Literal["strict", "pan2025", "brandle2023"] = "brandle2023"
+    """Rules by which the logs of --people are replayed, on the table of the setting's first world."""
     allow_excluded: float = 0.1
     """Share of an arm's turns, invalid answers mostly, that may be left out before its weights are withheld."""
     dry_run: bool = False
@@ -64,7 +70,8 @@ def run(config: Config) -> int:
     asked = Asked(
         setting=config.setting, model=config.model, backend=config.backend, seed=config.seed,
         pair_values=config.pair_values, nulls=config.nulls, threads=len(os.sched_getaffinity(0)),
-        allow_excluded=config.allow_excluded,
+        allow_excluded=config.allow_excluded, nagq=config.nagq, people=config.people,
+        people_rules=config.people_rules,
     )  # fmt: skip
     failed = play(asked, config.out)
     found = analyse(asked, config.out)

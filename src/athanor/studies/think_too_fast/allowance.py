@@ -37,7 +37,7 @@ def allowed(
         whole = counted + one.excluded
         share = one.excluded / whole if whole else 0.0
         said = f"{one.excluded} of {whole} turns ({share:.1%}) are left out, as no choice of a pair"
-        found.append(_unbounded(one, LEFT_OUT_OF_WEIGHTS, share, said))
+        found.append(_unbounded(one, LEFT_OUT_OF_WEIGHTS, share, f"counted: {said}"))
         if counted and share > allow:
             why = f"withheld: {said}; --allow-excluded {allow:g} lets at most {allow:.1%} be"
             kinds = (PUBLISHED if regression.published else ONE, MANY, ALL)

@@ -6,22 +6,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from athanor.analysis.arms import Arm
 from athanor.analysis.curves import inventory_curve
 from athanor.analysis.intervals import LEVEL
-from athanor.analysis.regressions import REGRESSIONS
-from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, PUBLISHED, named
+from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, named
 from athanor.core.records import Estimate
 from athanor.environments.alchemy.rules import RULES
 from athanor.studies.think_too_fast import published
 from athanor.studies.think_too_fast.claims import REFERENCE, Comparison, compare
 from athanor.studies.think_too_fast.how import How, another_world, apart
+from athanor.studies.think_too_fast.people import People
+from athanor.studies.think_too_fast.procedures import RANDOM_RULES, RANDOM_TURNS, procedures_of, with_procedure
 from athanor.studies.think_too_fast.published import BOUND, NAMES, NEVER, ORACLE, RANDOM, Published
 
+WEIGHTS = ("uncertainty", "empowerment")
+NOBODY = People()
 SIMULATED = {"random agent": NEVER_REPEATS, NEVER: NEVER_REPEATS, RANDOM: MEMORYLESS}
 """Which simulated players' weights and usage are set beside a published player's."""
 BASELINE = {NEVER: "random-never-repeat", RANDOM: "random", ORACLE: "oracle"}
@@ -56,49 +59,49 @@ def comparisons(
     exploration: Sequence[Estimate],
     first_world: Sequence[Estimate],
     empowerment: str,
+    *,
+    nagq: Literal[0, 1] = 1,
+    people: People = NOBODY,
 ) -> tuple[Comparison, ...]:
     """The comparisons, in the order of the published numbers. Ours are of the study's first world.
 
-    `empowerment`: where that of a pair comes from in it, in words.
+    `empowerment`: where that of a pair comes from in it, in words; `nagq`: how weights of an arm alone were fitted;
+    `people`: whose logs were given.
     """
     world = arms[0].world if arms else None
     here = [arm for arm in arms if arm.world == world]
-    by = {(one.group, one.name): one for one in (*exploration, *first_world)}
+    by = {(one.group, one.name): one for one in (*people.estimates, *exploration, *first_world)}
     by |= {(one.group, one.name): one for arm in here for one in _derived(arm, by)}
     players = {name: next((a for a in here if a.baseline == agent), None) for name, agent in BASELINE.items()}
     found = []
     for one in published.PUBLISHED:
-        subject = _subject(one, model, here, players)
-        ours = next((by[group, _name(one)] for group in subject.groups if (group, _name(one)) in by), None)
+        subject = _subject(one, model, here, players, people)
+        ways = procedures_of(one.of, one.how, nagq) if one.quantity in WEIGHTS else (None,)
+        beside = [
+            (way, by[group, name]) for way in ways for group in subject.groups
+            if (group, name := named(one.quantity, way.kind) if way else one.quantity) in by
+        ]  # fmt: skip
+        way, ours = next((pair for pair in beside if pair[1].value is not None), (*beside, (ways[0], None))[0])
         reference = REFERENCE.get(one.quantity)
         line = players.get(reference.of) if reference else None
-        how = _with_fit(subject.how, one, empowerment)
-        another = (*(() if subject.same else ("another model",)), *another_world(one.how, how))
+        how = with_procedure(subject.how, way, empowerment) if way else subject.how
+        another = (*(() if subject.same else ("another model",)), *another_world(_played(one), how))
         found.append(compare(
             one, ours, by.get((line.name, one.quantity)) if line else None,
-            another=another, how=apart(one.how, how), missing="" if ours else _missing(one, setting, here),
+            another=another, how=apart(one.how, how), missing="" if ours else _missing(one, setting, here, people),
             incomparable=_silent(subject.silent) if subject.silent else "",
         ))  # fmt: skip
     return tuple(found)
 
 
+def _played(one: Published) -> How:
+    """How a number was made; of people, whose source often says it of all of them at once, at least where."""
+    return How(table=published.GAME) if one.of.startswith("people") else one.how
+
+
 def _silent(arms: int) -> str:
     those = "the only arm that could stand in" if arms == 1 else f"none of the {arms} arms that could stand in"
     return f"{those} {'made no' if arms == 1 else 'made a'} valid attempt: all of its answers were invalid"
-
-
-def _with_fit(how: How, one: Published, empowerment: str) -> How:
-    """How a weight of ours was made, or, of another quantity, how as it is."""
-    if one.quantity not in ("uncertainty", "empowerment"):
-        return how
-    return replace(
-        how, fit="the arm alone", formula=REGRESSIONS["main"].formula, nagq="1", scaled="the arm",
-        empowerment=empowerment,
-    )  # fmt: skip
-
-
-def _name(one: Published) -> str:
-    return named(one.quantity, PUBLISHED) if one.quantity in ("uncertainty", "empowerment") else one.quantity
 
 
 def _derived(arm: Arm, by: dict[tuple[str, str], Estimate]) -> Iterator[Estimate]:
@@ -120,7 +123,9 @@ def _derived(arm: Arm, by: dict[tuple[str, str], Estimate]) -> Iterator[Estimate
         )  # fmt: skip
 
 
-def _subject(one: Published, model: str, arms: Sequence[Arm], players: Mapping[str, Arm | None]) -> Subject:
+def _subject(
+    one: Published, model: str, arms: Sequence[Arm], players: Mapping[str, Arm | None], people: People = NOBODY
+) -> Subject:
     """Who of ours stands for a published model or player.
 
     Of the model itself the arm nearest to the published one; of another model, which stands in, only an arm that made
@@ -132,7 +137,9 @@ def _subject(one: Published, model: str, arms: Sequence[Arm], players: Mapping[s
         return _of([player] if (player := players[one.of]) else [], same=True)
     if one.of.endswith("agent"):
         return _of([arm for arm in arms if arm.short.startswith(one.of)], same=True)
-    if one.of.startswith("people") or _beyond(one):
+    if one.of.startswith("people") and not _beyond(one):
+        return Subject(groups=people.called(one.of), how=people.how)
+    if _beyond(one):
         return Subject(groups=(), same=False)
     asked = [arm for arm in arms if arm.run.manifest.config.get("condition") == _condition(one)]
     asked.sort(key=lambda arm: (_heat(arm), not arm.run.manifest.config["constrained"], _budget(arm)))
@@ -174,11 +181,11 @@ def _asked(config: Mapping[str, Any]) -> str:
 
 
 def _of_simulated(one: Published, arms: Sequence[Arm]) -> How:
-    """How the numbers of simulated players are made: as long as the arms, but for usage."""
+    """How the numbers of simulated players are made: by the rules of the source, and as long as it has them."""
     how = how_of(arms[0]) if arms else How()
     if one.quantity.startswith("usage"):
         return replace(how, rules="brandle2023", turns=str(USAGE[1]))
-    return replace(how, asked="")
+    return replace(how, rules=RANDOM_RULES, turns=str(RANDOM_TURNS), asked="")
 
 
 def is_model(name: str, model: str) -> bool:
@@ -214,15 +221,17 @@ def _beyond(one: Published) -> str:
     return ""
 
 
-def _missing(one: Published, setting: str, arms: Sequence[Arm]) -> str:
+def _missing(one: Published, setting: str, arms: Sequence[Arm], people: People) -> str:
     """Why there is none of ours."""
     if why := _beyond(one):
         return why
+    if one.of.startswith("people") and people.names:
+        return f"the logs that were given ({', '.join(people.names)}) do not tell it of {one.of}"
     if one.of.startswith("people"):
         asked = next((name for begin, name in REGRESSION.items() if one.quantity.startswith(begin)), "")
         table = "--table little-alchemy-2 --rules brandle2023"
-        more = f" (from their logs: `athanor analyse LOGS {table} --regression {asked}`)" if asked else ""
-        return f"it is of people, and none play in this study{more}"
+        more = f"; or `athanor analyse LOGS {table} --regression {asked}`" if asked else ""
+        return f"it is of people, and none play in this study (give their logs with --people{more})"
     if one.quantity == BOUND:
         return "under the rules played a turn can give several elements, so that the share bounds nothing"
     if one.quantity == "inventory after 100 turns":

@@ -53,6 +53,8 @@ NAMES = {
 
 RANDOM, NEVER, ORACLE = "random player", "random player who never repeats", "oracle"
 """The players of the re-analysis, under the rules of Pan et al. on the game's own table, for 500 turns."""
+RAW_LOGS, TRIED_ONCE = "people, raw logs", "people, memory logs"
+"""People's logs as they are, and without the pairs that a player had combined before."""
 
 _PAN, _BRANDLE = "Pan et al. 2025", "Brändle et al. 2023"
 _AGAIN = "re-analysis: 400 simulated players of 500 turns under the rules of Pan et al."
@@ -64,8 +66,9 @@ _PLAYERS = (
 
 
 _UNSAID = How()
-_GAME = "little-alchemy-2"
-_PLAYED = How(table=_GAME, rules="pan2025", turns="500")
+GAME = "little-alchemy-2"
+"""The table of the game that people and models played."""
+_PLAYED = How(table=GAME, rules="pan2025", turns="500")
 _FASTTEXT = "predicted from fastText vectors in 10 folds"
 _TEMPERATURES = "free, temperatures 0, 0.3, 0.7 and 1 pooled"
 _ASKED = {
@@ -78,15 +81,15 @@ _ASKED = {
 }
 """How each model was asked, by its name with its condition."""
 _FITTED = How(
-    table=_GAME, rules="pan2025", turns="500", fit="pooled over all models, then the mean over a model's players",
+    table=GAME, rules="pan2025", turns="500", fit="pooled over all models, then the mean over a model's players",
     formula=REGRESSIONS["main"].formula, nagq="0", scaled="all models", empowerment=_FASTTEXT,
 )  # fmt: skip
 _RECOVERED = How(
-    table=_GAME, rules="brandle2023", turns="200", fit="the arm alone", formula=REGRESSIONS["recovery"].formula,
+    table=GAME, rules="brandle2023", turns="200", fit="the arm alone", formula=REGRESSIONS["recovery"].formula,
     nagq="0", scaled="the arm", empowerment=_FASTTEXT,
 )  # fmt: skip
 _REPLICATED = How(
-    table=_GAME, rules="brandle2023", turns="200", fit="the arm alone", formula=REGRESSIONS["uncertainty"].formula,
+    table=GAME, rules="brandle2023", turns="200", fit="the arm alone", formula=REGRESSIONS["uncertainty"].formula,
     nagq="1", scaled="the arm",
 )  # fmt: skip
 
@@ -161,7 +164,7 @@ def _people() -> Iterator[Published]:
     )
     yield from _each("players", figures, [("people", 29_493)])
     yield from _each("final inventory", figures, [("people", 50.91)], n=29_493)
-    logs = ("people, raw logs", "people, memory logs")
+    logs = (RAW_LOGS, TRIED_ONCE)
     for quantity, values in (
         ("last trial's number, from 0", (209.65, 158.06)),
         ("players with at least 100 trials", (12_100, 10_132)),
@@ -239,7 +242,7 @@ def _usage() -> Iterator[Published]:
             if value is not None:
                 yield Published(
                     quantity=f"usage: {quantity}", of=of, value=value, kind="r" if quantity.startswith("r ") else "",
-                    n=n, source=source, how=How(table=_GAME, rules="brandle2023", turns="1000"),
+                    n=n, source=source, how=How(table=GAME, rules="brandle2023", turns="1000"),
                 )  # fmt: skip
 
 

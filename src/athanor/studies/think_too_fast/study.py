@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -39,6 +40,8 @@ from athanor.studies.think_too_fast.arms import SETTINGS, Setting, arms, asked_o
 from athanor.studies.think_too_fast.claims import Comparison
 from athanor.studies.think_too_fast.comparisons import USAGE, comparisons
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
+from athanor.studies.think_too_fast.people import People, people_of, read_people, together
+from athanor.studies.think_too_fast.procedures import as_published
 from athanor.values.games import simulate
 from athanor.values.meaning import pair_values
 
@@ -61,7 +64,13 @@ class Asked:
     nulls: int
     threads: int
     allow_excluded: float = ALLOWED_OF_AN_ARM
-    """Share of an arm's turns that may be left out before its weights are withheld."""
+    """Share of an arm's turns, and of logs of people, that may be left out before weights are withheld or refused."""
+    nagq: Literal[0, 1] = 1
+    """Of our mixed models; the published procedures beside them have their own."""
+    people: tuple[Path, ...] = ()
+    """Logs or run folders of people, to stand beside the models."""
+    people_rules: str = "brandle2023"
+    """Rules by which people's logs are replayed; run folders have their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +127,8 @@ def _refuse_early(asked: Asked) -> Setting:
     """The setting; whatever would be refused in the midst of the study is refused before anything is made."""
     refuse_share(asked.allow_excluded)
     refuse_negative(asked.nulls)
+    if asked.people and asked.setting in SETTINGS:
+        _people(asked)  # logs that cannot be read are no surprise after days of play
     if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
         raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
     if asked.setting not in SETTINGS:
@@ -165,22 +176,18 @@ def analyse(asked: Asked, folder: Path) -> Found:
     """Everything that follows from the runs; estimates and comparisons are written into the folder too."""
     paths = sorted(path.parent for path in folder.glob("runs/*/manifest.json"))
     found_arms = tuple(arms_of(read_runs(paths)))
-    reading = Reading(seed=asked.seed, allow=1.0)
-    model = [arm.short for arm in found_arms if arm.run.manifest.config["agent"] == "language"]
     thinking = [arm.run.path for arm in found_arms if arm.baseline is None]
-    worlds = []
-    for played in read(thinking, reading):
-        fixed = pair_values(_values_for(asked, folder, played.world.table.name), played.world)
-        groups, withheld = allowed(groups_of(played, fixed, reading), MAIN, asked.allow_excluded)
-        ours, apart = [g for g in groups if g.name in model], [g for g in groups if g.name not in model]
-        options = Options(seed=asked.seed, nulls=asked.nulls, threads=asked.threads)
-        here = (
-            *withheld, *weights(ours, fixed, MAIN, options, apart=apart),
-            *_temperature(_varied(ours, found_arms), asked.seed),
-            *_thinking([arm for arm in found_arms if arm.short in model and arm.world.table == _whole(played)]),
-            *_usage(played.world, asked.seed),
-        )  # fmt: skip
+    humans = _people(asked)
+    worlds, people = list[tuple[str, tuple[Estimate, ...]]](), list[People]()
+    for played in read(thinking, Reading(seed=asked.seed, allow=1.0)):
+        beside, humans = _parted(humans, played)
+        here, found = _in_world(asked, folder, found_arms, played, beside)
         worlds.append((f"{played.world.table.name}, {played.rules.name} rules", here))
+        people += found
+    for played in humans:
+        here, found = _in_world(asked, folder, (), None, [played])
+        worlds.append((f"{played.world.table.name}, {played.rules.name} rules, people", here))
+        people += found
     adjusted = with_adjusted(*(found for _, found in worlds))
     worlds = [(name, found) for (name, _), found in zip(worlds, adjusted, strict=True)]
     exploration = estimates_of(found_arms)
@@ -188,6 +195,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
         comparisons=comparisons(
             asked.setting, asked.model, found_arms, exploration, worlds[0][1], _source_of_empowerment(asked, folder),
+            nagq=asked.nagq, people=together(people),
         ),
         headlines=headlines(found_arms, exploration, worlds[0][1]),
     )  # fmt: skip
@@ -196,6 +204,44 @@ def analyse(asked: Asked, folder: Path) -> Found:
         lines = b"".join(msgspec.json.encode(one) + b"\n" for one in rows)
         write_atomically(folder / f"{name}.jsonl", lines)
     return found
+
+
+def _in_world(
+    asked: Asked, folder: Path, arms: Sequence[Arm], played: Played | None, humans: Sequence[Played]
+) -> tuple[tuple[Estimate, ...], list[People]]:
+    """What follows in one world under its rules, from arms or from people or from both; and the people."""
+    reading = Reading(seed=asked.seed, allow=1.0)
+    options = Options(seed=asked.seed, nagq=asked.nagq, nulls=asked.nulls, threads=asked.threads)
+    of = played or humans[0]
+    fixed = pair_values(_values_for(asked, folder, of.world.table.name), of.world)
+    groups, withheld = allowed(groups_of(played, fixed, reading) if played else (), MAIN, asked.allow_excluded)
+    model = [arm.short for arm in arms if arm.run.manifest.config["agent"] == "language"]
+    ours, apart = [g for g in groups if g.name in model], [g for g in groups if g.name not in model]
+    found = [people_of(one, fixed, reading, options) for one in humans]
+    apart += [one for people in found for one in people.groups]
+    here = (
+        *withheld, *(weights(ours, fixed, MAIN, options, apart=apart) if groups or apart else ()),
+        *(as_published(ours, apart, fixed, options) if played else ()),
+        *_temperature(_varied(ours, arms), asked),
+        *_thinking([arm for arm in arms if arm.short in model and arm.world.table == _whole(of)]),
+        *(_usage(of.world, asked.seed) if played else ()), *(e for people in found for e in people.estimates),
+    )  # fmt: skip
+    return here, found
+
+
+def _people(asked: Asked) -> list[Played]:
+    """The logs of people; those in files are of the first world's table."""
+    named = SETTINGS[asked.setting].worlds[0][0]
+    reading = Reading(seed=asked.seed, allow=asked.allow_excluded, table=named, rules=asked.people_rules)
+    return read_people(asked.people, reading)
+
+
+def _parted(humans: Sequence[Played], played: Played) -> tuple[list[Played], list[Played]]:
+    """The people of a world and its rules, and the others."""
+    here = (played.world.table.digest, played.rules.name)
+    same = [(one.world.table.digest, one.rules.name) == here for one in humans]
+    both = list(zip(humans, same, strict=True))
+    return [one for one, is_here in both if is_here], [one for one, is_here in both if not is_here]
 
 
 def _whole(played: Played) -> str:
@@ -237,13 +283,13 @@ def _way(arm: Arm) -> tuple[object, ...]:
     return tuple(config.get(key) for key in ("model", "condition", "constrained", "max_tokens"))
 
 
-def _temperature(groups: Sequence[Group], seed: int) -> Iterator[Estimate]:
+def _temperature(groups: Sequence[Group], asked: Asked) -> Iterator[Estimate]:
     """What the sampling temperature does to preferences; nothing where it does not vary or cannot be fitted."""
     with_turns = [g for g in groups if len(g.games.pool)]
     if len({g.temperature for g in with_turns if g.temperature is not None}) < 2:
         return
     try:
-        effects = temperature_regression(with_turns, seed)
+        effects = temperature_regression(with_turns, asked.seed, nagq=asked.nagq, threads=asked.threads)
     except DataError as error:
         print(f"no regression on temperature: {error}", file=sys.stderr)
         return
