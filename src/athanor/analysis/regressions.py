@@ -274,7 +274,7 @@ def _unscaled(groups: Sequence[Group], seed: int, values: Sequence[str]) -> tupl
     sign = np.where(decision, 1.0, -1.0)
     less = np.concatenate([one.less(values, 1)[:, 0] for one in groups])
     for k, name in enumerate(values):
-        raw[name] = -less[:, k] * sign
+        raw[name] = -less[:, k].astype(np.float64) * sign
     temperatures = [one.temperature for one in groups]
     if None not in temperatures:
         lengths = [len(one.games.pool) for one in groups]

@@ -148,7 +148,7 @@ def _past(games: Games, pairs: Ints, wanted: Sequence[str]) -> dict[str, Floats]
         choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, pairs,
         games.world.n, codes, found,
     )  # fmt: skip
-    return dict(zip(names, found, strict=True))
+    return {name: np.asarray(values) for name, values in zip(names, found, strict=True)}
 
 
 def _live(games: Games, pairs: Ints, wanted: Sequence[str]) -> dict[str, Floats]:
@@ -161,4 +161,4 @@ def _live(games: Games, pairs: Ints, wanted: Sequence[str]) -> dict[str, Floats]
         (games.order.starts, games.order.items), live.lists_of(games.world),
         np.array([LIVE.index(name) for name in names]), found,
     )  # fmt: skip
-    return dict(zip(names, found, strict=True))
+    return {name: np.asarray(values) for name, values in zip(names, found, strict=True)}
