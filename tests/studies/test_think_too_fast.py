@@ -25,6 +25,7 @@ from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_wire import request_body
 from athanor.reports.think_too_fast import _more, page
+from athanor.studies.think_too_fast import procedures
 from athanor.studies.think_too_fast.arms import SETTINGS, Asking, arms
 from athanor.studies.think_too_fast.claims import compare, interval
 from athanor.studies.think_too_fast.comparisons import _subject, comparisons, is_model
@@ -361,6 +362,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     ways = (*free, replace(free[1], condition="reasoning"))
     tiny = replace(SETTINGS["smoke"], arms=tuple(Asking(options=one, episodes=2) for one in ways))
     monkeypatch.setitem(SETTINGS, "tiny", tiny)
+    monkeypatch.setattr(procedures, "RANDOM_PLAYERS", 20)
     first = next(arms(tiny, tmp_path, "m", BackendConfig(), 1, lambda table: "true"))
     a, b, c, _ = table(first.table).base
     script = tmp_path / "script.json"
