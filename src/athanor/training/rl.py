@@ -50,7 +50,9 @@ class RL:
     """Whether probability ratios are of tokens or of whole turns."""
     clip: float = 0.2
     kl: float = 0.0
-    """Weight of the divergence from the base, by k3 times the ratio to the policy that sampled (`losses.kl`)."""
+    """Weight of the divergence from the base."""
+    estimator: losses.Estimator = "k3"
+    """Of that divergence, from the tokens that were sampled, each weighed by its ratio to the policy that sampled."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
     curriculum: bool = False
@@ -70,7 +72,7 @@ ALGORITHMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "grpo": lambda returns, passed: advantages.grpo(returns),
     "dr-grpo": lambda returns, passed: advantages.grpo(returns, scale=False),
     "rloo": lambda returns, passed: advantages.rloo(returns),
-    "reinforce": lambda returns, passed: advantages.reinforce(returns, returns.mean()),
+    "reinforce": lambda returns, passed: advantages.reinforce(returns, advantages.others(returns)),
     "positive": lambda returns, passed: advantages.signed(passed, negative=0.0),
     "negative": lambda returns, passed: advantages.signed(passed, positive=0.0),
     "w-reinforce": lambda returns, passed: advantages.signed(passed, positive=0.1),
@@ -256,7 +258,8 @@ def _losses(
     ours = logprobs[some][mask[some]]
     weight = (ours - rollout.logprobs[some, 1:][mask[some]]).exp()  # 1 in the first pass, and its gradient is not
     apart = (weight * losses.kl(ours, reference, "k3")).mean()
-    loss = loss + config.kl * apart if config.kl else loss
+    if config.kl:
+        loss = loss + config.kl * losses.kl_loss(ours, reference, weight, config.estimator)
     if judged.returns is not None:
         values = _values(run, hidden, rollout)
         loss = loss + 0.5 * losses.value_loss(values, judged.returns, rollout.taken, old=judged.values)
