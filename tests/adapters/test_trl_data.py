@@ -105,7 +105,7 @@ def test_rewards_are_the_judges_and_the_share_that_passed_is_logged():
             [[{"role": "assistant", "content": text}] for text in said], [row["task"]] * 5, logged.__setitem__
         )
         assert found == expected
-    assert logged == {"passed": 0.4}
+    assert logged == {"passed": 0.4, "pass@5": 1.0}
 
 
 def test_options_left_out_come_from_the_preset_and_those_given_stay():

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from athanor.adapters.trl.data import Data, rows
 from athanor.adapters.trl.post import newest, train
 from athanor.adapters.trl.revision import Revision, between
-from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement
+from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement, resolved, science_of
 from athanor.analysis.spending import spent
 from athanor.core.errors import Stopped, UsageError
 from athanor.core.records import Message, Sampling
@@ -127,6 +128,11 @@ def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path,
     assert len(logged) == 4
     assert all(-3.0 * (rl.rounds or 1) <= line["reward"] <= 5.0 and line["passed"] <= 1 for line in logged)
     assert all(line["turns"] >= 1 for line in logged if rl.rounds)
+    assert all(line["passed"] <= line["pass@8"] <= min(1, 8 * line["passed"]) for line in logged)
+    size = sum(weight.numel() for weight in weights(begun).values())
+    assert logged[-1]["flop"] == pytest.approx(spent(out).operations * size, rel=1e-6)
+    assert all(before["flop"] < after["flop"] for before, after in pairwise(logged))
+    assert not any("total_flos" in line for line in lines(out))
     assert any(line["grad_norm"] > 0 for line in logged)
     assert not same(final, begun)
     assert answer(final) in ("stop", "length")
@@ -247,6 +253,21 @@ def test_training_stops_where_no_answer_is_better_than_another(model: Path, tmp_
     cut = replace(none, learn_cut=False, max_tokens=1)
     with pytest.raises(Stopped, match="every answer was cut"):
         train(config(model, tmp_path / "b", method="grpo", steps=9, rl=cut, optim=replace(SMALL, batch=8, patience=2)))
+
+
+@pytest.mark.parametrize("learn_cut", [False, True])
+def test_what_was_not_measured_is_unknown_and_not_zero(model: Path, tmp_path: Path, learn_cut: bool):
+    from athanor.adapters.trl.watch import Log
+
+    whole = resolved(config(model, tmp_path, method="grpo", rl=replace(SAMPLED, learn_cut=learn_cut)))
+    log = Log(tmp_path, science_of(whole), 10, vllm=False)
+    state = SimpleNamespace(is_world_process_zero=True, global_step=1, max_steps=3)
+    told = {"entropy": 0.0, "completions/clipped_ratio": 1.0, "num_tokens": 96}
+    log.on_log(None, state, None, told)
+    (line,) = lines(tmp_path)
+    assert line["entropy"] == (0.0 if learn_cut else None)
+    assert ("entropy" in told) == learn_cut
+    assert line["flop"] == 10 * 96 * (2 + 6)
 
 
 def test_bad_input_is_refused_before_anything_is_written(model: Path, tmp_path: Path, monkeypatch):

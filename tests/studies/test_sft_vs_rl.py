@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,15 +33,15 @@ from athanor.environments.points import tokens
 from athanor.models.policy.transformer import Policy, PolicyConfig
 from athanor.reports.sft_vs_rl import page
 from athanor.studies.sft_vs_rl import study
-from athanor.studies.sft_vs_rl.arms import MAIN, SEQUENCE, SETTINGS, Setting, arms, step_flop
+from athanor.studies.sft_vs_rl.arms import MAIN, SETTINGS, Setting, arms
 from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import find
 from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.published import PUBLISHED
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs, train_one, try_base
-from athanor.training import checkpoint
+from athanor.training import checkpoint, rl, sft
+from athanor.training.costs import planned
 from athanor.training.evaluate import CONDITIONS, hands_of, pass_at
-from athanor.training.ledger import training_flop
 from athanor.training.rl import RL
 from athanor.training.sft import SFT
 
@@ -74,16 +76,33 @@ def trained(arm: str, number: int, solved: ArrayLike, *, base: str = "b", key: K
     return Trained(arm=arm, base=base, number=number, scores=played, flop={step: 1e9 * step}, episodes={step: step})
 
 
-def test_supervised_arms_cost_what_the_reference_reinforcement_costs():
-    policy = Policy(PolicyConfig(vocabulary=tokens.VOCABULARY, numbers=200))
+def test_every_arm_is_planned_to_cost_what_the_reference_reinforcement_costs():
+    policy = base_policy("base-points-1")
+    for setting in ("quick", "laptop"):
+        by = {arm.name: arm for arm in arms(SETTINGS[setting], policy)}
+        flop = planned(policy, by["grpo"].config)
+        for arm in by.values():
+            if isinstance(arm.config, RL) and arm.config.budget:
+                assert arm.config.budget == pytest.approx(flop, rel=1e-12), arm.name
+            else:
+                assert planned(policy, arm.config) == pytest.approx(flop, rel=0.02), arm.name
+
+
+def trained_by(run: rl.Learner, config: RL | SFT):
+    return rl.train(run, config, 1) if isinstance(config, RL) else sft.train(run, config, 1)
+
+
+@pytest.mark.slow
+def test_every_arm_really_costs_what_the_reference_reinforcement_costs(monkeypatch: pytest.MonkeyPatch):
+    """Ledgers of whole trainings, of a policy so small that they are quick; of its answers every third is right."""
+    monkeypatch.setattr(tokens, "grade", lambda answers, hands: np.minimum(answers.sum(1) % 3, 1))
+    policy = Policy(TINY).begin(torch.Generator().manual_seed(0))
+    spent = {}
     for arm in arms(SETTINGS["laptop"], policy):
-        ours = (
-            arm.config.steps * training_flop(policy, arm.config.rows, SEQUENCE)
-            if isinstance(arm.config, SFT) and "long" not in arm.name
-            else None
-        )
-        if ours is not None:
-            assert ours == pytest.approx(SETTINGS["laptop"].steps * step_flop(policy, RL()), rel=0.01), arm.name
+        run = rl.learner(deepcopy(policy), arm.config.rates)
+        (_,) = deque(trained_by(run, arm.config), maxlen=1)
+        spent[arm.name] = run.ledger.flop
+    assert spent == {name: pytest.approx(spent["grpo"], rel=0.02) for name in spent}
 
 
 def test_an_arm_that_answers_more_often_takes_fewer_steps():

@@ -180,17 +180,39 @@ def test_the_divergence_that_is_logged_is_of_the_policy_that_sampled_however_man
     assert line["kl"] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_divergence_in_the_loss_has_the_gradient_of_the_divergence():
-    """Weighted by the ratio to the sampling policy, k3 is an unbiased estimate under any policy near it."""
-    base, old, ours = torch.randn(3, 7, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
-    ours = ours.clone().requires_grad_()
-    policy = ours.log_softmax(-1)
-    exact = losses.exact_kl(policy, base)
-    (wanted,) = torch.autograd.grad(exact, ours, retain_graph=True)
-    weighted = (old.exp() * (policy - old).exp() * losses.kl(policy, base, "k3")).sum()  # in expectation over old
-    (found,) = torch.autograd.grad(weighted, ours)
-    assert float(weighted.detach()) == pytest.approx(float(exact.detach()), abs=1e-5)
-    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+def test_fine_tuning_far_from_the_base_that_tells_answers_worse_is_stopped_and_one_that_learns_is_not(able):
+    config = SFT(steps=3, rows=32, hands=10, rates=Rates(adamw=1e-6))
+    run = learner(deepcopy(able), config.rates)
+    with torch.no_grad():
+        run.policy.head.weight.zero_()  # every token alike: better than the worst loss, and nothing is left of the base
+    with pytest.raises(Stopped, match=r"nats a token from its base at step 0 and tells the answers .* worse"):
+        list(sft.train(run, config, 0))
+    run = learner(deepcopy(able), config.rates)
+    with torch.no_grad():
+        run.base.head.weight.zero_()
+    lines = list(sft.train(run, config, 0))
+    assert all(line["gain"] > 0 for line in lines)
+
+
+def test_the_baseline_of_a_sample_does_not_depend_on_it():
+    returns, passed = torch.tensor([[1.0, 0.0], [2.0, 5.0]]), torch.zeros(2, 2, dtype=torch.bool)
+    moved = returns.clone()
+    moved[1, 0] += 3
+    one, other = (rl.ALGORITHMS["reinforce"](those, passed) for those in (returns, moved))
+    torch.testing.assert_close(one, torch.tensor([[1 - 7 / 3, -8 / 3], [0.0, 4.0]]))
+    assert float(other[1, 0] - one[1, 0]) == pytest.approx(3)
+
+
+def test_every_estimator_of_the_divergence_holds_the_policy_near_its_base(able):
+    apart = {}
+    for estimator in ("k1", "k2", "k3"):
+        config = RL(steps=8, prompts=16, samples=8, epochs=2, kl=5.0, estimator=estimator, algorithm="reinforce",
+                    reward="classes", rates=Rates(adamw=2e-3))  # fmt: skip
+        apart[estimator] = list(rl.train(learner(deepcopy(able), config.rates), config, 0))[-1]["kl"]
+    free = RL(steps=8, prompts=16, samples=8, epochs=2, algorithm="reinforce", reward="classes",
+              rates=Rates(adamw=2e-3))  # fmt: skip
+    loose = list(rl.train(learner(deepcopy(able), free.rates), free, 0))[-1]["kl"]
+    assert all(found < loose / 2 for found in apart.values()), (apart, loose)
 
 
 def test_a_policy_that_runs_away_from_its_base_is_stopped(able):

@@ -102,6 +102,17 @@ def test_estimates_of_the_divergence(estimator):
     assert estimator == "k1" or bool((every >= 0).all())
 
 
+@pytest.mark.parametrize("estimator", ["k1", "k2", "k3"])
+def test_the_divergence_as_a_loss_has_its_gradient_whichever_policy_sampled(estimator):
+    base, old, free = (some(7).log_softmax(-1) for _ in range(3))
+    free.requires_grad_()
+    policy = free.log_softmax(-1)
+    (wanted,) = torch.autograd.grad(losses.exact_kl(policy, base), free, retain_graph=True)
+    expected = 7 * old.exp() * (policy - old).exp()  # the mean over all tokens is then that over samples of `old`
+    (found,) = torch.autograd.grad(losses.kl_loss(policy, base, expected, estimator), free)
+    torch.testing.assert_close(found, wanted)
+
+
 def test_entropy_of_a_uniform_choice():
     assert float(losses.entropy(torch.zeros(1, 8))) == pytest.approx(np.log(8))
 

@@ -134,6 +134,14 @@ def test_what_the_base_wrote_is_counted_once_however_often_training_goes_on(base
     assert lines(whole, "log.jsonl")[-1]["episodes"] == 40
 
 
+def test_steps_without_a_lesson_are_counted_on_when_training_goes_on(base, tmp_path):
+    config, out = RL(steps=22, prompts=4, samples=2), tmp_path / "run"
+    for _ in range(2):  # a policy of random weights solves nothing
+        with pytest.raises(Stopped, match="in 20 steps"):
+            post_train(config, base, out, 1, points=(15,), score=score)
+    assert [line["barren"] for line in lines(out, "log.jsonl")] == list(range(1, 16))
+
+
 def test_a_policy_of_other_tokens_and_a_device_that_is_not_there_are_refused(tmp_path, base):
     other = Policy(PolicyConfig(vocabulary=50, width=32, layers=1, heads=2)).begin(torch.Generator().manual_seed(0))
     checkpoint.write_policy(tmp_path / "other.safetensors", other, {})

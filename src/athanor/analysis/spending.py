@@ -42,21 +42,26 @@ def spent(run: Path) -> Spent:
         manifest = json.loads((run / "manifest.json").read_bytes())
         lines = [json.loads(line) for line in (run / "log.jsonl").read_bytes().splitlines()]
         config = manifest["config"]
-        tokens, steps = _counted([line["num_tokens"] for line in lines if "num_tokens" in line]), config["steps"]
-        if config["method"] == "sft":
-            return Spent(steps, 0, 0, tokens, float(tokens * pass_cost(config)))
-        rl, batch = config["rl"], config["optim"]["batch"]
-        at_a_time = batch * rl["ahead"]
-        sampled = at_a_time * ceil(steps / (rl["ahead"] * rl["epochs"]))
-        tokens += round(sum(at_a_time * line.get("told", 0.0) for line in lines))
-        scored = rl["ahead"] * rl["epochs"] > 1 or manifest["execution"]["vllm"]["mode"] != "off"
-        forwards = 1 + scored + bool(rl["kl"])  # sampling, scoring what was sampled, and the model as it was
-        learned = round(tokens * steps * batch / sampled)
-        return Spent(steps, sampled, tokens, learned, float(FORWARD * forwards * tokens + pass_cost(config) * learned))
+        return spent_by(config, lines, config["steps"], vllm=manifest["execution"]["vllm"]["mode"] != "off")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{run} does not tell what a training cost ({error!r}); pass a folder of `train points`"
         ) from error
+
+
+def spent_by(config: dict[str, Any], lines: list[dict[str, Any]], steps: int, *, vllm: bool) -> Spent:
+    """The cost of so many steps, by the lines of the log up to there. ValueError if they do not tell it."""
+    tokens = _counted([line["num_tokens"] for line in lines if "num_tokens" in line])
+    if config["method"] == "sft":
+        return Spent(steps, 0, 0, tokens, float(tokens * pass_cost(config)))
+    rl, batch = config["rl"], config["optim"]["batch"]
+    at_a_time = batch * rl["ahead"]
+    sampled = at_a_time * ceil(steps / (rl["ahead"] * rl["epochs"]))
+    tokens += round(sum(at_a_time * line.get("told", 0.0) for line in lines))
+    scored = rl["ahead"] * rl["epochs"] > 1 or vllm
+    forwards = 1 + scored + bool(rl["kl"])  # sampling, scoring what was sampled, and the model as it was
+    learned = round(tokens * steps * batch / sampled)
+    return Spent(steps, sampled, tokens, learned, float(FORWARD * forwards * tokens + pass_cost(config) * learned))
 
 
 def _counted(totals: list[int]) -> int:

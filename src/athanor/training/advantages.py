@@ -21,9 +21,12 @@ def grpo(rewards: Tensor, *, scale: bool = True) -> Tensor:
 
 def rloo(rewards: Tensor) -> Tensor:
     """Less the mean of the *other* samples of the group: unbiased (Ahmadian et al. 2024). Float["prompts samples"]."""
-    samples = rewards.shape[1]
-    others = (rewards.sum(1, keepdim=True) - rewards) / (samples - 1)
-    return rewards - others
+    return rewards - (rewards.sum(1, keepdim=True) - rewards) / (rewards.shape[1] - 1)
+
+
+def others(rewards: Tensor) -> Tensor:
+    """The mean of all *other* rewards of a batch, in the same shape; 0 where there are none."""
+    return (rewards.sum() - rewards) / max(1, rewards.numel() - 1)
 
 
 def reinforce(rewards: Tensor, baseline: float | Tensor) -> Tensor:

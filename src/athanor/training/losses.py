@@ -35,7 +35,7 @@ def kl(logprobs: Tensor, reference: Tensor, estimator: Estimator) -> Tensor:
     """Estimates of KL(policy || reference) in nats, one a token sampled from the policy (Schulman 2020).
 
     k1 is unbiased and may be negative; k2 is half the square, biased; k3 is unbiased and never negative. Means over
-    samples; as a loss, k2 has the gradient of the divergence (to first order), k1 has none in expectation.
+    samples; for what they are as a loss see `kl_loss`.
     """
     apart = reference - logprobs
     match estimator:
@@ -45,6 +45,16 @@ def kl(logprobs: Tensor, reference: Tensor, estimator: Estimator) -> Tensor:
             return apart.square() / 2
         case _:
             return apart.exp() - 1 - apart
+
+
+def kl_loss(logprobs: Tensor, reference: Tensor, ratio: Tensor, estimator: Estimator) -> Tensor:
+    """A loss whose gradient is that of KL(policy || reference) in expectation, whichever policy near by had sampled.
+
+    `ratio`: of the probability of each token to that when it was sampled. It passes a gradient with k1 and k3, which
+    alone would have none and that of the reversed divergence; with k2, whose gradient is right, it only weighs.
+    """
+    weight = ratio.detach() if estimator == "k2" else ratio
+    return (weight * kl(logprobs, reference, estimator)).mean()
 
 
 def exact_kl(logits: Tensor, reference: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ def post_train(
         for line in lines:
             told.append(line)
             if line["step"] + 1 in points or line["step"] + 1 == config.steps:
+                refuse_broken(run, line["step"] + 1)
                 scores = score(run, line["step"] + 1)
                 _keep(run, out, line["step"] + 1, seed, told, scores)
                 curves.add(told, line["step"] + 1, scores)
@@ -169,15 +170,18 @@ def drop_after(path: Path, done: int) -> None:
         write_atomically(path, b"".join(kept))
 
 
-def _keep(
-    run: Learner, out: Path, step: int, seed: int, told: list[dict[str, Any]], scores: list[dict[str, Any]]
-) -> None:
-    """Log and scores first, then the checkpoint that makes them count. Stopped, with nothing written, for weights that
-    are not finite."""
+def refuse_broken(run: Learner, step: int) -> None:
+    """Stopped for weights that are not finite: they are neither tried nor kept."""
     if not all(bool(torch.isfinite(weight).all()) for weight in (*run.policy.parameters(), *run.critic.parameters())):
         raise Stopped(
             f"weights are not finite after step {step}, the checkpoint before is kept; lower the learning rate"
         )
+
+
+def _keep(
+    run: Learner, out: Path, step: int, seed: int, told: list[dict[str, Any]], scores: list[dict[str, Any]]
+) -> None:
+    """Log and scores first, then the checkpoint that makes them count."""
     for name, lines in (("log.jsonl", told), ("scores.jsonl", [{"step": step, **one} for one in scores])):
         with open(out / name, "a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)

@@ -50,11 +50,16 @@ class RL:
     """Whether probability ratios are of tokens or of whole turns."""
     clip: float = 0.2
     kl: float = 0.0
-    """Weight of the divergence from the base, by k3 times the ratio to the policy that sampled (`losses.kl`)."""
+    """Weight of the divergence from the base."""
+    estimator: losses.Estimator = "k3"
+    """Of that divergence, from the tokens that were sampled, each weighed by its ratio to the policy that sampled."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
     curriculum: bool = False
     """Whether hands with many solutions come first."""
+    budget: float = 0.0
+    """Operations that the steps take together: each has as many hands as its part of what is left pays for. 0 leaves
+    them at `prompts`."""
 
 
 def group_advantages(config: RL, rollout: Rollout) -> Tensor:
@@ -70,7 +75,7 @@ ALGORITHMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "grpo": lambda returns, passed: advantages.grpo(returns),
     "dr-grpo": lambda returns, passed: advantages.grpo(returns, scale=False),
     "rloo": lambda returns, passed: advantages.rloo(returns),
-    "reinforce": lambda returns, passed: advantages.reinforce(returns, returns.mean()),
+    "reinforce": lambda returns, passed: advantages.reinforce(returns, advantages.others(returns)),
     "positive": lambda returns, passed: advantages.signed(passed, negative=0.0),
     "negative": lambda returns, passed: advantages.signed(passed, positive=0.0),
     "w-reinforce": lambda returns, passed: advantages.signed(passed, positive=0.1),
@@ -102,7 +107,7 @@ def learner(policy: Policy, rates: Rates) -> Learner:
 def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
     """Reinforce step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails."""
     for step in range(begun, config.steps):
-        hands = deal(config, seed, step)
+        hands = deal(config, seed, step, affordable(config, run.ledger, step))
         rollout = roll(
             run.policy, hands, samples=config.samples, rounds=config.rounds, temperature=config.temperature,
             generator=generator_of(run.policy, seed, "sample", step),
@@ -161,9 +166,18 @@ def descend(run: Learner, loss: Tensor, parameters: Sequence[Tensor]) -> float:
     return norm
 
 
-def deal(config: RL, seed: int, step: int) -> Hands:
-    """The hands of a step, of the part `train` under J = Q = K = 10; with the curriculum the easy ones first."""
-    rng, count = stream(seed, "deal", step), config.prompts
+def affordable(config: RL, ledger: Ledger, step: int) -> int:
+    """Hands of a step: `prompts`, or with a budget half to twice as many, by what an episode has cost so far."""
+    if not config.budget or not ledger.episodes:
+        return config.prompts
+    each = ledger.flop / ledger.episodes * config.samples
+    paid = round((config.budget - ledger.flop) / ((config.steps - step) * each))
+    return min(max(paid, (config.prompts + 1) // 2), 2 * config.prompts)
+
+
+def deal(config: RL, seed: int, step: int, count: int) -> Hands:
+    """So many hands, of the part `train` under J = Q = K = 10; with the curriculum the easy ones first."""
+    rng = stream(seed, "deal", step)
     drawn = count * 4 if config.curriculum else count
     hands = mixture.training_hands(rng, drawn)
     if not config.curriculum:
@@ -256,7 +270,8 @@ def _losses(
     ours = logprobs[some][mask[some]]
     weight = (ours - rollout.logprobs[some, 1:][mask[some]]).exp()  # 1 in the first pass, and its gradient is not
     apart = (weight * losses.kl(ours, reference, "k3")).mean()
-    loss = loss + config.kl * apart if config.kl else loss
+    if config.kl:
+        loss = loss + config.kl * losses.kl_loss(ours, reference, weight, config.estimator)
     if judged.returns is not None:
         values = _values(run, hidden, rollout)
         loss = loss + 0.5 * losses.value_loss(values, judged.returns, rollout.taken, old=judged.values)

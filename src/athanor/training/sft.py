@@ -20,7 +20,7 @@ from athanor.environments.points.tokens import Hands
 from athanor.training import losses
 from athanor.training.ledger import training_flop
 from athanor.training.optimizers import Rates
-from athanor.training.rl import Learner, descend
+from athanor.training.rl import FAR, Learner, descend
 from athanor.training.rollouts import generation_flop, generator_of, roll
 
 Solutions = Literal["canonical", "random", "all", "own"]
@@ -65,6 +65,11 @@ def train(run: Learner, config: SFT, seed: int, *, begun: int = 0) -> Iterator[d
             raise Stopped(
                 f"the loss is {line['nll']:.3g} nats a token at step {step}, worse than a guess among all tokens; "
                 "lower the learning rate"
+            )
+        if line["kl"] > FAR and line["gain"] < 0:
+            raise Stopped(
+                f"the policy is {line['kl']:.1f} nats a token from its base at step {step} and tells the answers "
+                f"{-line['gain']:.2g} nats a token worse; lower the learning rate or raise --sft.kl"
             )
         yield {**line, **asdict(run.ledger)}
 
@@ -129,7 +134,7 @@ def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
     every = torch.ones_like(logprobs, dtype=torch.bool)
     fitted = losses.nll(logprobs, every)
     loss = fitted if config.loss == "nll" else losses.dft(logprobs, every)
-    apart = _apart(run, config, rows, mask, logits)
+    apart, gain = _apart(run, config, rows, mask, logits)
     loss = loss + config.kl * apart if config.kl else loss
     if config.l2:
         loss = loss + config.l2 * losses.distance(run.policy, run.base)
@@ -137,7 +142,7 @@ def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
     run.ledger.trained(rows.numel(), training_flop(run.policy, *mask.shape))
     return {
         "loss": float(loss.detach()), "nll": float(fitted.detach()), "norm": norm, "kl": float(apart.detach()),
-        "entropy": float(losses.entropy(logits.detach()).mean()),
+        "entropy": float(losses.entropy(logits.detach()).mean()), "gain": gain,
     }  # fmt: skip
 
 
@@ -145,11 +150,14 @@ MEASURED = 32
 """Sequences of a batch on which the divergence from the base is measured where it is not in the loss."""
 
 
-def _apart(run: Learner, config: SFT, rows: Tensor, mask: Tensor, logits: Tensor) -> Tensor:
-    """Mean divergence from the base on the tokens that are learned, over the whole vocabulary, in nats."""
+def _apart(run: Learner, config: SFT, rows: Tensor, mask: Tensor, logits: Tensor) -> tuple[Tensor, float]:
+    """Mean divergence from the base on the tokens that are learned, over the whole vocabulary; and by how much more
+    likely they are than under the base, both in nats a token."""
     some = len(rows) if config.kl else min(MEASURED, len(rows))
     with torch.no_grad():
         reference = run.base.head(run.base.hidden(rows[:some, :-1])[mask[:some]])
     run.ledger.trained(0, training_flop(run.base, *mask[:some].shape) / 3)
-    ours = logits if config.kl else logits.detach()
-    return losses.exact_kl(ours[: len(reference)], reference).mean()
+    ours = (logits if config.kl else logits.detach())[: len(reference)]
+    chosen = rows[:some, 1:][mask[:some]]
+    gain = losses.token_logprobs(ours.detach(), chosen) - losses.token_logprobs(reference, chosen)
+    return losses.exact_kl(ours, reference).mean(), float(gain.mean())

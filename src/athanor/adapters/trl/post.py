@@ -171,8 +171,11 @@ def _trainer(config: Config, whole: Any, path: Path, tokenizer: Any) -> Any:
     count = config.data.hands or shown(config)
     dealt = list(rows(config.data, config.rule, judge, config.split, config.seed, count))
     guard = Guard(config.optim.patience, rewarded=config.method != "sft", learn_cut=config.rl.learn_cut)
-    callbacks = [Log(config.out, config.method), guard, *_board(config)]
     model = weights_of(path, dtype=config.load.dtype, attention=config.load.attention, vision=bool(config.data.look))
+    science = msgspec.json.decode(msgspec.json.encode(science_of(config)))
+    size = sum(weight.numel() for weight in model.parameters())
+    log = Log(config.out, science, size, vllm=config.vllm.mode != "off")
+    callbacks = [log, guard, *_board(config)]
     shared = {"model": model, "args": whole, "processing_class": tokenizer, "peft_config": adapter_of(config.lora),
               "callbacks": callbacks}  # fmt: skip
     if config.method == "sft":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, Literal
 
 import msgspec
@@ -49,7 +50,8 @@ def text_of(completion: Any) -> str:
 
 
 def verdict_reward(dialogue: PointsDialogue, judge: Judge, kind: Kind) -> Callable[..., list[float]]:
-    """A reward function over completions and the column `task`; it logs the share that passed as `passed`."""
+    """A reward function over completions and the column `task`; it logs the share that passed as `passed`, and
+    pass@k."""
 
     def verdict(completions: Sequence[Any], task: Sequence[str], log_metric: Any = None, **columns: Any) -> list[float]:
         found = [
@@ -58,16 +60,39 @@ def verdict_reward(dialogue: PointsDialogue, judge: Judge, kind: Kind) -> Callab
         ]
         if log_metric is not None:
             log_metric("passed", sum(one.passed for one in found) / len(found))
+            _log_any(log_metric, task, [one.passed for one in found])
         return [worth(one, kind) for one in found]
 
     return verdict
 
 
+def any_passed(task: Sequence[str], passed: Sequence[bool]) -> tuple[int, float] | None:
+    """How many samples each hand has, which come one after the other, and the share of hands of which any passed. None
+    where hands have not as many samples as each other: a process may hold parts of them.
+
+    >>> any_passed(["a", "a", "b", "b"], [False, True, False, False])
+    (2, 0.5)
+    """
+    hands = [[right for _, right in some] for _, some in groupby(zip(task, passed, strict=True), lambda one: one[0])]
+    sizes = {len(one) for one in hands}
+    return (sizes.pop(), sum(map(any, hands)) / len(hands)) if len(sizes) == 1 else None
+
+
+def _log_any(log_metric: Callable[[str, float], None], task: Sequence[str], passed: Sequence[bool]) -> None:
+    """Log pass@k of the k samples of each hand."""
+    found = any_passed(task, passed)
+    if found is not None and found[0] > 1:
+        log_metric(f"pass@{found[0]}", found[1])
+
+
 def episode_reward(completions: Sequence[Any], returned: Sequence[float], passed: Sequence[bool], turns: Sequence[int],
-                   told: Sequence[int], log_metric: Any = None, **columns: Any) -> list[float]:  # fmt: skip
+                   told: Sequence[int], task: Sequence[str] = (), log_metric: Any = None,
+                   **columns: Any) -> list[float]:  # fmt: skip
     """A reward function over episodes of several answers, which were judged as they were played."""
     if log_metric is not None:
         log_metric("passed", sum(passed) / len(passed))
         log_metric("turns", sum(turns) / len(turns))
         log_metric("told", sum(told) / len(told))
+        if task:
+            _log_any(log_metric, task, passed)
     return list(returned)

@@ -10,6 +10,7 @@ import torch
 from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback
 
+from athanor.analysis.spending import spent_by
 from athanor.core.disk import write_atomically
 from athanor.core.errors import Stopped
 from athanor.core.progress import progress
@@ -18,10 +19,15 @@ LOG = "log.jsonl"
 
 
 class Log(TrainerCallback):
-    """Writes what is measured of each step as a line of JSON, at once, and shows how far training is."""
+    """Writes what is measured of each step as a line of JSON, at once, and shows how far training is.
 
-    def __init__(self, out: Path, label: str) -> None:
-        self._path, self._label = out / LOG, label
+    `science`: the run's configuration as in its manifest; `weights`: how many the model has. `flop` in a line: all
+    operations so far, by `analysis.spending`.
+    """
+
+    def __init__(self, out: Path, science: dict[str, Any], weights: int, *, vllm: bool) -> None:
+        self._path, self._science, self._weights, self._vllm = out / LOG, science, weights, vllm
+        self._lines: list[dict[str, Any]] = []
         self._bar: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -30,10 +36,13 @@ class Log(TrainerCallback):
             return
         lines = self._path.read_bytes().splitlines(keepends=True) if self._path.exists() else []
         whole = [line for line in lines if line.endswith(b"\n")]
-        write_atomically(self._path, b"".join(line for line in whole if json.loads(line)["step"] <= state.global_step))
-        self._bar = progress(state.max_steps, "step", self._label, state.global_step)
+        kept = [line for line in whole if json.loads(line)["step"] <= state.global_step]
+        write_atomically(self._path, b"".join(kept))
+        self._lines = [json.loads(line) for line in kept]
+        self._bar = progress(state.max_steps, "step", self._science["method"], state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        self._complete(logs if logs is not None else {}, state.global_step)
         unknown = [name for name, value in (logs or {}).items() if value is None]
         if state.is_world_process_zero:
             finite = {name: value if _finite(value) else str(value) for name, value in (logs or {}).items()}
@@ -41,6 +50,17 @@ class Log(TrainerCallback):
                 file.write(json.dumps({"step": state.global_step, **finite}) + "\n")
         for name in unknown:  # TensorBoard, which comes next, takes numbers only
             (logs or {}).pop(name)
+
+    def _complete(self, logs: dict[str, Any], step: int) -> None:
+        """Say what the step cost, and that what was not measured is unknown: with every answer cut and left out, zeros
+        are no measurements."""
+        if "num_tokens" in logs:
+            self._lines.append({name: logs[name] for name in ("num_tokens", "told") if name in logs})
+            logs["flop"] = spent_by(self._science, self._lines, step, vllm=self._vllm).operations * self._weights
+        if not logs.get("total_flos", 1):
+            del logs["total_flos"]
+        if not self._science["rl"]["learn_cut"] and logs.get("completions/clipped_ratio", 0.0) >= 1:
+            logs.update({name: None for name in ("entropy", "kl") if name in logs})
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._bar is not None:

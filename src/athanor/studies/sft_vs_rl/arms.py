@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
-import torch
-
-from athanor.environments.points import tokens
 from athanor.models.policy.transformer import Policy
-from athanor.training.ledger import training_flop
+from athanor.training.costs import affordable_steps, planned
 from athanor.training.optimizers import Rates
 from athanor.training.rl import RL
-from athanor.training.rollouts import Rollout, generation_flop, turns_of
 from athanor.training.sft import SFT
 
 REFERENCE_RL, REFERENCE_SFT = "grpo", "sft"
 """The two arms whose difference is the study's answer."""
-SEQUENCE = tokens.PROMPT + tokens.ANSWER - 1
-"""Tokens of a single answer that something is learned from: the last one is only predicted."""
 MAIN = ("sft", "sft, fresh hands", "dft", "sft on own answers", "grpo", "ppo")
 
 
@@ -69,76 +63,65 @@ SETTINGS: dict[str, Setting] = {
 
 
 def arms(setting: Setting, policy: Policy) -> tuple[Arm, ...]:
-    """Every arm of a setting, supervised ones with as many steps as cost what the reference's reinforcement costs."""
+    """Every arm of a setting, each with as many steps as cost what the reference's reinforcement costs, sampling and
+    the measured divergence included."""
     grpo = RL(steps=setting.steps)
-    flop = setting.steps * step_flop(policy, grpo)
-    row = training_flop(policy, SFT().rows, SEQUENCE)
-    sft = SFT(steps=max(1, round(flop / row)))
-    main = [arm for arm in _main(grpo, sft) if arm.name in setting.arms]
-    return (*main, *(_levers(grpo, sft) if setting.lever_seeds else ()))
+    flop = planned(policy, grpo)
+
+    def matched(config: SFT) -> SFT:
+        return replace(config, steps=affordable_steps(policy, config, flop))
+
+    def held(config: RL) -> RL:
+        return replace(config, steps=affordable_steps(policy, config, flop), budget=flop)
+
+    main = [arm for arm in _main(grpo, matched) if arm.name in setting.arms]
+    return (*main, *(_levers(grpo, matched, held) if setting.lever_seeds else ()))
 
 
-def _main(grpo: RL, sft: SFT) -> tuple[Arm, ...]:
+def _main(grpo: RL, matched: Callable[[SFT], SFT]) -> tuple[Arm, ...]:
+    sft = matched(SFT())
     return (
         Arm(name="sft", config=sft, about="one canonical solution of each of 1,000 hands"),
         Arm(name="sft, fresh hands", config=replace(sft, hands=0, solutions="random"),
             about="new hands at every step, a random solution each"),
         Arm(name="dft", config=replace(sft, loss="dft"), about="each token's loss times its own probability"),
-        Arm(name="sft on own answers", config=replace(sft, solutions="own"),
+        Arm(name="sft on own answers", config=matched(replace(sft, solutions="own")),
             about="right answers that the base itself wrote to 1,000 hands, 8 tries each"),
         Arm(name="grpo", config=grpo, about="64 hands, 8 answers each, no divergence term"),
         Arm(name="ppo", config=replace(grpo, algorithm="ppo"), about="a critic in place of the group"),
     )  # fmt: skip
 
 
-def _levers(grpo: RL, sft: SFT) -> tuple[Arm, ...]:
-    """One thing changed at a time: what may move supervised learning or reinforcement."""
+def _levers(grpo: RL, matched: Callable[[SFT], SFT], held: Callable[[RL], RL]) -> tuple[Arm, ...]:
+    """One thing changed at a time: what may move supervised learning or reinforcement. All cost the same, but for what
+    comes before reinforcement."""
+    sft = matched(SFT())
     rollouts = grpo.steps * grpo.prompts * grpo.samples
     warm, long = replace(sft, steps=max(1, sft.steps // 8)), replace(sft, steps=2 * sft.steps)
     return (
         Arm(name="sft, low rate", config=replace(sft, rates=Rates(adamw=1e-4)), about="a fifth of the rate", of="sft"),
-        Arm(name="sft, KL", config=replace(sft, kl=1.0), about="held near the base by the divergence", of="sft"),
+        Arm(name="sft, KL", config=matched(replace(sft, kl=1.0)), of="sft",
+            about="held near the base by the divergence"),
         Arm(name="sft, many rules", config=replace(sft, rules="many"), of="sft",
             about="prompt diversity: J, Q and K mean numbers of 1 to 10, drawn anew for every hand"),
         Arm(name="sft, all solutions", config=replace(sft, solutions="all"), of="sft",
             about="every solution of each hand"),
-        Arm(name="sft, two turns", config=replace(sft, turns=2), about="half of the answers put a wrong one right",
-            of="sft"),
+        Arm(name="sft, two turns", config=matched(replace(sft, turns=2)), of="sft",
+            about="half of the answers put a wrong one right"),
         Arm(name="sft on as many own answers", of="sft on own answers",
-            config=replace(sft, solutions="own", hands=rollouts // sft.tries),
+            config=matched(replace(sft, solutions="own", hands=rollouts // sft.tries)),
             about="right ones among as many answers as reinforcement samples: matched by rollouts"),
-        Arm(name="grpo, KL", config=replace(grpo, kl=0.1), about="held near the base by the divergence", of="grpo"),
-        Arm(name="grpo, 3 rounds", config=_rounds(grpo, 3), about="two further attempts, at equal compute", of="grpo"),
-        Arm(name="grpo, 5 rounds", config=_rounds(grpo, 5), about="four further attempts, at equal compute", of="grpo"),
+        Arm(name="grpo, KL", config=held(replace(grpo, kl=0.1)), of="grpo",
+            about="held near the base by the divergence"),
+        Arm(name="grpo, 3 rounds", config=held(replace(grpo, rounds=3)), of="grpo",
+            about="two further attempts, at equal compute"),
+        Arm(name="grpo, 5 rounds", config=held(replace(grpo, rounds=5)), of="grpo",
+            about="four further attempts, at equal compute"),
         Arm(name="w-reinforce", config=replace(grpo, algorithm="w-reinforce"), of="grpo",
             about="wrong answers suppressed, right ones reinforced at a tenth"),
         Arm(name="grpo after sft", config=grpo, first=warm, of="grpo", about="after an eighth of the sft arm's steps"),
         Arm(name="grpo after long sft", config=grpo, first=long, of="grpo", about="after twice the sft arm's steps"),
     )  # fmt: skip
-
-
-def _rounds(grpo: RL, rounds: int) -> RL:
-    """The same with further rounds, fewer steps: an episode of k rounds has about (10 + 17 k) / 27 as many tokens."""
-    turn, prompt = tokens.ANSWER + 1, tokens.PROMPT
-    share = (prompt + turn) / (prompt + rounds * turn)
-    return replace(grpo, rounds=rounds, steps=max(1, round(grpo.steps * share)))
-
-
-@cache
-def _shape(samples: int, prompts: int) -> Rollout:
-    """Episodes of one turn, all taken: what a step of reinforcement generates."""
-    episodes, length = samples * prompts, tokens.PROMPT + tokens.ANSWER
-    written = torch.zeros(episodes, length, dtype=torch.bool)
-    written[:, tokens.PROMPT :] = True
-    zeros = torch.zeros(episodes, 1, dtype=torch.long)
-    return Rollout(torch.zeros(episodes, length), written, turns_of(1), torch.zeros(1), zeros, zeros > 0, samples)
-
-
-def step_flop(policy: Policy, config: RL) -> float:
-    """Operations of one step of reinforcement with single answers: generating, and learning from all of it."""
-    episodes = config.prompts * config.samples
-    learned = training_flop(policy, episodes, SEQUENCE) * config.epochs
-    return generation_flop(policy, _shape(config.samples, config.prompts)) + learned
 
 
 def points(config: RL | SFT) -> tuple[int, ...]:
