@@ -226,9 +226,13 @@ def test_the_draws_of_a_base_are_not_taken_for_trainings():
     draws = [trained(BASE, k, rng.binomial(2, chances) / 2, step=0) for k in (0, 1)]
     draws[1].scores[ONE][0].solved[:] += 0.1
     found = score(draws, BASE, ONE)
+    assert found.low is not None
+    assert found.high is not None
     assert found.high - found.low < 0.2
     ours = [trained("grpo", k, chances + 0.2) for k in (0, 1)]
     against = difference([*draws, *ours], "grpo", BASE, ONE)
+    assert against.low is not None
+    assert against.high is not None
     assert against.high - against.low < 0.3
 
 

@@ -58,8 +58,7 @@ class RL:
     curriculum: bool = False
     """Whether hands with many solutions come first."""
     budget: float = 0.0
-    """Operations that the steps take together: each has as many hands as its part of what is left pays for. 0 leaves
-    them at `prompts`."""
+    """Operations of all steps together, by which the hands of a step vary; 0 leaves them at the number of prompts."""
 
 
 def group_advantages(config: RL, rollout: Rollout) -> Tensor:
