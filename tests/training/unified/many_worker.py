@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 
 from athanor.models.unified.unified import Unified, fresh
 from athanor.training import checkpoint
@@ -82,7 +82,8 @@ def parted(accelerator: Any) -> None:
 
     plugin = FullyShardedDataParallelPlugin(fsdp_version=2, auto_wrap_policy="transformer_based_wrap")
     plugin.cpu_ram_efficient_loading = False
-    accelerator.state._shared_state["distributed_type"] = DistributedType.FSDP
+    for shared in (PartialState._shared_state, accelerator.state._shared_state):
+        shared["distributed_type"] = DistributedType.FSDP
     accelerator.state.fsdp_plugin = plugin
 
 
@@ -95,6 +96,7 @@ if __name__ == "__main__":
     rank = 2 if how == "adapters" else 0
     many, told = trained(accelerator, rank=rank, out=out)
     assert all(one is many.weights[name] for name, one in many.unified.model.named_parameters() if one.requires_grad)
+    assert many.parted == (how != "copied")
     share = sum(local(one).numel() for one in many.weights.values()) / sum(one.numel() for one in many.weights.values())
     assert (0.4 < share < 0.6) == (how != "copied"), share
     goes_on(many, out, rank)
