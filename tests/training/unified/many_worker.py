@@ -1,6 +1,6 @@
 """A process of `test_many`: trains a small model for some steps with the others, and writes what came out.
 
-Arguments: what is done with the weights (copied, parted), a folder.
+Arguments: what is done with the weights (copied, parted, adapters beside parted ones), a folder.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 
 from athanor.models.unified.unified import Unified, fresh
 from athanor.training import checkpoint
 from athanor.training.unified.joint import freeze
+from athanor.training.unified.kept import keep, restore
+from athanor.training.unified.lora import adapt
 from athanor.training.unified.many import Many, gathered, local, processes
 from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.settings import Lora
 from athanor.training.unified.stages import Stage
 from athanor.training.unified.teaching import Dose
 from tests.models.unified.small import model
@@ -40,13 +43,37 @@ def learner() -> Unified:
     return fresh(model(shape), EVERY_WORD)
 
 
-def trained(accelerator: Accelerator, parts: int = PARTS, stage: Stage = STAGE) -> tuple[Many, list[dict[str, float]]]:
+def beginner(accelerator: Accelerator, parts: int, stage: Stage, rank: int) -> Many:
     unified = learner()
-    freeze(unified.model, stage)
-    many = Many(unified, stage, Scenes(seed=1), 1, accelerator, parts)
-    told = [many.step(step) for step in range(stage.steps)]
-    told.append(many.measure(Scenes(seed=2), 3))
+    if rank:
+        adapt(unified.model, Lora(rank=rank), list(stage.trained), 1)
+    else:
+        freeze(unified.model, stage)
+    return Many(unified, stage, Scenes(seed=1), 1, accelerator, parts)
+
+
+def trained(
+    accelerator: Accelerator, parts: int = PARTS, stage: Stage = STAGE, rank: int = 0, out: Path | None = None
+) -> tuple[Many, list[dict[str, float]]]:
+    """A model after a stage, and what it told; with a checkpoint in `out` before the last step."""
+    many = beginner(accelerator, parts, stage, rank)
+    told = []
+    for step in range(stage.steps):
+        if out is not None and step == stage.steps - 1:
+            keep(many, out, step)
+        told.append(many.step(step))
+    told.append(many.measure(Scenes(seed=2), 4))
     return many, told
+
+
+def goes_on(many: Many, out: Path, rank: int) -> None:
+    """From the checkpoint to the same weights, bit for bit."""
+    again = beginner(many.accelerator, PARTS, STAGE, rank)
+    begun = restore(again, out)
+    assert begun == STAGE.steps - 1
+    again.step(begun)
+    for name, weight in many.weights.items():
+        assert torch.equal(local(weight.detach()), local(again.weights[name].detach())), name
 
 
 def parted(accelerator: Any) -> None:
@@ -55,7 +82,8 @@ def parted(accelerator: Any) -> None:
 
     plugin = FullyShardedDataParallelPlugin(fsdp_version=2, auto_wrap_policy="transformer_based_wrap")
     plugin.cpu_ram_efficient_loading = False
-    accelerator.state._shared_state["distributed_type"] = DistributedType.FSDP
+    for shared in (PartialState._shared_state, accelerator.state._shared_state):
+        shared["distributed_type"] = DistributedType.FSDP
     accelerator.state.fsdp_plugin = plugin
 
 
@@ -63,12 +91,15 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     how, out = sys.argv[1], Path(sys.argv[2])
     accelerator = processes("cpu")
-    if how == "parted":
+    if how != "copied":
         parted(accelerator)
-    many, told = trained(accelerator)
+    rank = 2 if how == "adapters" else 0
+    many, told = trained(accelerator, rank=rank, out=out)
     assert all(one is many.weights[name] for name, one in many.unified.model.named_parameters() if one.requires_grad)
+    assert many.parted == (how != "copied")
     share = sum(local(one).numel() for one in many.weights.values()) / sum(one.numel() for one in many.weights.values())
-    assert (0.4 < share < 0.6) == (how == "parted"), share
+    assert (0.4 < share < 0.6) == (how != "copied"), share
+    goes_on(many, out, rank)
     tensors = gathered(many.weights, keep=accelerator.is_main_process)
     if accelerator.is_main_process:
         checkpoint.write(out / "weights.safetensors", tensors, {"kind": "test"})

@@ -222,6 +222,9 @@ def test_images_of_a_prompt_and_of_two_steps_differ():
     ("change", "said"),
     [
         ({"samples": 1}, "compares images"),
+        ({"categories": ("colors", "dogs")}, "colors, dogs were given, some of single_object"),
+        ({"categories": ()}, "some of single_object"),
+        ({"rates": Rates(adamw=1e-3, muon=1e-2)}, "by AdamW alone"),
         ({"sampling": Sampling(temperature=0)}, "all images of a prompt are one"),
         ({"kl": 0.1, "sampling": Sampling(top_k=3)}, "infinite"),
     ],

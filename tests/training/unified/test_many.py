@@ -18,10 +18,11 @@ from athanor.models.unified.losses import token_losses
 from athanor.training import checkpoint
 from athanor.training.unified import many as module
 from athanor.training.unified.joint import Trainer, freeze
+from athanor.training.unified.kept import newest
 from athanor.training.unified.many import Losses, Many, processes
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.teaching import lesson, passes
-from tests.training.unified.many_worker import PARTS, STAGE, STEPS, learner, trained
+from tests.training.unified.many_worker import PARTS, STAGE, STEPS, beginner, learner, trained
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,17 +51,21 @@ def launched(folder: Path, how: str, world: int) -> tuple[dict[str, torch.Tensor
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["copied", "parted"])
+@pytest.mark.parametrize("how", ["copied", "parted", "adapters"])
 def test_two_processes_compute_what_one_does(tmp_path: Path, how: str):
     weights, told = launched(tmp_path, how, 2)
-    alone, expected = trained(processes("cpu"))
+    alone, expected = trained(processes("cpu"), rank=2 if how == "adapters" else 0)
     assert [set(line) for line in told] == [set(line) for line in expected]
     for found, wanted in zip(told, expected, strict=True):
         assert all(found[name] == pytest.approx(wanted[name], rel=2e-4) for name in wanted)
     assert weights.keys() == alone.weights.keys()
     assert all(torch.allclose(weights[name], one, atol=2e-5) for name, one in alone.weights.items())
-    start = dict(learner().model.named_parameters())
+    start = beginner(processes("cpu"), PARTS, STAGE, 2 if how == "adapters" else 0).weights
     assert all(not torch.equal(weights[name], start[name]) for name in weights)
+    folder = newest(tmp_path)
+    assert folder is not None
+    assert sorted(path.name for path in folder.iterdir()) == (["part-0-of-1.safetensors"] if how == "copied" else
+                             ["part-0-of-2.safetensors", "part-1-of-2.safetensors"])  # fmt: skip
 
 
 def test_one_process_computes_what_the_trainer_of_a_stage_computes():

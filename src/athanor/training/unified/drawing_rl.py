@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from athanor.core.errors import Stopped, UsageError
 from athanor.core.seeds import digest, stream
-from athanor.environments.scenes import STYLES, Judge, Spec, split_of
+from athanor.environments.scenes import CATEGORIES, STYLES, Judge, Spec, split_of
 from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.prompts import prompts
 from athanor.models.unified.drawing import Drawing, draw_scored, paint
@@ -43,6 +43,13 @@ def refuse(config: DrawingRL) -> None:
     """UsageError for what cannot be meant."""
     if config.samples < 2 and config.algorithm in GROUPED:
         raise UsageError(f"{config.algorithm} compares images of a prompt, {config.samples} was asked for; ask for 2")
+    unknown = sorted(set(config.categories) - set(CATEGORIES))
+    if unknown or not config.categories:
+        raise UsageError(
+            f"the categories {', '.join(config.categories)} were given, some of {', '.join(CATEGORIES)} were expected"
+        )
+    if config.rates.muon is not None:
+        raise UsageError("Muon was asked for, drawing is reinforced by AdamW alone; leave it out")
     if config.sampling.temperature == 0:
         raise UsageError("the temperature is 0, at which all images of a prompt are one; draw at 1")
     cut = config.sampling.top_k is not None or config.sampling.top_p is not None
