@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from athanor.core.errors import DataError, UsageError
+from athanor.training.muon import Muon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Rates:
 
 
 class Optimizers:
-    """Muon (Jordan et al. 2024; PyTorch's) and AdamW over the parameters of one module."""
+    """Muon and AdamW over the parameters of one module."""
 
     def __init__(self, module: nn.Module, rates: Rates) -> None:
         inner = [w for name, w in module.named_parameters() if w.ndim == 2 and "blocks." in name]
@@ -41,7 +42,7 @@ class Optimizers:
         adamw = torch.optim.AdamW(others, rates.adamw, rates.betas, weight_decay=rates.weight_decay, fused=True)
         self._named: dict[str, torch.optim.Optimizer] = {"adamw": adamw}
         if inner and rates.muon is not None:
-            self._named["muon"] = torch.optim.Muon(inner, rates.muon, weight_decay=rates.weight_decay)
+            self._named["muon"] = Muon(inner, rates.muon, weight_decay=rates.weight_decay)
         self._rates = {"adamw": rates.adamw, "muon": rates.muon or 0.0}
 
     def step(self, share: float = 1.0) -> None:
@@ -54,31 +55,41 @@ class Optimizers:
 
     def state(self) -> dict[str, Tensor]:
         """All states by name, to be written into a checkpoint."""
-        return {
-            f"{name}.{index}.{key}": value.clone()
-            for name, one in self._named.items()
-            for index, held in one.state_dict()["state"].items()
-            for key, value in held.items()
-        }
+        return states(**self._named)
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take states back. DataError where they are not those of these parameters."""
-        for name, one in self._named.items():
-            whole = one.state_dict()
-            found: dict[int, dict[str, Tensor]] = {}
-            for full, value in tensors.items():
-                if full.startswith(f"{name}."):
-                    _, index, key = full.split(".", 2)
-                    found.setdefault(int(index), {})[key] = value
-            weights = [weight for group in one.param_groups for weight in group["params"]]
-            for index, held in found.items():
-                if index >= len(weights) or any(v.ndim and v.shape != weights[index].shape for v in held.values()):
-                    raise DataError(
-                        f"the checkpoint's state {index} of {name} fits no parameter of this policy; go on with the "
-                        "checkpoint of the same architecture and settings"
-                    )
-            whole["state"] = found
-            one.load_state_dict(whole)
+        take_states(tensors, **self._named)
+
+
+def states(**optimizers: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The states of optimizers, each under its name, to be written into a checkpoint."""
+    return {
+        f"{name}.{index}.{key}": value.clone()
+        for name, one in optimizers.items()
+        for index, held in one.state_dict()["state"].items()
+        for key, value in held.items()
+    }
+
+
+def take_states(tensors: Mapping[str, Tensor], **optimizers: torch.optim.Optimizer) -> None:
+    """Give optimizers their states back. DataError where they are not those of their parameters."""
+    for name, one in optimizers.items():
+        whole = one.state_dict()
+        found: dict[int, dict[str, Tensor]] = {}
+        for full, value in tensors.items():
+            if full.startswith(f"{name}."):
+                _, index, key = full.split(".", 2)
+                found.setdefault(int(index), {})[key] = value
+        weights = [weight for group in one.param_groups for weight in group["params"]]
+        for index, held in found.items():
+            if index >= len(weights) or any(v.ndim and v.shape != weights[index].shape for v in held.values()):
+                raise DataError(
+                    f"the checkpoint's state {index} of {name} fits no parameter; go on with the checkpoint of the "
+                    "same architecture and settings"
+                )
+        whole["state"] = found
+        one.load_state_dict(whole)
 
 
 def clip(parameters: Iterable[Tensor], most: float) -> float:

@@ -12,7 +12,6 @@ from athanor.models.unified import losses
 from athanor.models.unified.layout import TASKS, collate
 from athanor.models.unified.unified import Unified
 from athanor.training.unified.joint import Trainer, backward, freeze, module_of
-from athanor.training.unified.optimizers import Muon, orthogonal
 from athanor.training.unified.recipes import ADAPTORS, EVERYTHING, JANUS, JANUS_PRO, LANGUAGE, tiny
 from athanor.training.unified.run import begun
 from athanor.training.unified.scenes import Scenes
@@ -101,27 +100,6 @@ def test_rows_are_packed_full_and_no_sample_is_lost_or_cut() -> None:
     assert sum(map(len, samples)) > 0.8 * 200 * len(rows)
     with pytest.raises(UsageError, match="pass longer rows"):
         packed(samples, 20)
-
-
-def test_singular_values_are_brought_near_one() -> None:
-    values = torch.linalg.svdvals(orthogonal(torch.randn(3, 12, 20, generator=torch.Generator().manual_seed(0))))
-    assert 0.5 < float(values.min()) < float(values.max()) < 1.5
-
-
-def test_matrices_stepped_together_are_stepped_as_alone() -> None:
-    drawn = torch.Generator().manual_seed(0)
-    grads = [[torch.randn(6, 4, generator=drawn) for _ in range(2)] for _ in range(3)]
-    together, alone = ([torch.nn.Parameter(torch.ones(6, 4)) for _ in range(2)] for _ in range(2))
-    both, each = Muon(together, 0.1), [Muon([weight], 0.1) for weight in alone]
-    for step in grads:
-        for mine, theirs, grad in zip(together, alone, step, strict=True):
-            mine.grad, theirs.grad = grad, grad
-        both.step(1.0)
-        for one in each:
-            one.step(1.0)
-    for mine, theirs in zip(together, alone, strict=True):
-        torch.testing.assert_close(mine, theirs)
-        assert not torch.equal(mine, torch.ones(6, 4))
 
 
 def test_rates_rise_and_fall_as_the_schedule_says() -> None:

@@ -11,12 +11,11 @@ from torch import Tensor
 from athanor.core.seeds import digest
 from athanor.models.unified.initial import start_from_codebook
 from athanor.models.unified.unified import Unified
-from athanor.training.optimizers import clip
+from athanor.training.optimizers import clip, states, take_states
 from athanor.training.unified.encoder import EncoderRecipe, Pair, padded, retrieved, sigmoid_loss
 from athanor.training.unified.joint import Trainer
 from athanor.training.unified.lessons import Example, Examples
 from athanor.training.unified.measures import Held, answer_measures, drawing_measures
-from athanor.training.unified.optimizers import states, take_states
 from athanor.training.unified.scores import Score, Trial, drawn, reconstructed
 from athanor.training.unified.stages import Stage
 from athanor.training.unified.teaching import pixels_of
@@ -112,12 +111,12 @@ class EncoderPart:
 
     def tensors(self) -> dict[str, Tensor]:
         towers = {f"pair.{k}": v for k, v in self.pair.state_dict().items() if not k.startswith("encoder.")}
-        return towers | states(self.optimizer)
+        return towers | states(adamw=self.optimizer)
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         mine = {k[5:]: v for k, v in tensors.items() if k.startswith("pair.")}
         self.pair.load_state_dict(mine | {k: v for k, v in self.pair.state_dict().items() if k.startswith("encoder.")})
-        take_states(self.optimizer, tensors)
+        take_states(tensors, adamw=self.optimizer)
 
     @torch.no_grad()
     def measure(self) -> tuple[Numbers, list[Score]]:

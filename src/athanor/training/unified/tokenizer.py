@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from athanor.core.seeds import stream
 from athanor.models.unified.visual_tokenizer import VisualTokenizer
-from athanor.training.unified.optimizers import states, take_states
+from athanor.training.optimizers import states, take_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +75,14 @@ class TokenizerTrainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next step depends on beside the weights."""
-        return {"counts": self.counts, "sums": self.sums, **states(self.optimizer)}
+        return {"counts": self.counts, "sums": self.sums, **states(adamw=self.optimizer)}
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take that back."""
         self.counts.copy_(tensors["counts"])
         self.sums.copy_(tensors["sums"])
-        take_states(self.optimizer, tensors)
+        take_states(tensors, adamw=self.optimizer)
 
     @torch.no_grad()
     def _begin(self, places: Tensor) -> None:
