@@ -40,12 +40,12 @@ class Muon(torch.optim.Optimizer):
             if "momentum_buffer" not in self.state[weight]:
                 self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
         velocity = [self.state[weight]["momentum_buffer"] for weight in weights]
-        torch._foreach_lerp_(velocity, grads, 1 - momentum)
-        update = orthogonal(torch.stack(torch._foreach_lerp(grads, velocity, momentum)))
+        for one, grad in zip(velocity, grads, strict=True):
+            one.lerp_(grad, 1 - momentum)
+        update = orthogonal(torch.stack(grads).lerp(torch.stack(velocity), momentum))
         rows, columns = weights[0].shape
-        if weight_decay:
-            torch._foreach_mul_(weights, 1 - lr * weight_decay)
-        torch._foreach_add_(weights, list(update.unbind()), alpha=-lr * max(1.0, rows / columns) ** 0.5)
+        for weight, one in zip(weights, update, strict=True):
+            weight.mul_(1 - lr * weight_decay).sub_(one, alpha=lr * max(1.0, rows / columns) ** 0.5)
 
 
 def orthogonal(x: Tensor, steps: int = 5) -> Tensor:
