@@ -15,7 +15,7 @@ from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.values.arrays import Floats, Longs
 from athanor.values.formulas import PAST
-from athanor.values.games import Games
+from athanor.values.games import Choices, Games
 from athanor.values.tables import PairValues
 from athanor.values.turns import TurnValues
 
@@ -44,7 +44,8 @@ class ChoiceFit:
     model_errors: Floats
     """Float["terms"]: standard errors as if all choices were independent."""
     cluster_errors: Floats | None
-    """Float["terms"]: standard errors robust to dependence within players; None with fewer than two of them."""
+    """Float["terms"]: standard errors robust to dependence within players; None where no more of them than terms played
+    a game of their own."""
     loglik: float
     null: float
     """Log-likelihood of choosing uniformly among the candidates."""
@@ -56,6 +57,12 @@ class ChoiceFit:
     unknown: frozenset[str]
     """Terms whose coefficient has no interval for one of the `warnings`."""
     method: str
+
+    @property
+    def told(self) -> Floats:
+        """Float["terms"]: the coefficients, NaN for those that ran away, are arbitrary or did not converge."""
+        unknown = np.array([term in self.unknown for term in self.terms])
+        return np.where(unknown | (np.abs(self.beta) > LARGE), np.nan, self.beta)
 
     @property
     def excluded(self) -> int:
@@ -72,11 +79,11 @@ class ChoiceFit:
         found = []
         for k, term in enumerate(self.terms):
             value, half = float(self.beta[k]), None
-            finite = abs(value) <= LARGE
+            known = not np.isnan(self.told[k])
             if self.cluster_errors is not None and term not in self.unknown:
                 half = t_quantile(self.players - 1, level) * float(self.cluster_errors[k])
             found.append(Estimate(
-                name=term, value=value if finite else None, low=None if half is None else value - half,
+                name=term, value=value if known else None, low=None if half is None else value - half,
                 high=None if half is None else value + half, level=level, n=self.players, unit="players",
                 method="; ".join([self.method, *self.warnings, *self._without()]), excluded=self.excluded, group=group,
             ))  # fmt: skip
@@ -137,7 +144,21 @@ def full_choice(
         used, *rest = fates.sum(axis=0).tolist()
         return used, tuple((name, count) for name, count in zip(why, rest, strict=True) if count)
 
-    return _fit(evaluate, tuple(terms), method, counts)
+    return _of_players_alike(_fit(evaluate, tuple(terms), method, counts), games.choices)
+
+
+def _of_players_alike(fit: ChoiceFit, choices: Choices) -> ChoiceFit:
+    """The fit without standard errors where no more players than terms played a game of their own.
+
+    A game played twice is no second observation: of such players the spread says nothing, or that there is none.
+    """
+    apart = set[bytes]()
+    for a, b in pairwise(choices.starts.tolist()):
+        apart.add(choices.first[a:b].tobytes() + choices.second[a:b].tobytes())
+        if len(apart) > len(fit.terms):
+            return fit
+    note = f"{len(apart)} different games for {len(fit.terms)} terms: the spread between players is unknown"
+    return replace(fit, cluster_errors=None, warnings=(*fit.warnings, note))
 
 
 def _over_all_pairs(
@@ -207,7 +228,7 @@ def sampled_choice(games: Games, values: TurnValues, terms: Sequence[str]) -> Ch
 
     count = less.shape[1]
     method = f"conditional logit against {count} sampled pairs, pooled deviations; sandwich by player, Student t"
-    return _fit(evaluate, tuple(terms), method, lambda: (len(player), ()))
+    return _of_players_alike(_fit(evaluate, tuple(terms), method, lambda: (len(player), ())), games.choices)
 
 
 def _by_player(rows: Floats, player: np.ndarray, players: int) -> Floats:
@@ -282,11 +303,9 @@ def _sandwich(inverse: Floats, gradient: Floats, players: int) -> Floats | None:
     """Cluster-robust standard errors with the correction G / (G - 1) (Cameron and Miller 2015).
 
     None where there are no more players than terms: the spread of their gradients then has no direction left for some
-    combination of the terms, whose error would come out as nothing. Players who did the same count once.
+    combination of the terms, whose error would come out as nothing.
     """
-    scale = np.maximum(np.abs(gradient).max(axis=0), 1e-12)
-    different = len(np.unique(np.round(gradient / scale, 6), axis=0))
-    if min(players, different) <= gradient.shape[1]:
+    if players <= gradient.shape[1]:
         return None
     meat = gradient.T @ gradient * players / (players - 1)
     return np.sqrt(np.diag(inverse @ meat @ inverse))

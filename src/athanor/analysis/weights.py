@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace as with_fields
 
 from athanor.analysis import glmm
-from athanor.analysis.choice import LARGE, full_choice, sampled_choice
+from athanor.analysis.choice import full_choice, sampled_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.measurable import measurable
 from athanor.analysis.nulls import null_estimates, refuse_negative, unknown_null
@@ -198,7 +198,7 @@ def null_weights(one: Group, fixed: PairValues, regression: Regression, options:
     draws = np.array([beta for seed in seeds for beta in _null_batch(single, fixed, terms, int(seed))])[: options.nulls]
     for k, (term, estimate) in enumerate(zip(terms, observed.estimates(one.name), strict=True)):
         yield with_fields(estimate, name=named(term, OBSERVED), excluded=one.excluded)
-        endless = int((np.abs(draws[:, k]) > LARGE).sum())
+        endless = int(np.isnan(draws[:, k]).sum())
         if estimate.value is None or endless:
             why = "the observed weight has" if estimate.value is None else f"{endless} of {len(draws)} draws have"
             yield from unknown_null(
@@ -221,4 +221,4 @@ def _null_batch(one: Group, fixed: PairValues, terms: list[str], seed: int) -> I
     drawn = turn_values(one.games, needed, alike_pairs(one.games, seed, BATCH))
     for k in range(BATCH):
         values = {term: np.stack([drawn.compared(term)[:, k], one.values.compared(term)[:, 0]], 1) for term in terms}
-        yield sampled_choice(one.games, TurnValues(values), terms).beta
+        yield sampled_choice(one.games, TurnValues(values), terms).told
