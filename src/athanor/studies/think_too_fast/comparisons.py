@@ -18,8 +18,9 @@ from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, PUBLISHED, named
 from athanor.core.records import Estimate
 from athanor.environments.alchemy.rules import RULES
 from athanor.studies.think_too_fast import published
-from athanor.studies.think_too_fast.claims import REFERENCE, Comparison, compare
+from athanor.studies.think_too_fast.claims import REFERENCE, Beside, Comparison, compare
 from athanor.studies.think_too_fast.how import How, another_world, apart
+from athanor.studies.think_too_fast.places import Place
 from athanor.studies.think_too_fast.published import BOUND, NAMES, NEVER, ORACLE, RANDOM, Published
 
 SIMULATED = {"random agent": NEVER_REPEATS, NEVER: NEVER_REPEATS, RANDOM: MEMORYLESS}
@@ -49,21 +50,24 @@ class Subject:
     """Arms that could have stood in for the model, had they made one valid attempt; counted where none did."""
 
 
-def comparisons(
-    setting: str,
-    model: str,
-    arms: Sequence[Arm],
-    exploration: Sequence[Estimate],
-    first_world: Sequence[Estimate],
-    empowerment: str,
-) -> tuple[Comparison, ...]:
-    """The comparisons, in the order of the published numbers. Ours are of the study's first world.
+def comparisons(setting: str, model: str, places: Sequence[Place]) -> tuple[Comparison, ...]:
+    """The comparisons, in the order of the published numbers. Ours are of the study's first world, and behind each
+    stands the same of every other one that has it."""
+    first, *others = places
+    there = [(place, _in(setting, model, place)) for place in others]
+    return tuple(
+        replace(one, elsewhere=tuple(
+            Beside(world=place.called, ours=found[k].ours, direction=found[k].direction, why=found[k].why)
+            for place, found in there if found[k].ours is not None and found[k].direction != "not computed"
+        ))
+        for k, one in enumerate(_in(setting, model, first))
+    )  # fmt: skip
 
-    `empowerment`: where that of a pair comes from in it, in words.
-    """
-    world = arms[0].world if arms else None
-    here = [arm for arm in arms if arm.world == world]
-    by = {(one.group, one.name): one for one in (*exploration, *first_world)}
+
+def _in(setting: str, model: str, place: Place) -> list[Comparison]:
+    """The comparisons with what one world has."""
+    here = place.arms
+    by = dict(place.by)
     by |= {(one.group, one.name): one for arm in here for one in _derived(arm, by)}
     players = {name: next((a for a in here if a.baseline == agent), None) for name, agent in BASELINE.items()}
     found = []
@@ -72,14 +76,14 @@ def comparisons(
         ours = next((by[group, _name(one)] for group in subject.groups if (group, _name(one)) in by), None)
         reference = REFERENCE.get(one.quantity)
         line = players.get(reference.of) if reference else None
-        how = _with_fit(subject.how, one, empowerment)
+        how = _with_fit(subject.how, one, place.empowerment)
         another = (*(() if subject.same else ("another model",)), *another_world(one.how, how))
         found.append(compare(
             one, ours, by.get((line.name, one.quantity)) if line else None,
             another=another, how=apart(one.how, how), missing="" if ours else _missing(one, setting, here),
             incomparable=_silent(subject.silent) if subject.silent else "",
         ))  # fmt: skip
-    return tuple(found)
+    return found
 
 
 def _silent(arms: int) -> str:

@@ -39,6 +39,7 @@ from athanor.studies.think_too_fast.arms import SETTINGS, Setting, arms, asked_o
 from athanor.studies.think_too_fast.claims import Comparison
 from athanor.studies.think_too_fast.comparisons import USAGE, comparisons
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
+from athanor.studies.think_too_fast.places import place_name, places_of
 from athanor.values.games import simulate
 from athanor.values.meaning import pair_values
 
@@ -180,16 +181,17 @@ def analyse(asked: Asked, folder: Path) -> Found:
             *_thinking([arm for arm in found_arms if arm.short in model and arm.world.table == _whole(played)]),
             *_usage(played.world, asked.seed),
         )  # fmt: skip
-        worlds.append((f"{played.world.table.name}, {played.rules.name} rules", here))
+        worlds.append((place_name(played.world.table.name, played.rules.name), here))
     adjusted = with_adjusted(*(found for _, found in worlds))
     worlds = [(name, found) for (name, _), found in zip(worlds, adjusted, strict=True)]
     exploration = estimates_of(found_arms)
+    sources = {
+        table(name).name: _source_of_empowerment(asked, folder, name) for name, _ in SETTINGS[asked.setting].worlds
+    }
+    places = places_of(found_arms, exploration, worlds, sources)
     found = Found(
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
-        comparisons=comparisons(
-            asked.setting, asked.model, found_arms, exploration, worlds[0][1], _source_of_empowerment(asked, folder),
-        ),
-        headlines=headlines(found_arms, exploration, worlds[0][1]),
+        comparisons=comparisons(asked.setting, asked.model, places), headlines=headlines(places),
     )  # fmt: skip
     write_estimates(folder / "estimates.jsonl", found.estimates())
     for name, rows in (("comparisons", found.comparisons), ("headlines", found.headlines)):
@@ -209,10 +211,10 @@ def _values_for(asked: Asked, folder: Path, table: str) -> str:
     return str(values / table) if (values / table / "manifest.json").exists() else "true"
 
 
-def _source_of_empowerment(asked: Asked, folder: Path) -> str:
-    """Where the empowerment of pairs comes from in the first world, in words."""
+def _source_of_empowerment(asked: Asked, folder: Path, world: str) -> str:
+    """Where the empowerment of pairs comes from in a world, in words."""
     setting = SETTINGS[asked.setting]
-    if _values_for(asked, folder, table(setting.worlds[0][0]).name) == "true":
+    if _values_for(asked, folder, table(world).name) == "true":
         return "the table's own"
     learned = asked.pair_values == LEARNED
     return f"predicted from meaning in {setting.folds} folds" if learned else "predicted from meaning"
