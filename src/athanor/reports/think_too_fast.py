@@ -14,6 +14,7 @@ from athanor.analysis.settings import PER_UNIT
 from athanor.analysis.weights import ALL, named
 from athanor.core.records import Estimate
 from athanor.reports.page import Chapter, report
+from athanor.reports.published import published_figure, published_weights
 from athanor.reports.text import listed, one_line
 from athanor.reports.weights import weights_figure
 from athanor.studies.think_too_fast.arms import COGNITIVE
@@ -39,7 +40,8 @@ def _weights(found: Found) -> Chapter:
     if held := held_together([one for _, estimates in found.worlds for one in estimates]):
         words.append((held, ()))
     return Chapter(
-        name="weights", title="What drives choices", words=tuple(words), figure=weights_figure(found.worlds, TERMS),
+        name="weights", title="What drives choices", words=tuple(words),
+        figure=weights_figure(found.worlds, TERMS, published_weights(TERMS)),
         note="Empowerment is the table's own where no predicted values were given. Estimates with their methods are in "
         "estimates.jsonl.",
     )  # fmt: skip
@@ -119,6 +121,7 @@ def _comparisons(found: Found) -> Chapter:
             "how such a number is read, and its interval is not compared.",
             (),
         ),),
+        figure=published_figure(found.places[0]) if found.places else None,
         titles=("quantity", "of", "published", "ours", "direction", "interval"),
         rows=tuple(_row(one) for one in mine),
         below=tuple(_below(one) for one in mine),

@@ -47,8 +47,7 @@ class Headline(Record, kw_only=True, omit_defaults=False):
     sure: str
     """How sure that is, in words; empty where nothing was tested."""
     elsewhere: tuple[Elsewhere, ...] = ()
-    """What the study's other worlds say of it, control worlds among them, where that is not the same reason why
-    nothing can tell."""
+    """What the study's other worlds say of it, control worlds among them; nothing where it is tested in none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +67,13 @@ def headlines(places: Sequence[Place]) -> tuple[Headline, ...]:
     first, *others = [(place.called, _run_of(place)) for place in places] or [("", Run(arms=(), by={}, table=""))]
     found = []
     for claim, source, test in _CLAIMS:
-        verdict, said, sure = here = test(first[1])
+        verdict, said, sure = test(first[1])
         there = [(name, test(run)) for name, run in others]
         found.append(Headline(
             claim=claim, source=source, verdict=verdict, said=said, sure=sure,
             elsewhere=tuple(
                 Elsewhere(world=name, verdict=answer[0], said=answer[1], sure=answer[2])
-                for name, answer in there if answer != here or verdict != "not tested here"
+                for name, answer in there if (answer[0], verdict) != ("not tested here", "not tested here")
             ),
         ))  # fmt: skip
     return tuple(found)
@@ -127,7 +126,9 @@ def _arms(number: int) -> str:
 
 
 def _together(number: int) -> str:
-    return "One 95% interval." if number == 1 else f"95% intervals that hold for all {number} at once (Bonferroni)."
+    if number == 1:
+        return "One 95% interval."
+    return f"95% intervals that hold for {'both' if number == 2 else f'all {number}'} at once (Bonferroni)."
 
 
 def _warmer(run: Run) -> Answer:
@@ -308,8 +309,8 @@ def _confounded(run: Run) -> Answer:
     never, random = (run.by.get((who, named("uncertainty", PUBLISHED))) for who in (NEVER_REPEATS, MEMORYLESS))
     if never is None or random is None or never.low is None or random.high is None:
         return "not tested here", "The random players have no weights with intervals.", ""
-    said = f"Never repeating gives {text(never)}, repeating by chance {text(random)}."
     never, random = simultaneous(never, 2), simultaneous(random, 2)
+    said = f"Never repeating gives {text(never)}, repeating by chance {text(random)}."
     holds = _side(never) == 1 and _lies_above(never, random)
     against = _side(never) == -1 or _lies_above(random, never)
     verdict: Verdict = "holds here" if holds else "does not hold here" if against else "cannot tell"

@@ -39,7 +39,7 @@ from athanor.studies.think_too_fast.arms import SETTINGS, Setting, arms, asked_o
 from athanor.studies.think_too_fast.claims import Comparison
 from athanor.studies.think_too_fast.comparisons import USAGE, comparisons
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
-from athanor.studies.think_too_fast.places import place_name, places_of
+from athanor.studies.think_too_fast.places import Place, place_name, places_of
 from athanor.values.games import simulate
 from athanor.values.meaning import pair_values
 
@@ -75,6 +75,8 @@ class Found:
     """By world: weights, effects of temperature and of reasoning, and immediate usage."""
     comparisons: tuple[Comparison, ...]
     headlines: tuple[Headline, ...]
+    places: tuple[Place, ...]
+    """The worlds again, in the setting's order, with who played there."""
 
     def estimates(self) -> tuple[Estimate, ...]:
         """All of them, groups that several worlds have told apart."""
@@ -192,6 +194,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     found = Found(
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
         comparisons=comparisons(asked.setting, asked.model, places), headlines=headlines(places),
+        places=places,
     )  # fmt: skip
     write_estimates(folder / "estimates.jsonl", found.estimates())
     for name, rows in (("comparisons", found.comparisons), ("headlines", found.headlines)):
