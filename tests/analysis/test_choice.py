@@ -86,6 +86,7 @@ def test_gradient_and_information_are_the_derivatives_of_the_likelihood(never_re
 
     def keep(evaluate, terms, method, counts, begin=None):
         caught["evaluate"] = evaluate
+        return original(evaluate, terms, method, counts)
 
     original, choice._fit = choice._fit, keep
     try:
@@ -152,7 +153,8 @@ def test_terms_that_say_nothing_or_are_unknown_are_told(never_repeats: Games):
     fit = full_choice(never_repeats, flat, ["uncertainty", "flat"], forbid_tried=True)
     assert fit.unknown == {"flat"}
     assert fit.estimates()[0].low is not None
-    assert fit.estimates()[1].low is None
+    assert (fit.estimates()[1].value, fit.estimates()[1].low) == (None, None)  # arbitrary, and no 0
+    assert np.isnan(fit.told).tolist() == [False, True]
     with pytest.raises(UsageError, match="'emp' is not one of uncertainty, recency"):
         full_choice(never_repeats, TRUE, ["emp"])
     with pytest.raises(DataError, match="refused"):
@@ -175,6 +177,10 @@ def test_no_more_players_than_terms_leave_the_intervals_unknown():
     )
     twelve = full_choice(replay(WORLD, STRICT, same), TRUE, terms, threads=2)
     assert all(one.low is None for one in twelve.estimates())  # twelve players, one game
+    assert all("1 different games for 3 terms" in one.method for one in twelve.estimates())
+    games = replay(WORLD, STRICT, same)
+    sampled = sampled_choice(games, turn_values(games, TRUE, uniform_pairs(games, 0, 20)), terms)
+    assert all(one.value is not None and one.low is None for one in sampled.estimates())
     seven = simulate(WORLD, STRICT, np.full(12, 80), 1, never_repeats=False)
     assert all(one.low is not None for one in full_choice(seven, TRUE, terms, threads=2).estimates())
 

@@ -5,15 +5,17 @@ import pytest
 from msgspec.structs import replace
 from scipy import stats
 
-from athanor.analysis.exploration import interval_text
+from athanor.analysis.exploration import interval_text, value_text
 from athanor.analysis.intervals import difference
 from athanor.analysis.multiplicity import (
     ALL_HOLD,
     bonferroni,
     differences_held,
+    excludes_zero,
     held_together,
     holm,
     holm_of,
+    simultaneous,
     with_adjusted,
 )
 from athanor.analysis.nulls import p_of
@@ -67,7 +69,10 @@ def test_null_tests_of_several_worlds_are_adjusted_together_and_unknown_ones_are
     assert [e.value for e in two] == [0.04, pytest.approx(0.08), 0.2, pytest.approx(0.2), 0.0]
     assert one[1].method.endswith("; Holm's over 3 null tests")
     counted = [replace(e, method=f"count of draws; {e.method}") for e in nulls_with(0.01, 0.04)]
-    assert [interval_text(e) for e in with_adjusted(counted)[0]] == [""] * 4  # a p-value has no interval to be unknown
+    for told in (counted, [replace(e, method="Holm's over 2; drawn") for e in counted]):
+        assert [interval_text(e) for e in with_adjusted(told)[0]] == [""] * 4  # a p-value has no interval to be unknown
+    assert [value_text(e) for e in with_adjusted(counted)[0]] == ["0.01", "0.02", "0.04", "0.04"]
+    assert interval_text(nulls_with(None)[0]) == "unknown"
     assert with_adjusted(nulls_with(0.01)) == [tuple(nulls_with(0.01))]
 
 
@@ -97,3 +102,15 @@ def test_welchs_interval_is_scipys_at_any_level():
     mine = difference(a.tolist(), b.tolist(), level=bonferroni(0.95, 7))
     theirs = stats.ttest_ind(a, b, equal_var=False).confidence_interval(bonferroni(0.95, 7))
     assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_an_interval_that_holds_together_with_others_is_wider_about_the_same_value_and_the_unknown_stays_so():
+    alone = Estimate(name="w", value=1.0, low=0.2, high=1.8, level=0.95, n=5, unit="players", method="m")
+    wide = simultaneous(alone, 6)
+    half = 0.8 * stats.t.ppf(1 - 0.025 / 6, 4) / stats.t.ppf(0.975, 4)
+    assert (wide.low, wide.high) == pytest.approx((1 - half, 1 + half))
+    assert wide.level == pytest.approx(1 - 0.05 / 6)
+    assert excludes_zero(alone)
+    assert not excludes_zero(wide)
+    unknown = replace(alone, low=None, high=None)
+    assert simultaneous(unknown, 6) == unknown

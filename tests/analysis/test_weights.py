@@ -126,6 +126,9 @@ def test_draws_that_are_all_the_same_are_no_null():
     found = tuple(null_estimates("w", 0.5, np.zeros(60), "m", group="g", excluded=0))
     assert [one.value for one in found] == [None, None]
     assert all("all draws give 0" in one.method for one in found)
+    nearly = np.append(np.zeros(99), 1.0)
+    null, p = null_estimates("w", 0.5, nearly, "m", group="g", excluded=0)
+    assert (null.value, null.low, null.high, p.value) == (0.01, None, None, pytest.approx(2 / 101))
 
 
 def test_one_player_alone_has_no_published_weight_and_says_why():

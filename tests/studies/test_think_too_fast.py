@@ -15,6 +15,7 @@ from athanor.agents.registry import LanguageOptions
 from athanor.analysis.arms import World
 from athanor.analysis.multiplicity import holm_of
 from athanor.analysis.nulls import NULL, p_of
+from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.weights import OBSERVED, TOGETHER, named
 from athanor.analysis.weights import PUBLISHED as PUBLISHED_WEIGHT
 from athanor.cli import main
@@ -31,6 +32,7 @@ from athanor.studies.think_too_fast.claims import compare, interval
 from athanor.studies.think_too_fast.comparisons import _subject, comparisons, is_model
 from athanor.studies.think_too_fast.headlines import headlines
 from athanor.studies.think_too_fast.how import How, another_world, apart
+from athanor.studies.think_too_fast.places import Place, places_of
 from athanor.studies.think_too_fast.published import (
     CATEGORIES,
     NAMES,
@@ -204,6 +206,11 @@ def arm(model: str, temperature: float | None, *, valid: int = 3, condition: str
     )  # fmt: skip
 
 
+def place(arms: list[Any], *found: Estimate, table: str = "atelier") -> Place:
+    by = {(one.group, one.name): one for one in found}
+    return Place(name=f"{table}, strict rules", table=table, arms=tuple(arms), by=by, empowerment="")
+
+
 def test_of_several_models_in_a_folder_a_published_number_is_set_beside_its_own():
     ours = [arm("gpt-4o-2024-08-06", 1.0), arm("zeta", 1.5), arm("llama-3.1-8b", 0.7)]
     one = next(each for each in PUBLISHED if each.of == "gpt-4o" and each.quantity == "final inventory")
@@ -222,7 +229,7 @@ def test_an_arm_without_a_valid_attempt_does_not_stand_in_and_where_none_has_one
     able, silent = arm("zeta", 0.3), arm("zeta", 1.0, valid=0)
     assert _subject(one, "zeta", [able, silent], {}).groups == ("zeta, 0.3", "zeta")
     assert (_subject(one, "zeta", [silent], {}).groups, _subject(one, "zeta", [silent], {}).silent) == ((), 1)
-    (row,) = [one for one in comparisons("laptop", "zeta", [silent], (), (), "") if one.published == one.published
+    (row,) = [one for one in comparisons("laptop", "zeta", [place([silent])]) if one.published == one.published
               and (one.published.of, one.published.quantity) == ("gpt-4o", "final inventory")]  # fmt: skip
     assert row.why == (
         "Not comparable: the only arm that could stand in made no valid attempt: all of its answers were invalid."
@@ -238,12 +245,12 @@ def weight(name: str, value: float, low: float, high: float, group: str = "m") -
 
 
 def told(claim: str, arms: list[Any], *found: Estimate) -> tuple[str, str]:
-    (one,) = [one for one in headlines(arms, (), found) if claim in one.claim]
+    (one,) = [one for one in headlines([place(arms, *found)]) if claim in one.claim]
     return one.verdict, one.said
 
 
 def test_every_claim_has_a_verdict_and_without_estimates_none_is_tested():
-    found = headlines([arm("m", 1.0)], (), ())
+    found = headlines([place([arm("m", 1.0)])])
     assert {one.verdict for one in found} == {"not tested here"}
     assert all(one.said and not one.sure for one in found)
     for claim in ("but o1 weigh empowerment less", "rises with its temperature", "o1 has the highest",
@@ -281,6 +288,9 @@ def test_that_o1_has_the_highest_weights_takes_intervals_above_those_of_every_ot
     assert told("o1 has the highest", both, first, other)[0] == "holds here"
     assert told("o1 has the highest", both, first, weight(name, 2, 0, 4, "m"))[0] == "cannot tell"
     assert told("o1 has the highest", both, first, weight(name, 4, 3.9, 4.1, "m"))[0] == "does not hold here"
+    higher = weight(name, 4, 3.55, 4.45, "m")
+    assert told("o1 has the highest", both, first, higher)[0] == "cannot tell"  # not by both intervals at once
+    assert told("o1 has the highest", both, first, weight(name, 3.1, 0, 6.2, "m"))[0] == "cannot tell"
     assert told("o1 has the highest", both, other)[0] == "not tested here"
 
 
@@ -302,6 +312,72 @@ def test_exploring_by_uncertainty_is_tested_by_null_choices_and_not_by_the_sign_
     assert told("explore by uncertainty", [arm("m", 1.0)], unknown, *less[1:])[0] == "not tested here"
     adjusted = with_fields(p, name=holm_of(p.name), value=0.3)
     assert told("explore by uncertainty", [arm("m", 1.0)], *more, adjusted)[0] == "cannot tell"
+
+
+def test_each_arm_beside_people_counts_by_the_interval_that_holds_for_all_of_them():
+    name, arms_ = named("empowerment", PUBLISHED_WEIGHT), [arm("m", 1.0), arm("n", 1.0), arm("p", 1.0)]
+    for one in arms_:
+        one.world = with_fields(one.world, table="little-alchemy-2@0")
+
+    def said(*found: Estimate) -> str:
+        (one,) = [
+            one for one in headlines([place(arms_, *found, table="little-alchemy-2")]) if "than people do" in one.claim
+        ]
+        return one.verdict
+
+    low = [weight(name, 0.0, -0.1, 0.1, group) for group in "mn"]
+    assert said(*low, weight(name, 0.0, -0.1, 0.1, "p")) == "holds here"
+    assert said(*low, weight(name, 0.6, 0.42, 0.78, "p")) == "cannot tell"  # above people by itself only
+    assert said(*low, weight(name, 0.9, 0.75, 1.05, "p")) == "does not hold here"
+    assert said(*low, weight(name, 0.2, 0.03, 0.37, "p")) == "cannot tell"  # below people by itself only
+
+
+def test_never_repeating_and_repeating_by_chance_that_cannot_be_told_apart_are_no_refutation():
+    name, claim = named("uncertainty", PUBLISHED_WEIGHT), "Never repeating a pair gives"
+    chance = weight(name, 0.0, -0.1, 0.1, MEMORYLESS)
+    for interval_, verdict in (((0.3, 0.5), "holds here"), ((-0.5, 0.9), "cannot tell"),
+                               ((-0.6, -0.4), "does not hold here")):  # fmt: skip
+        mine = weight(name, sum(interval_) / 2, *interval_, NEVER_REPEATS)
+        assert told(claim, [arm("m", 1.0)], mine, chance)[0] == verdict
+
+
+def test_the_engineered_prompt_is_placed_by_intervals_that_hold_among_all_comparisons_and_by_every_arm():
+    one, claim = arm("m", 1.0, condition="engineered"), "The engineered prompt lies"
+    names = [f"final inventory minus {agent}" for agent in ("random", "random-never-repeat")]
+    raw = weight(names[0], 5, 1, 9, one.name), weight(names[1], -5, -9, -1, one.name)
+    wide = [with_fields(each, name=f"{each.name}, all together") for each in raw]
+    assert told(claim, [one], *raw, *wide)[0] == "holds here"
+    wide[0] = with_fields(wide[0], low=-1, high=11)
+    assert told(claim, [one], *raw, *wide)[0] == "cannot tell"
+    wide[0] = with_fields(wide[0], value=-5, low=-9, high=-1)
+    assert told(claim, [one], *raw, *wide)[0] == "does not hold here"
+
+
+def test_a_claim_says_how_the_control_world_stands():
+    name, control = "weight of uncertainty (per unit of temperature)", "generated-opaque-1"
+    mine, its = weight(name, 0.5, 0.1, 0.9, TOGETHER), weight(name, -0.5, -0.9, -0.1, TOGETHER)
+    both = [place([arm("m", 1.0)], mine), place([arm("m", 1.0)], its, table=control)]
+    found = headlines(both)
+    (one,) = [one for one in found if "rises with its" in one.claim]
+    ((there,), verdict) = one.elsewhere, one.verdict
+    assert (verdict, there.verdict) == ("holds here", "does not hold here")
+    assert there.world == "generated-opaque-1, strict rules, the control, where names say nothing"
+    assert there.said.startswith("A unit of temperature adds -0.50")
+    assert [len(each.elsewhere) for each in found if "People use at once" in each.claim] == [0]  # nothing to add
+
+
+def test_a_published_number_has_the_control_worlds_beside_ours():
+    one = arm("gpt-4o", 1.0)
+    other = arm("gpt-4o", 1.0)
+    other.name, other.world = "gpt-4o, there", with_fields(one.world, table="generated-opaque-1@0")
+    mine = weight("final inventory", 9, 8, 10, one.name), weight("final inventory", 5, 4, 6, other.name)
+    places = places_of([other, one], mine, (), {"atelier": "learned", "generated-opaque-1": "the table's own"})
+    assert [each.table for each in places] == ["atelier", "generated-opaque-1"]  # as the setting has them
+    rows = comparisons("laptop", "gpt-4o", places)
+    (row,) = [each for each in rows if (each.published.of, each.published.quantity) == ("gpt-4o", "final inventory")]
+    assert row.ours is not None
+    assert (row.ours.value, [beside.ours and beside.ours.value for beside in row.elsewhere]) == (9, [5])
+    assert row.elsewhere[0].world.startswith("generated-opaque-1, strict rules, the control")
 
 
 def test_a_model_that_refuses_a_temperature_is_sent_none_and_its_arm_says_so(tmp_path: Path):

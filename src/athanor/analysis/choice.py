@@ -51,7 +51,8 @@ class ChoiceFit:
     model_errors: Floats
     """Float["terms"]: standard errors as if all choices were independent."""
     cluster_errors: Floats | None
-    """Float["terms"]: standard errors robust to dependence within players; None with fewer than two of them."""
+    """Float["terms"]: standard errors robust to dependence within players; None where no more of them than terms played
+    a game of their own."""
     loglik: float
     null: float
     """Log-likelihood of choosing uniformly among the candidates."""
@@ -63,6 +64,12 @@ class ChoiceFit:
     unknown: frozenset[str]
     """Terms whose coefficient has no interval for one of the `warnings`."""
     method: str
+
+    @property
+    def told(self) -> Floats:
+        """Float["terms"]: the coefficients, NaN for those that ran away, are arbitrary or did not converge."""
+        unknown = np.array([term in self.unknown for term in self.terms])
+        return np.where(unknown | (np.abs(self.beta) > LARGE), np.nan, self.beta)
 
     @property
     def excluded(self) -> int:
@@ -79,11 +86,11 @@ class ChoiceFit:
         found = []
         for k, term in enumerate(self.terms):
             value, half = float(self.beta[k]), None
-            finite = abs(value) <= LARGE
+            known = not np.isnan(self.told[k])
             if self.cluster_errors is not None and term not in self.unknown:
                 half = t_quantile(self.players - 1, level) * float(self.cluster_errors[k])
             found.append(Estimate(
-                name=term, value=value if finite else None, low=None if half is None else value - half,
+                name=term, value=value if known else None, low=None if half is None else value - half,
                 high=None if half is None else value + half, level=level, n=self.players, unit="players",
                 method="; ".join([self.method, *self.warnings, *self._without()]), excluded=self.excluded, group=group,
             ))  # fmt: skip
@@ -160,7 +167,7 @@ def full_choice(
     if some.sum() >= FEWEST:
         rough = _over_all_pairs(games, fixed, terms, forbid_tried, threads, some & used, np.zeros_like(fates))
         begin = _nearly(rough, len(terms))
-    return _fit(evaluate, tuple(terms), method, counts, begin)
+    return _of_players_alike(_fit(evaluate, tuple(terms), method, counts, begin), games.choices)
 
 
 def _pairs(games: Games) -> Floats:
@@ -178,6 +185,20 @@ def _asked(games: Games, most: float) -> Bools:
     found = np.zeros(len(pairs), dtype=np.bool_)
     found[order[np.cumsum(pairs[order]) <= most]] = True
     return found
+
+
+def _of_players_alike(fit: ChoiceFit, choices: Choices) -> ChoiceFit:
+    """The fit without standard errors where no more players than terms played a game of their own.
+
+    A game played twice is no second observation: of such players the spread says nothing, or that there is none.
+    """
+    apart = set[bytes]()
+    for a, b in pairwise(choices.starts.tolist()):
+        apart.add(choices.first[a:b].tobytes() + choices.second[a:b].tobytes())
+        if len(apart) > len(fit.terms):
+            return fit
+    note = f"{len(apart)} different games for {len(fit.terms)} terms: the spread between players is unknown"
+    return replace(fit, cluster_errors=None, warnings=(*fit.warnings, note))
 
 
 def _over_all_pairs(
@@ -271,7 +292,7 @@ def choice_between(choices: Choices, less: NDArray[np.float32], terms: Sequence[
 
     count = less.shape[1]
     method = f"conditional logit against {count} sampled pairs, pooled deviations; sandwich by player, Student t"
-    return _fit(evaluate, tuple(terms), method, lambda: (len(less), ()))
+    return _of_players_alike(_fit(evaluate, tuple(terms), method, lambda: (len(less), ())), choices)
 
 
 def _spans(starts: Longs, work: Floats, parts: int) -> list[tuple[int, int]]:
@@ -344,11 +365,9 @@ def _sandwich(inverse: Floats, gradient: Floats, players: int) -> Floats | None:
     """Cluster-robust standard errors with the correction G / (G - 1) (Cameron and Miller 2015).
 
     None where there are no more players than terms: the spread of their gradients then has no direction left for some
-    combination of the terms, whose error would come out as nothing. Players who did the same count once.
+    combination of the terms, whose error would come out as nothing.
     """
-    scale = np.maximum(np.abs(gradient).max(axis=0), 1e-12)
-    different = len(np.unique(np.round(gradient / scale, 6), axis=0))
-    if min(players, different) <= gradient.shape[1]:
+    if players <= gradient.shape[1]:
         return None
     meat = gradient.T @ gradient * players / (players - 1)
     return np.sqrt(np.diag(inverse @ meat @ inverse))

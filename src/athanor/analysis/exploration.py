@@ -13,7 +13,7 @@ import numpy as np
 
 from athanor.analysis.arms import BASELINES, Arm, arms_of
 from athanor.analysis.intervals import AMOUNT, BOUNDED, LEVEL, SHARE, Interval, Range, difference, mean
-from athanor.analysis.multiplicity import ALL_HOLD, bonferroni
+from athanor.analysis.multiplicity import ALL_HOLD, HOLM, bonferroni
 from athanor.analysis.tables import Run
 from athanor.core.disk import write_atomically
 from athanor.core.records import Estimate
@@ -232,7 +232,7 @@ def decimals(name: str, value: float) -> str:
         return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
     if name.startswith(("kappa", "weight", "r of", "log", "scaled")):
         return f"{value:.2f}"
-    if name.startswith(("p of", "R2")):
+    if name.startswith(("p of", HOLM, "R2")):
         return f"{value:.2g}"
     if name.startswith(("turns left out", "number of")):
         return f"{value:.0f}"
@@ -246,9 +246,10 @@ def _three_digits(value: float) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """An interval as text; `unknown` when there is none, and nothing for a sum or a count, which have none."""
+    """An interval as text; `unknown` when there is none, and nothing for sums, counts and p-values, which have none."""
     if estimate.low is None or estimate.high is None:
-        return "" if estimate.method.startswith(("sum", "count")) else "unknown"
+        without = estimate.method.startswith(("sum", "count")) or estimate.name.startswith(("p of", HOLM))
+        return "" if without and estimate.value is not None else "unknown"
     return f"[{decimals(estimate.name, estimate.low)}, {decimals(estimate.name, estimate.high)}]"
 
 

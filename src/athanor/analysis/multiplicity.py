@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
+from athanor.analysis.intervals import t_quantile
 from athanor.analysis.nulls import is_p
 from athanor.core.errors import UsageError
 from athanor.core.records import Estimate
@@ -61,13 +62,13 @@ def with_adjusted(*parts: Sequence[Estimate]) -> list[tuple[Estimate, ...]]:
 
     A single p-value stays alone. So does one that is unknown, which is no comparison.
     """
-    tests = [one.value for part in parts for one in part if _is_test(one)]
+    tests = [p for part in parts for one in part if (p := _p_of_test(one)) is not None]
     if len(tests) < 2:
         return [tuple(part) for part in parts]
-    adjusted = iter(holm([p or 0.0 for p in tests]))
+    adjusted = iter(holm(tests))
 
     def both(one: Estimate) -> tuple[Estimate, ...]:
-        if not _is_test(one):
+        if _p_of_test(one) is None:
             return (one,)
         method = f"{one.method}; Holm's over {len(tests)} null tests"
         return one, replace(one, name=holm_of(one.name), value=next(adjusted), method=method)
@@ -90,6 +91,25 @@ def differences_held(found: Sequence[Estimate]) -> str:
     )
 
 
+def simultaneous(one: Estimate, comparisons: int) -> Estimate:
+    """An estimate with the interval that holds together with those of so many comparisons (Bonferroni).
+
+    The interval is taken to be symmetric about the value, by Student's t with one degree of freedom less than units;
+    where it was made with more, the wider one is too wide, never too narrow. Unknown stays unknown.
+
+    >>> narrow = Estimate(name="w", value=1.0, low=0.0, high=2.0, level=0.95, n=9, unit="players", method="m")
+    >>> round(simultaneous(narrow, 4).low, 3), simultaneous(narrow, 1).low
+    (-0.39, 0.0)
+    """
+    if comparisons < 2 or one.value is None or one.low is None or one.high is None or one.level is None:
+        return one
+    df, level = max(1, one.n - 1), bonferroni(one.level, comparisons)
+    wider = t_quantile(df, level) / t_quantile(df, one.level)
+    method = f"{one.method}, simultaneous over {comparisons} comparisons (Bonferroni)"
+    low, high = (one.value + wider * (end - one.value) for end in (one.low, one.high))
+    return replace(one, low=low, high=high, level=level, method=method)
+
+
 def excludes_zero(one: Estimate) -> bool:
     """Whether an interval is known and leaves zero out."""
     return one.low is not None and one.high is not None and not one.low <= 0 <= one.high
@@ -100,17 +120,16 @@ def held_together(found: Sequence[Estimate]) -> str:
 
     p-values cannot be smaller than their draws let them: where all of these are too few, the sentence says so.
     """
-    tests = [one for one in found if _is_test(one)]
+    tests = [(p, one.n) for one in found if (p := _p_of_test(one)) is not None]
     if len(tests) < 2:
         return ""
-    alone, together = (sum(p < SURE for p in those) for those in (
-        [one.value or 0.0 for one in tests], holm([one.value or 0.0 for one in tests])
-    ))  # fmt: skip
+    each = [p for p, _ in tests]
+    alone, together = (sum(p < SURE for p in those) for those in (each, holm(each)))
     said = (
         f"Of {len(tests)} comparisons with null choices, {alone} {_have(alone)} p below {SURE} one by one, and "
         f"{together} {_hold(together)} together (Holm)."
     )
-    draws = max(one.n for one in tests)
+    draws = max(n for _, n in tests)
     needed = round(len(tests) / SURE)
     if draws < needed:
         said += (
@@ -120,9 +139,9 @@ def held_together(found: Sequence[Estimate]) -> str:
     return said
 
 
-def _is_test(one: Estimate) -> bool:
-    """Whether an estimate is the known p-value of a null test."""
-    return is_p(one.name) and one.value is not None
+def _p_of_test(one: Estimate) -> float | None:
+    """The value of an estimate that is the p-value of a null test; None if it is another or unknown."""
+    return one.value if is_p(one.name) else None
 
 
 def _have(number: int) -> str:

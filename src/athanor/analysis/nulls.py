@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from athanor.analysis.intervals import LEVEL
+from athanor.analysis.intervals import LEVEL, SAME
 from athanor.core.errors import UsageError
 from athanor.core.records import Estimate
 from athanor.values.arrays import Floats
@@ -41,14 +41,16 @@ def null_estimates(
     """The mean of the draws, Float["draws"], with the interval that holds their middle 95%, and the p-value.
 
     The p-value is two-sided: of the draws at least as far from their mean as the observed number, and it is never 0
-    (Phipson and Smyth 2010). Draws that are all the same are no null: both are unknown then.
+    (Phipson and Smyth 2010). Draws that are all the same are no null: both are unknown then. Where their middle 95% are
+    the same there is no interval, for one without a width would say that the null is known exactly.
     """
-    if len(draws) > 1 and np.ptp(draws) == 0:
+    if len(draws) > 1 and np.ptp(draws) <= SAME * np.abs(draws).max():
         why = f"all draws give {draws[0]:.3g}: nothing in these choices can be drawn anew; {method}"
         yield from unknown_null(name, len(draws), why, group=group, excluded=excluded)
         return
-    enough, centre = len(draws) >= LEAST, float(draws.mean())
+    centre = float(draws.mean())
     low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]).tolist()
+    enough = len(draws) >= LEAST and high - low > SAME * np.abs(draws).max()
     yield Estimate(
         name=f"{name} ({NULL})", value=centre, low=low if enough else None, high=high if enough else None,
         level=LEVEL if enough else None, n=len(draws), unit="draws", method=method, excluded=excluded, group=group,

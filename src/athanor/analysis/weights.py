@@ -10,7 +10,7 @@ from msgspec.structs import replace as with_fields
 from numpy.typing import NDArray
 
 from athanor.analysis import glmm
-from athanor.analysis.choice import LARGE, PAIRS, choice_between, full_choice
+from athanor.analysis.choice import PAIRS, choice_between, full_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.measurable import measurable
 from athanor.analysis.nulls import null_estimates, refuse_negative, unknown_null
@@ -203,14 +203,14 @@ def null_weights(one: Group, fixed: PairValues, regression: Regression, options:
     observed = choice_between(one.games.choices, less, terms)
     seeds = stream(options.seed, "null", one.name).integers(2**31, size=-(-options.nulls // BATCH))
     draws = [
-        choice_between(one.games.choices, less - batch[:, k : k + 1], terms).beta
+        choice_between(one.games.choices, less - batch[:, k : k + 1], terms).told
         for batch in (_null_batch(one, fixed, terms, int(seed)) for seed in seeds)
         for k in range(BATCH)
     ]
     drawn = np.array(draws)[: options.nulls]
     for k, (term, estimate) in enumerate(zip(terms, observed.estimates(one.name), strict=True)):
         yield with_fields(estimate, name=named(term, OBSERVED), excluded=one.excluded)
-        endless = int((np.abs(drawn[:, k]) > LARGE).sum())
+        endless = int(np.isnan(drawn[:, k]).sum())
         if estimate.value is None or endless:
             why = "the observed weight has" if estimate.value is None else f"{endless} of {len(drawn)} draws have"
             yield from unknown_null(

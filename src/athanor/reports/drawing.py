@@ -228,7 +228,7 @@ def _exit_label(line: Line, turns: int, width: int) -> Spec:
     """The name of a curve that left through the top, beside where it did: to the right if there is room."""
     said = f"{line.style.label}: {line.last:.0f} at the end"
     x = line.points[-1].at / turns * width
-    left = x > width / 2
+    left = 6.4 * len(said) > width - x - 8
     return writing(said, x - 8 if left else x + 8, 7, line.style.colour, align="right" if left else "left")
 
 

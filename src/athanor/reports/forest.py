@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from athanor.core.records import Estimate
 from athanor.reports.drawing import Spec
 
 GREY = "#777777"
+EDGE = 6
+"""Pixels at the ends of a bent scale, in which a dot has room."""
 BEND = 0.3
 """Where a bent scale goes from linear to logarithmic."""
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
 """Of a bent scale."""
+
+
+Scale = Literal["linear", "bent", "logarithmic"]
+SCALES: dict[Scale, Spec] = {"bent": {"type": "symlog", "constant": BEND}, "logarithmic": {"type": "log"}}
 
 
 class Row(NamedTuple):
@@ -22,17 +28,20 @@ class Row(NamedTuple):
     estimate: Estimate | None
     """None leaves the row empty."""
     colour: str
+    unknown: str = ""
+    """What is said in the place of an unknown value; empty leaves it to the panel."""
 
 
 def forest(
     rows: Sequence[Row], *, title: str, x_title: str, labels: bool = True, width: int = 195, zero: bool = True,
-    percent: bool = True, unknown: str = "unknown", behind: Sequence[Spec] = (), bent: bool = False,
+    percent: bool = True, unknown: str = "unknown", behind: Sequence[Spec] = (), scale: Scale = "linear",
+    ticks: Sequence[float] = TICKS,
 ) -> Spec:  # fmt: skip
     """A panel; with `labels` the rows' names stand at its left, so that several panels share the names of the first.
 
-    What is unknown is said in the words `unknown`; `behind` are layers below all others. `bent` draws on a scale that
-    is linear near zero and logarithmic far from it, where small and very large numbers stand together. Labels must be
-    unique and have gone through `one_line`.
+    What is unknown is said in the row's own words, else in those of `unknown`; `behind` are layers below all others.
+    A `bent` scale is linear near zero and logarithmic far from it, where small and very large numbers stand together;
+    it and a logarithmic one have marks at `ticks`. Labels must be unique and have gone through `one_line`.
     """
     order = [row.label for row in rows]
     y = {
@@ -43,14 +52,21 @@ def forest(
         "field": "value", "type": "quantitative", "title": x_title,
         "axis": {"tickCount": 4, **({"format": ".0%"} if percent else {})},
     }  # fmt: skip
-    if bent:
-        x |= {"scale": {"type": "symlog", "constant": BEND}, "axis": {"values": list(TICKS), "labelOverlap": True}}
+    if scale != "linear":
+        x |= {
+            "scale": {**SCALES[scale], "padding": EDGE},
+            "axis": {"values": list(ticks), "labelOverlap": True},
+        }
     colour = {"field": "colour", "type": "nominal", "scale": None}
     told = [
         {"row": row.label, "value": e.value, "low": e.low, "high": e.high, "colour": row.colour}
         for row in rows if (e := row.estimate) is not None and e.value is not None
     ]  # fmt: skip
-    untold = [{"row": row.label} for row in rows if row.estimate is not None and row.estimate.value is None]
+    untold = [
+        {"row": row.label, "said": row.unknown or unknown}
+        for row in rows
+        if row.estimate is not None and row.estimate.value is None
+    ]
     spans = [row for row in told if row["low"] is not None]
     layers: list[Spec] = [*behind, *([_zero()] if zero else [])]
     layers += [
@@ -64,8 +80,8 @@ def forest(
         },
         {
             "data": {"values": untold},
-            "mark": {"type": "text", "text": unknown, "fontSize": 10, "color": GREY, "align": "left"},
-            "encoding": {"y": y, "x": {"value": 4}},
+            "mark": {"type": "text", "fontSize": 10, "color": GREY, "align": "left"},
+            "encoding": {"y": y, "x": {"value": 4}, "text": {"field": "said"}},
         },
     ]  # fmt: skip
     return {

@@ -14,11 +14,12 @@ from athanor.analysis.settings import PER_UNIT
 from athanor.analysis.weights import ALL, named
 from athanor.core.records import Estimate
 from athanor.reports.page import Chapter, report
+from athanor.reports.published import published_figure, published_weights
 from athanor.reports.text import listed, one_line
 from athanor.reports.weights import weights_figure
 from athanor.studies.think_too_fast.arms import COGNITIVE
 from athanor.studies.think_too_fast.claims import Agreement, Comparison, interval
-from athanor.studies.think_too_fast.headlines import THINKING, Verdict
+from athanor.studies.think_too_fast.headlines import THINKING, Headline, Verdict
 from athanor.studies.think_too_fast.study import Found
 
 TERMS = ("uncertainty", "empowerment")
@@ -39,7 +40,8 @@ def _weights(found: Found) -> Chapter:
     if held := held_together([one for _, estimates in found.worlds for one in estimates]):
         words.append((held, ()))
     return Chapter(
-        name="weights", title="What drives choices", words=tuple(words), figure=weights_figure(found.worlds, TERMS),
+        name="weights", title="What drives choices", words=tuple(words),
+        figure=weights_figure(found.worlds, TERMS, published_weights(TERMS)),
         note="Empowerment is the table's own where no predicted values were given. Estimates with their methods are in "
         "estimates.jsonl.",
     )  # fmt: skip
@@ -78,17 +80,34 @@ def _more(found: Found) -> Chapter:
 def _headlines(found: Found) -> Chapter:
     counts = Counter(one.verdict for one in found.headlines)
     told = [f"“{verdict}” of {counts[verdict]}" for verdict in get_args(Verdict) if counts[verdict]]
+    moved = sum(any(there.verdict != one.verdict for there in one.elsewhere) for one in found.headlines)
+    others = (
+        f" Under a claim stands what the other worlds say: {moved} of the verdicts would be another there. What holds "
+        "where names say something, and not in the control where they say nothing, may rest on their meaning."
+        if any(one.elsewhere for one in found.headlines) else ""
+    )  # fmt: skip
     return Chapter(
         name="headlines", title="What was said in words",
         words=((
             f"{len(found.headlines)} claims of the publications and of the re-analysis, each with what the arms of the "
             f"first world say about it: {listed(told)}. Another model in another world replicates nothing; that a "
-            "claim holds here means that it is not one of that model alone.",
+            f"claim holds here means that it is not one of that model alone.{others}",
             (),
         ),),
         titles=("claim", "said by", "here", "what tells", "how sure"),
         rows=tuple((one.claim, one.source, one.verdict, one.said, one.sure) for one in found.headlines),
+        below=tuple(_elsewhere(one) for one in found.headlines),
+        note="The comparisons of a claim are held to be true together: by simultaneous intervals or by Holm, whether "
+        "they speak for it or against it. Claims are not corrected for each other.",
     )  # fmt: skip
+
+
+def _elsewhere(one: Headline) -> str:
+    """What the other worlds say of a claim; empty where none says anything."""
+    return " ".join(
+        f"In {there.world}: {there.verdict.removesuffix(' here')}. {there.said} {there.sure}".strip()
+        for there in one.elsewhere
+    )
 
 
 def _comparisons(found: Found) -> Chapter:
@@ -102,6 +121,7 @@ def _comparisons(found: Found) -> Chapter:
             "how such a number is read, and its interval is not compared.",
             (),
         ),),
+        figure=published_figure(found.places[0]) if found.places else None,
         titles=("quantity", "of", "published", "ours", "direction", "interval"),
         rows=tuple(_row(one) for one in mine),
         below=tuple(_below(one) for one in mine),
@@ -154,8 +174,7 @@ def _row(one: Comparison) -> tuple[str, ...]:
     ours = one.ours
     if ours is None or ours.value is None:
         raise ValueError(f"{one.published.quantity} of {one.published.of} has none of ours to be shown")
-    between = None if ours.low is None or ours.high is None else (ours.low, ours.high)
-    shown = _shown(one.published.quantity, ours.value, between)
+    shown = _shown_estimate(one.published.quantity, ours)
     unsure = one.direction in ("agrees", "differs") and not one.sure
     beside = f"not comparable: {listed(list(one.another))}" if one.another else one.interval
     return (
@@ -168,7 +187,11 @@ def _below(one: Comparison) -> str:
     """What was compared, in what the two numbers differ in the making, whose ours is and where theirs stands."""
     whose = f" Ours is of {one_line(one.ours.group, 90)}{' (stand-in)' if one.another else ''}." if one.ours else ""
     how = f" How they differ: {one.how}." if one.how else " In how they were made they differ in nothing known."
-    return f"{one.why}{how}{whose} Source: {one.published.source}."
+    others = "".join(
+        f" In {there.world}: {_shown_estimate(one.published.quantity, there.ours)}; direction: {there.direction}."
+        for there in one.elsewhere if there.ours is not None
+    )  # fmt: skip
+    return f"{one.why}{how}{whose}{others} Source: {one.published.source}."
 
 
 def _quantity(one: Comparison) -> str:
@@ -178,6 +201,11 @@ def _quantity(one: Comparison) -> str:
 def _published(one: Comparison) -> str:
     low, high = interval(one.published)
     return _shown(one.published.quantity, one.published.value, None if low == high else (low, high))
+
+
+def _shown_estimate(quantity: str, one: Estimate) -> str:
+    between = None if one.low is None or one.high is None else (one.low, one.high)
+    return "unknown" if one.value is None else _shown(quantity, one.value, between)
 
 
 def _shown(quantity: str, value: float, between: tuple[float, float] | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from athanor.analysis.exploration import LEVEL_TEXT
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
@@ -17,25 +17,31 @@ from athanor.reports.text import one_line
 KINDS = (PUBLISHED, MANY, ALL)
 TITLES = {PUBLISHED: "One random pair (published)", MANY: "Many sampled pairs", ALL: "All pairs, repeats apart"}
 RANDOM = (NEVER_REPEATS, MEMORYLESS)
-LABEL = 34
+LABEL = 40
 """Characters of a group's name, at most."""
 
 
 Found = dict[tuple[str, str], Estimate]
 
 
-def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequence[str]) -> Figure | None:
+def weights_figure(
+    worlds: Sequence[tuple[str, Sequence[Estimate]]],
+    terms: Sequence[str],
+    published: Mapping[str, Sequence[Row]] | None = None,
+) -> Figure | None:
     """The weights of every group in every world, one row of panels a term, one panel an estimate.
 
-    `worlds`: name of each world with its estimates, from `analysis.weights.weights`. None when there is none.
+    `worlds`: name of each world with its estimates, from `analysis.weights.weights`. `published`: by term the rows that
+    stand under the first world's own, in the panel of the published regression. None when there is none.
     """
     charts: list[Spec] = []
-    for world, found in worlds:
+    for k, (world, found) in enumerate(worlds):
         by = {(one.group, one.name): one for one in found}
         groups = [group for group in dict.fromkeys(one.group for one in found) if group != TOGETHER]
-        labels = _labels(groups)
+        labels = labels_of(groups)
         for term in terms:
-            panels = [_panel(term, kind, groups, labels, by, first=kind == PUBLISHED) for kind in KINDS]
+            more = list((published or {}).get(term, ())) if k == 0 else []
+            panels = [_panel(term, kind, groups, labels, by, more) for kind in KINDS]
             if any(panel is not None for panel in panels):
                 title = {"text": f"{one_line(world, 90)}: weight of {term}"}
                 charts.append({"hconcat": [p for p in panels if p is not None], "spacing": 12, "title": title})
@@ -47,13 +53,14 @@ def weights_figure(worlds: Sequence[tuple[str, Sequence[Estimate]]], terms: Sequ
         "one random pair; the band is what random players who never repeat a pair get by it. Middle: against many "
         "sampled pairs. Right: among all pairs that could be combined, with repeats and self-pairs apart, z-scored by "
         "turn: random players have none. The scale is linear near zero and logarithmic beyond, so that small weights "
-        "can be told apart beside very large ones."
+        "can be told apart beside very large ones. The name that most groups begin with, a model's, is left out."
+        f"{' Under the first world, in black: published weights, each by the fit of its source.' if published else ''}"
     )
     svg = to_svg(charts)
     return Figure(name="weights", title="What drives choices", svg=svg, png=to_png(svg), caption=caption)
 
 
-def _labels(groups: Sequence[str]) -> dict[str, str]:
+def labels_of(groups: Sequence[str]) -> dict[str, str]:
     """Short names, unique: what most names begin with (a model's) is left out, and long ones lose their middle."""
     begins = Counter(group.partition(", ")[0] for group in groups if group not in RANDOM)
     most = max(begins, key=begins.__getitem__, default="")
@@ -66,18 +73,32 @@ def _labels(groups: Sequence[str]) -> dict[str, str]:
 
 
 def _panel(
-    term: str, kind: str, groups: Sequence[str], labels: dict[str, str], by: Found, *, first: bool
+    term: str, kind: str, groups: Sequence[str], labels: dict[str, str], by: Found, published: Sequence[Row]
 ) -> Spec | None:  # fmt: skip
+    """One kind of weight of every group; published ones under those of the published kind, their places in others."""
     colour = COLOURS[KINDS.index(kind)]
     rows = [
-        Row(labels[group], by.get((group, named(term, kind))), GREY if group in RANDOM else colour) for group in groups
+        Row(labels[group], one, GREY if group in RANDOM else colour, _why_unknown(one))
+        for group in groups for one in [by.get((group, named(term, kind)))]
     ]  # fmt: skip
     if not any(row.estimate is not None and row.estimate.value is not None for row in rows):
         return None
     return forest(
-        rows, title=TITLES[kind], x_title="weight", labels=first, percent=False, unknown="no finite estimate",
-        behind=_band(by, term) if kind == PUBLISHED else (), bent=True,
+        [*rows, *(row if kind == PUBLISHED else row._replace(estimate=None) for row in published)],
+        title=TITLES[kind], x_title="weight", labels=kind == PUBLISHED, percent=False, unknown="no finite estimate",
+        behind=_band(by, term) if kind == PUBLISHED else (), scale="bent",
     )  # fmt: skip
+
+
+def _why_unknown(one: Estimate | None) -> str:
+    """In few words; empty where no finite estimate is the reason, or there is a value."""
+    if one is None or one.value is not None:
+        return ""
+    return (
+        "withheld: too many left out"
+        if one.method.startswith("withheld")
+        else ("no valid attempt" if one.method.startswith("no turn counts") else "")
+    )
 
 
 def _band(by: Found, term: str) -> list[Spec]:

@@ -23,6 +23,15 @@ et al. Repeats are read against the player who repeats by chance."""
 Agreement = Literal["agrees", "differs", "cannot tell", "not computed", "not comparable", "no direction"]
 
 
+class Beside(Record, kw_only=True):
+    """What another world of the study has beside a published number."""
+
+    world: str
+    ours: Estimate | None
+    direction: Agreement
+    why: str
+
+
 class Comparison(Record, kw_only=True, omit_defaults=False):
     """One published number beside ours."""
 
@@ -38,6 +47,8 @@ class Comparison(Record, kw_only=True, omit_defaults=False):
     """What was compared, or why there is nothing of ours, as sentences."""
     how: str
     """In what the two differ in how they were made; empty where nothing is known to."""
+    elsewhere: tuple[Beside, ...] = ()
+    """The same of the study's other worlds, the control among them, of those that have it."""
 
 
 def compare(

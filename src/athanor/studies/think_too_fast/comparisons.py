@@ -17,9 +17,10 @@ from athanor.analysis.weights import MEMORYLESS, NEVER_REPEATS, named
 from athanor.core.records import Estimate
 from athanor.environments.alchemy.rules import RULES
 from athanor.studies.think_too_fast import published
-from athanor.studies.think_too_fast.claims import REFERENCE, Comparison, compare
+from athanor.studies.think_too_fast.claims import REFERENCE, Beside, Comparison, compare
 from athanor.studies.think_too_fast.how import How, another_world, apart
 from athanor.studies.think_too_fast.people import People
+from athanor.studies.think_too_fast.places import Place
 from athanor.studies.think_too_fast.procedures import RANDOM_RULES, RANDOM_TURNS, procedures_of, with_procedure
 from athanor.studies.think_too_fast.published import BOUND, NAMES, NEVER, ORACLE, RANDOM, Published
 
@@ -53,24 +54,28 @@ class Subject:
 
 
 def comparisons(
-    setting: str,
-    model: str,
-    arms: Sequence[Arm],
-    exploration: Sequence[Estimate],
-    first_world: Sequence[Estimate],
-    empowerment: str,
-    *,
-    nagq: Literal[0, 1] = 1,
-    people: People = NOBODY,
+    setting: str, model: str, places: Sequence[Place], *, nagq: Literal[0, 1] = 1, people: People = NOBODY
 ) -> tuple[Comparison, ...]:
-    """The comparisons, in the order of the published numbers. Ours are of the study's first world.
+    """The comparisons, in the order of the published numbers. Ours are of the study's first world, and behind each
+    stands the same of every other one that has it.
 
-    `empowerment`: where that of a pair comes from in it, in words; `nagq`: how weights of an arm alone were fitted;
-    `people`: whose logs were given.
+    `nagq`: how weights of an arm alone were fitted; `people`: whose logs were given, of the first world.
     """
-    world = arms[0].world if arms else None
-    here = [arm for arm in arms if arm.world == world]
-    by = {(one.group, one.name): one for one in (*people.estimates, *exploration, *first_world)}
+    first, *others = places
+    there = [(place, _in(setting, model, place, nagq, NOBODY)) for place in others]
+    return tuple(
+        replace(one, elsewhere=tuple(
+            Beside(world=place.called, ours=found[k].ours, direction=found[k].direction, why=found[k].why)
+            for place, found in there if found[k].ours is not None and found[k].direction != "not computed"
+        ))
+        for k, one in enumerate(_in(setting, model, first, nagq, people))
+    )  # fmt: skip
+
+
+def _in(setting: str, model: str, place: Place, nagq: Literal[0, 1], people: People) -> list[Comparison]:
+    """The comparisons with what one world has."""
+    here = place.arms
+    by = {(one.group, one.name): one for one in people.estimates} | dict(place.by)
     by |= {(one.group, one.name): one for arm in here for one in _derived(arm, by)}
     players = {name: next((a for a in here if a.baseline == agent), None) for name, agent in BASELINE.items()}
     found = []
@@ -84,14 +89,14 @@ def comparisons(
         way, ours = next((pair for pair in beside if pair[1].value is not None), (*beside, (ways[0], None))[0])
         reference = REFERENCE.get(one.quantity)
         line = players.get(reference.of) if reference else None
-        how = with_procedure(subject.how, way, empowerment) if way else subject.how
+        how = with_procedure(subject.how, way, place.empowerment) if way else subject.how
         another = (*(() if subject.same else ("another model",)), *another_world(_played(one), how))
         found.append(compare(
             one, ours, by.get((line.name, one.quantity)) if line else None,
             another=another, how=apart(one.how, how), missing="" if ours else _missing(one, setting, here, people),
             incomparable=_silent(subject.silent) if subject.silent else "",
         ))  # fmt: skip
-    return tuple(found)
+    return found
 
 
 def _played(one: Published) -> How:

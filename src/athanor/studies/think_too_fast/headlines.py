@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from athanor.analysis.arms import Arm
 from athanor.analysis.exploration import FINAL
-from athanor.analysis.multiplicity import ALL_HOLD, SURE, excludes_zero, holm_of
+from athanor.analysis.multiplicity import ALL_HOLD, SURE, excludes_zero, holm_of, simultaneous
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.reading import text
@@ -18,12 +18,22 @@ from athanor.core.records import Estimate, Record
 from athanor.studies.think_too_fast import published
 from athanor.studies.think_too_fast.claims import interval
 from athanor.studies.think_too_fast.comparisons import is_model, made_an_attempt
+from athanor.studies.think_too_fast.places import Place
 from athanor.studies.think_too_fast.published import REASONING
 
 Verdict = Literal["holds here", "does not hold here", "cannot tell", "not tested here"]
 THINKING = "final inventory, reasoning minus base"
 """The name of the difference that reasoning makes."""
 _PAN, _BRANDLE, _AGAIN = "Pan et al. 2025", "Brändle et al. 2023", "re-analysis"
+
+
+class Elsewhere(Record, kw_only=True):
+    """What another world says of a claim."""
+
+    world: str
+    verdict: Verdict
+    said: str
+    sure: str
 
 
 class Headline(Record, kw_only=True, omit_defaults=False):
@@ -36,35 +46,42 @@ class Headline(Record, kw_only=True, omit_defaults=False):
     """What of ours tells, or why nothing can, as sentences."""
     sure: str
     """How sure that is, in words; empty where nothing was tested."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """What the study's other worlds say of it, control worlds among them; nothing where it is tested in none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What claims are tested on: the first world's arms of models, and its estimates by group and name."""
+    """What claims are tested on: one world's arms of models, and its estimates by group and name."""
 
     arms: tuple[Arm, ...]
-    by: dict[tuple[str, str], Estimate]
+    by: Mapping[tuple[str, str], Estimate]
     table: str
 
 
 Answer = tuple[Verdict, str, str]
 
 
-def headlines(
-    arms: Sequence[Arm], exploration: Sequence[Estimate], first_world: Sequence[Estimate]
-) -> tuple[Headline, ...]:
-    """Every claim with what the study's first world says about it."""
-    here = [arm for arm in arms if arm.world == arms[0].world]
-    run = Run(
-        arms=tuple(arm for arm in here if arm.run.manifest.config.get("agent") == "language"),
-        by={(one.group, one.name): one for one in (*exploration, *first_world)},
-        table=here[0].world.table.partition("@")[0] if here else "",
-    )  # fmt: skip
+def headlines(places: Sequence[Place]) -> tuple[Headline, ...]:
+    """Every claim with what the study's first world says about it, and behind it what the others say."""
+    first, *others = [(place.called, _run_of(place)) for place in places] or [("", Run(arms=(), by={}, table=""))]
     found = []
     for claim, source, test in _CLAIMS:
-        verdict, said, sure = test(run)
-        found.append(Headline(claim=claim, source=source, verdict=verdict, said=said, sure=sure))
+        verdict, said, sure = test(first[1])
+        there = [(name, test(run)) for name, run in others]
+        found.append(Headline(
+            claim=claim, source=source, verdict=verdict, said=said, sure=sure,
+            elsewhere=tuple(
+                Elsewhere(world=name, verdict=answer[0], said=answer[1], sure=answer[2])
+                for name, answer in there if (answer[0], verdict) != ("not tested here", "not tested here")
+            ),
+        ))  # fmt: skip
     return tuple(found)
+
+
+def _run_of(place: Place) -> Run:
+    models = tuple(arm for arm in place.arms if arm.run.manifest.config.get("agent") == "language")
+    return Run(arms=models, by=place.by, table=place.table)
 
 
 def _untested(why: str) -> Callable[[Run], Answer]:
@@ -95,12 +112,23 @@ def _below_people(run: Run) -> Answer:
     ]  # fmt: skip
     if not mine:
         return "not tested here", "No arm has a weight of empowerment with an interval.", ""
-    below = [arm.short for arm, one in mine if one.high is not None and one.high < low]
-    above = [arm.short for arm, one in mine if one.low is not None and one.low > high]
-    said = f"{len(below)} of {len(mine)} arms lie below the {people.value:g} of people, {len(above)} above it."
+    wide = [simultaneous(one, len(mine)) for _, one in mine]
+    below = [one for one in wide if one.high is not None and one.high < low]
+    above = [one for one in wide if one.low is not None and one.low > high]
+    said = f"Of {_arms(len(mine))} {len(below)} lie below the {people.value:g} of people, {len(above)} above it."
     verdict: Verdict = "does not hold here" if above else "holds here" if len(below) == len(mine) else "cannot tell"
-    sure = "By each arm's 95% interval, one by one; the weight of people is of another regression and of longer games."
+    sure = f"{_together(len(mine))} The weight of people is of another regression and of longer games."
     return verdict, said, sure
+
+
+def _arms(number: int) -> str:
+    return "1 arm" if number == 1 else f"{number} arms"
+
+
+def _together(number: int) -> str:
+    if number == 1:
+        return "One 95% interval."
+    return f"95% intervals that hold for {'both' if number == 2 else f'all {number}'} at once (Bonferroni)."
 
 
 def _warmer(run: Run) -> Answer:
@@ -117,9 +145,14 @@ def _warmer(run: Run) -> Answer:
 
 def _by_sign(one: Estimate) -> Verdict:
     """Whether a difference is above zero."""
-    if not excludes_zero(one) or one.value is None:
-        return "cannot tell"
-    return "holds here" if one.value > 0 else "does not hold here"
+    return {1: "holds here", -1: "does not hold here", 0: "cannot tell"}[_side(one)]
+
+
+def _side(one: Estimate) -> Literal[1, -1, 0]:
+    """On which side of zero an interval lies; 0 where it has zero in it or is unknown."""
+    if one.low is None or one.high is None or one.low <= 0 <= one.high:
+        return 0
+    return 1 if one.low > 0 else -1
 
 
 def _o1_highest(run: Run) -> Answer:
@@ -129,16 +162,22 @@ def _o1_highest(run: Run) -> Answer:
         for term in ("uncertainty", "empowerment") for arm in run.arms
         if (one := run.by.get((arm.short, named(term, PUBLISHED)))) and one.low is not None
     ]  # fmt: skip
+    weights = [(term, is_o1, simultaneous(one, len(weights))) for term, is_o1, one in weights]
     first = [(term, one) for term, is_o1, one in weights if is_o1]
     others = [(term, one) for term, is_o1, one in weights if not is_o1]
     if not first or not others:
         return "not tested here", "o1 and another model, both with weights that have intervals, do not play here.", ""
     pairs = [(one, other) for term, one in first for same, other in others if term == same]
-    gaps = [(one.low or 0.0) > (other.high or 0.0) for one, other in pairs]
-    highest = all((one.value or 0.0) > (other.value or 0.0) for one, other in pairs)
-    verdict: Verdict = "holds here" if all(gaps) else "cannot tell" if highest else "does not hold here"
-    said = f"The intervals of o1 lie above those of others in {sum(gaps)} of {len(gaps)} comparisons."
-    return verdict, said, "By 95% intervals, one by one."
+    above = sum(_lies_above(one, other) for one, other in pairs)
+    below = sum(_lies_above(other, one) for one, other in pairs)
+    verdict: Verdict = "does not hold here" if below else "holds here" if above == len(pairs) else "cannot tell"
+    said = f"The intervals of o1 lie above those of others in {above} of {len(pairs)} comparisons, below in {below}."
+    return verdict, said, _together(len(weights))
+
+
+def _lies_above(one: Estimate, other: Estimate) -> bool:
+    """Whether the whole interval of one is above that of the other; not where one is unknown."""
+    return one.low is not None and other.high is not None and one.low > other.high
 
 
 def _beaten(agent: str) -> Callable[[Run], Answer]:
@@ -166,13 +205,13 @@ def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) ->
     if not known:
         return "not tested here", "No arm that made a valid attempt has a difference with an interval.", ""
     more, less = (
-        [arm for arm, raw, _ in known if raw and excludes_zero(raw) and ((raw.value or 0.0) > 0) == up]
-        for up in (True, False)
+        [arm for arm, raw, _ in known if raw is not None and _side(raw) == side] for side in (1, -1)
     )  # fmt: skip
     sure = [arm for arm, _, wide in known if wide is not None and excludes_zero(wide)]
     as_claimed, against = (more, less) if expect_more else (less, more)
     said = (
-        f"Of {len(known)} arms {len(more)} discovered more and {len(less)} less than it; of the rest it cannot be told."
+        f"Of {_arms(len(known))} {len(more)} discovered more and {len(less)} less than it; of the rest it cannot be "
+        "told."
     )
     verdict: Verdict = "cannot tell"
     if any(arm in sure for arm in against):
@@ -198,18 +237,21 @@ def _between(run: Run) -> Answer:
     """The engineered prompt between the two random players."""
     mine = [arm for arm in _able(run) if arm.run.manifest.config["condition"] == "engineered" and not _reasons(arm)]
     found = [
-        (arm.n, above, below) for arm in mine if (above := _difference(run, arm, "random")[0])
-        and (below := _difference(run, arm, "random-never-repeat")[0]) and above.low is not None
+        (arm, above, below) for arm in mine if (above := _difference(run, arm, "random")[1])
+        and (below := _difference(run, arm, "random-never-repeat")[1]) and above.low is not None
         and below.low is not None
     ]  # fmt: skip
     if not found:
         return "not tested here", "No arm with the engineered prompt has differences with intervals.", ""
-    episodes, above, below = found[-1]
-    said = f"It ends {text(above)} elements from the memoryless random player, {text(below)} from the other."
-    inside = excludes_zero(above) and excludes_zero(below) and (above.value or 0) > 0 > (below.value or 0)
-    outside = (excludes_zero(above) and (above.value or 0) < 0) or (excludes_zero(below) and (below.value or 0) > 0)
+    said = "; ".join(
+        f"{arm.short} ends {text(above)} elements from the memoryless random player, {text(below)} from the other"
+        for arm, above, below in found
+    )
+    inside = all(_side(above) == 1 and _side(below) == -1 for _, above, below in found)
+    outside = any(_side(above) == -1 or _side(below) == 1 for _, above, below in found)
     verdict: Verdict = "holds here" if inside else "does not hold here" if outside else "cannot tell"
-    return verdict, said, f"Two 95% intervals of {episodes} episodes, one by one."
+    episodes = _span(sorted({arm.n for arm, _, _ in found}))
+    return verdict, f"{said}.", f"95% intervals of {episodes} episodes that hold among all comparisons of the page."
 
 
 def _thinking(run: Run) -> Answer:
@@ -218,11 +260,12 @@ def _thinking(run: Run) -> Answer:
     found = [one for (group, name), one in run.by.items() if name == THINKING and group in able and one.low is not None]
     if not found:
         return "not tested here", "No reasoning arm stands beside one like it that answers at once.", ""
-    verdict = _by_sign(found[0])
-    if any(_by_sign(one) != verdict for one in found):
-        verdict = "cannot tell"
+    found = [simultaneous(one, len(found)) for one in found]
+    sides = {_by_sign(one) for one in found}
+    verdict = sides.pop() if len(sides) == 1 else "cannot tell"
     said = "; ".join(f"{one.group}: {text(one)} elements more" for one in found)
-    return verdict, f"{said}.", f"95% intervals over {_span(sorted({one.n for one in found}))} episodes, one by one."
+    episodes = _span(sorted({one.n for one in found}))
+    return verdict, f"{said}.", f"{_together(len(found))} Over {episodes} episodes."
 
 
 def _uncertainty_driven(run: Run) -> Answer:
@@ -244,7 +287,7 @@ def _uncertainty_driven(run: Run) -> Answer:
     if not tested:
         return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
     said = (
-        f"Of {tested} arms {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat as they "
+        f"Of {_arms(tested)} {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat as they "
         f"do, {len(less)} less; of the rest it cannot be told. A weight above zero alone would say nothing."
     )
     against = any(arm in sure for arm in less)
@@ -266,9 +309,12 @@ def _confounded(run: Run) -> Answer:
     never, random = (run.by.get((who, named("uncertainty", PUBLISHED))) for who in (NEVER_REPEATS, MEMORYLESS))
     if never is None or random is None or never.low is None or random.high is None:
         return "not tested here", "The random players have no weights with intervals.", ""
+    never, random = simultaneous(never, 2), simultaneous(random, 2)
     said = f"Never repeating gives {text(never)}, repeating by chance {text(random)}."
-    verdict: Verdict = "holds here" if never.low > 0 and never.low > random.high else "does not hold here"
-    return verdict, said, f"95% intervals of {never.n} simulated players each."
+    holds = _side(never) == 1 and _lies_above(never, random)
+    against = _side(never) == -1 or _lies_above(random, never)
+    verdict: Verdict = "holds here" if holds else "does not hold here" if against else "cannot tell"
+    return verdict, said, f"{_together(2)} Of {never.n} simulated players each."
 
 
 def _random_usage(run: Run) -> Answer:

@@ -41,6 +41,7 @@ from athanor.studies.think_too_fast.claims import Comparison
 from athanor.studies.think_too_fast.comparisons import USAGE, comparisons
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
 from athanor.studies.think_too_fast.people import People, people_of, read_people, together
+from athanor.studies.think_too_fast.places import Place, place_name, places_of
 from athanor.studies.think_too_fast.procedures import as_published
 from athanor.values.games import simulate
 from athanor.values.meaning import pair_values
@@ -83,6 +84,8 @@ class Found:
     """By world: weights, effects of temperature and of reasoning, and immediate usage."""
     comparisons: tuple[Comparison, ...]
     headlines: tuple[Headline, ...]
+    places: tuple[Place, ...]
+    """The worlds again, in the setting's order, with who played there."""
 
     def estimates(self) -> tuple[Estimate, ...]:
         """All of them, groups that several worlds have told apart."""
@@ -182,22 +185,23 @@ def analyse(asked: Asked, folder: Path) -> Found:
     for played in read(thinking, Reading(seed=asked.seed, allow=1.0)):
         beside, humans = _parted(humans, played)
         here, found = _in_world(asked, folder, found_arms, played, beside)
-        worlds.append((f"{played.world.table.name}, {played.rules.name} rules", here))
+        worlds.append((place_name(played.world.table.name, played.rules.name), here))
         people += found
     for played in humans:
         here, found = _in_world(asked, folder, (), None, [played])
-        worlds.append((f"{played.world.table.name}, {played.rules.name} rules, people", here))
+        worlds.append((f"{place_name(played.world.table.name, played.rules.name)}, people", here))
         people += found
     adjusted = with_adjusted(*(found for _, found in worlds))
     worlds = [(name, found) for (name, _), found in zip(worlds, adjusted, strict=True)]
     exploration = estimates_of(found_arms)
+    sources = {
+        table(name).name: _source_of_empowerment(asked, folder, name) for name, _ in SETTINGS[asked.setting].worlds
+    }
+    places = places_of(found_arms, exploration, worlds, sources)
     found = Found(
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
-        comparisons=comparisons(
-            asked.setting, asked.model, found_arms, exploration, worlds[0][1], _source_of_empowerment(asked, folder),
-            nagq=asked.nagq, people=together(people),
-        ),
-        headlines=headlines(found_arms, exploration, worlds[0][1]),
+        comparisons=comparisons(asked.setting, asked.model, places, nagq=asked.nagq, people=together(people)),
+        headlines=headlines(places), places=places,
     )  # fmt: skip
     write_estimates(folder / "estimates.jsonl", found.estimates())
     for name, rows in (("comparisons", found.comparisons), ("headlines", found.headlines)):
@@ -255,10 +259,10 @@ def _values_for(asked: Asked, folder: Path, table: str) -> str:
     return str(values / table) if (values / table / "manifest.json").exists() else "true"
 
 
-def _source_of_empowerment(asked: Asked, folder: Path) -> str:
-    """Where the empowerment of pairs comes from in the first world, in words."""
+def _source_of_empowerment(asked: Asked, folder: Path, world: str) -> str:
+    """Where the empowerment of pairs comes from in a world, in words."""
     setting = SETTINGS[asked.setting]
-    if _values_for(asked, folder, table(setting.worlds[0][0]).name) == "true":
+    if _values_for(asked, folder, table(world).name) == "true":
         return "the table's own"
     learned = asked.pair_values == LEARNED
     return f"predicted from meaning in {setting.folds} folds" if learned else "predicted from meaning"
