@@ -11,7 +11,7 @@ from athanor.analysis.intervals import difference as gap
 from athanor.core.records import Estimate
 from athanor.reports.page import Chapter
 from athanor.reports.shares import points, share
-from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
+from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
 from athanor.studies.sft_vs_rl.findings import Cost, Found
 from athanor.studies.sft_vs_rl.published import ANSWERS, EPISODES, PUBLISHED, ROUNDS
 from athanor.training.evaluate import ON_THE_WAY
@@ -20,29 +20,34 @@ from athanor.training.evaluate import ON_THE_WAY
 def ablations(found: Found) -> Iterator[Chapter]:
     """Rounds of verification, and what comes before reinforcement; nothing where none was trained."""
     by, names = found.by, {arm.name for arm in found.arms}
-    rounds = {1: REFERENCE_RL, 3: "grpo, 3 rounds", 5: "grpo, 5 rounds"}
-    if names >= set(rounds.values()):
+    rounds = {k: arm for k, arm in found.rounds.arms.items() if arm in names}
+    if len(rounds) > 1:
+        k = within(found)
+        keys, against = [Key("rule", 1.0, 1), Key("rule", 0.0, 1)], found.rounds.against
+        keys += [Key("rule", 1.0, k)] if k > 1 else []
         rows = []
-        for k, arm in rounds.items():
-            gains = [by.get((arm, f"{arm} minus {BASE}: {key}"))
-                     for key in (Key("rule", 1.0, 1), Key("rule", 0.0, 1), Key("rule", 1.0, 3))]  # fmt: skip
-            rows.append((str(k), *(points(one) if one else "" for one in gains), f"+{ROUNDS[k]:.2f} points"))
+        for number, arm in rounds.items():
+            gains = [by.get((arm, f"{arm} minus {against}: {key}")) for key in keys]
+            told = f"+{ROUNDS[number]:.2f} points" if number in ROUNDS else ""
+            rows.append((str(number), *(points(one) if one else "" for one in gains), told))
+        titles = ("one answer, T = 1", "one answer, greedy", f"within {k}, T = 1")[: len(keys)]
         yield Chapter(
             name="rounds", title="Rounds of verification", rows=tuple(rows),
-            titles=("rounds in training", "one answer, T = 1", "one answer, greedy", "within 3, T = 1", "published"),
-            note="Gain over the base under 11, 12, 13, at equal compute; published: Chu et al. 2025, ablation of "
-            f"verification iterations on GP-L, which also has {ROUNDS[10]:+.2f} with ten; one training each, no error.",
+            titles=("rounds in training", *titles, "published"),
+            note=f"Gain over {against} under 11, 12, 13, at equal compute; published: Chu et al. 2025, ablation of "
+            f"verification iterations on GP-L, {', '.join(f'{ROUNDS[n]:+.2f} with {n}' for n in ROUNDS)}; one training "
+            "each, no error.",
         )  # fmt: skip
-    after = [name for name in (REFERENCE_RL, "grpo after sft", "grpo after long sft") if name in names]
+    after = [name for name in found.first if name in names]
     if len(after) > 1:
         keys = [Key("seen", 1.0, 1), Key("unseen", 1.0, 1), Key("rule", 1.0, 1), Key("rule", 0.0, 1)]
         rows = [(name, *(share(by.get((name, f"solved: {key}"))) for key in keys)) for name in (*after, REFERENCE_SFT)]
+        has = " The base here has the format already." if found.start == BASE else ""
         yield Chapter(
             name="first", title="What comes before reinforcement", rows=tuple(rows),
             titles=("arm", *(str(key) for key in keys)),
             note="The publication begins RL from a fine-tuned model, since its base cannot keep to the format (success "
-            "stays below 0.5% without), and finds that RL does not recover from too much of it. The base here has the "
-            "format already.",
+            f"stays below 0.5% without), and finds that RL does not recover from too much of it.{has}",
         )  # fmt: skip
 
 

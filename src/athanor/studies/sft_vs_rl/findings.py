@@ -41,6 +41,18 @@ class Shown(NamedTuple):
     """The main arm of which this one is a lever; empty for main arms."""
 
 
+class Rounds(NamedTuple):
+    """The ablation of verification rounds."""
+
+    arms: dict[int, str]
+    """By how many there are in training."""
+    against: str
+    """The arm whose score is taken away."""
+
+
+LAPTOP_ROUNDS = Rounds({1: REFERENCE_RL, 3: "grpo, 3 rounds", 5: "grpo, 5 rounds"}, BASE)
+
+
 class Cost(NamedTuple):
     """What one training cost, where its log tells."""
 
@@ -76,6 +88,9 @@ class Found:
     """What the bases had seen of each rule before post-training, in words."""
     logs: tuple[Logged, ...] = ()
     """Of trainings that were not stopped."""
+    rounds: Rounds = LAPTOP_ROUNDS
+    first: tuple[str, ...] = (REFERENCE_RL, "grpo after sft", "grpo after long sft")
+    """Arms that differ in what comes before reinforcement."""
     known: bool = False
     """Whether they had learned hands under the rule of the published shift."""
 
@@ -155,7 +170,7 @@ def _estimates(
         key for play in SHARPER for name in CONDITIONS
         if any((key := Key(name, play.temperature, 1)) in one.scores for one in trained)
     ]  # fmt: skip
-    yield from (score(trained, BASE, key) for key in sharper)
+    yield from (score(trained, name, key) for name in dict.fromkeys((BASE, start)) for key in sharper)
     names = {BASE, *(arm.name for arm in mine)}
     yield from _passes(trained, mine)
     for arm in mine:
