@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from athanor.adapters.trl.data import Data, answer, answered, asked, rows
+from athanor.adapters.trl.data import Data, answer, answered, asked, picture, rows
 from athanor.adapters.trl.rewards import Told, judged, verdict_reward
 from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement, judge_of, resolved, shown
 from athanor.adapters.trl.worked import worked
@@ -66,7 +66,8 @@ def test_pictures_come_beside_prompts_that_do_not_name_the_cards():
     data = replace(SAID, look="plain", suits="SC")
     found = rows(data, "10", Exact(vision=True), "train", 0, 3)
     for one in asked(data, found):
-        assert one["images"][0].size == (448, 448)
+        assert picture(data, one["cards"]).size == (448, 448)
+        assert {card[-1] for card in one["cards"]} <= {"S", "C"}
         assert "in the picture" in one["prompt"][-1]["content"]
 
 

@@ -20,6 +20,7 @@ import pytest
 import tyro
 
 from athanor.adapters.trl.settings import resolved
+from athanor.agents.asking import ModelOptions
 from athanor.analysis.generalization import BASE, Key, Score, Trained, difference
 from athanor.analysis.points import read_run
 from athanor.analysis.spending import spent
@@ -27,6 +28,8 @@ from athanor.cli import main
 from athanor.commands import play_points, train_points
 from athanor.commands.study_sft_vs_rl import Config, plan_of
 from athanor.core.errors import DataError, UsageError
+from athanor.environments.points.drawing import LOOKS
+from athanor.models.backends import BackendConfig
 from athanor.reports.sft_vs_rl import page
 from athanor.studies.carrying_out import Step, StepFailed, carry_out, finished, marker
 from athanor.studies.folder import begin
@@ -36,6 +39,7 @@ from athanor.studies.sft_vs_rl.plan import (
     COOLER,
     HOW,
     TRIALS,
+    WORDS,
     Plan,
     policies,
     policy_name,
@@ -147,6 +151,42 @@ def test_each_arm_is_carried_through_to_the_option_that_makes_it():
     assert {name: of(name).match for name in (arm.name for arm in plan_of(asked_for()).planned)} == {
         arm.name: "" if arm.name in unmatched else rl for arm in plan_of(asked_for()).planned
     }  # fmt: skip
+
+
+SEEN = ("--look", "plain")
+
+
+def test_a_study_of_pictures_trains_on_one_look_and_tries_the_others_and_red_suits():
+    plan = plan_of(asked_for(*SEEN))
+    others = [f"look {name}" for name in LOOKS if name != "plain"]
+    assert plan.conditions == ("seen", "unseen", "mapping", "rule", "red suits", *others)
+    every = {step.name: step for step in steps(replace(plan, seeds=1, lever_seeds=1), Path("study"))}
+    for arm in plan.planned:
+        asked = resolved(understood(every[policy_name(arm.name, 0)].command))
+        assert (asked.data.look, asked.data.suits, asked.rl.rounds) == ("plain", "SC", 1 if arm.method != "sft" else 5)
+    ours = {name for arm in plan.planned for name in arm.like}
+    theirs = {arm.name for arm in arms(SETTINGS["laptop"], base_policy("base-points-1"))}
+    assert theirs - ours == {"grpo, 3 rounds", "grpo, 5 rounds"}  # of pictures episodes have one answer
+    tried = {name: understood(every[f"sft-0-{name}-sampled"].command) for name in ("rule", "red-suits", "look-grid")}
+    assert {name: (one.hands.look, one.hands.suits, one.hands.shift, one.split) for name, one in tried.items()} == {
+        "rule": ("plain", "SC", "rule", "test"), "red-suits": ("plain", "HD", "none", "test"),
+        "look-grid": ("grid", "SC", "none", "test"),
+    }  # fmt: skip
+    for one in tried.values():
+        assert playing.hands_of(one.hands).look == LOOKS[one.hands.look]
+    own = understood(every["own-0"].command)
+    assert (own.hands.look, own.hands.suits, own.split) == ("plain", "SC", "train")
+
+
+def test_visual_conditions_and_printed_numbers_are_each_of_their_own_kind_of_study():
+    few = plan_of(asked_for("--look", "grid", "--conditions", "rule", "looks")).conditions
+    assert few == ("rule", *(f"look {name}" for name in LOOKS if name != "grid"))
+    with pytest.raises(UsageError, match="--conditions range cannot be tried with --look plain"):
+        plan_of(asked_for(*SEEN, "--conditions", "range"))
+    with pytest.raises(UsageError, match="--conditions looks cannot be tried with hands in words"):
+        plan_of(asked_for("--conditions", "looks"))
+    with pytest.raises(UsageError, match="look 'odd' is not one of"):
+        plan_of(asked_for("--look", "odd"))
 
 
 def test_every_step_comes_after_those_that_it_needs():
@@ -356,7 +396,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for arm, number in policies(replace(PLAN, seeds=1)):
         if number is not None:
             trained(folder, arm, number, {"init": 500, "grpo": 1000, "sft": 4_500}[arm])
-        for condition in TRIALS:
+        for condition in WORDS:
             for how in ways_of(arm):
                 rounds = TRIALS[condition].rounds if how == "sampled" else 1
                 play(trial_of(folder, arm, number, condition, how), STRONG[arm != "grpo"], condition, rounds)
@@ -448,6 +488,53 @@ def test_a_base_that_was_tried_once_stands_beside_every_training():
 
     every = [one(BASE, None, [0.5, 0.5]), one("sft", 0, [1, 1]), one("sft", 1, [0.5, 0.5])]
     assert difference(every, "sft", BASE, Key("rule", 1.0, 1)).value == pytest.approx(0.25)
+
+
+PICTURED = replace(PLAN, seeds=1, look="plain", conditions=("unseen", "rule", "red suits"))
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of pictures in which reinforced policies read and solve every hand, and scripts stand for the others: a
+    model that says the same cards whatever it is shown."""
+    folder = tmp_path_factory.mktemp("seen") / "out"
+    begin(folder, KIND, {"setting": "paper"}, execution={})
+    script = folder / "blind.json"
+    script.write_text(json.dumps({"replies": ['{"cards": ["A", "2", "3", "4"], "formula": "(1+2+3)*4=24"}']}))
+    for arm, number in policies(PICTURED):
+        if number is not None:
+            trained(folder, arm, number, {"init": 500, "grpo": 1000, "sft": 4_500}[arm])
+        for condition in PICTURED.conditions:
+            for how in ways_of(arm):
+                asked = understood(tuple(next(
+                    step.command for step in steps(PICTURED, folder)
+                    if step.out == str(trial_of(folder, arm, number, condition, how))
+                )))  # fmt: skip
+                gold = {"agent": "gold", "language": ModelOptions(), "backend": BackendConfig()}
+                blind = {"language": ModelOptions(model=str(script)), "backend": BackendConfig(backend="scripted")}
+                playing.play(replace(asked, resume=False, **(gold if arm == "grpo" else blind)))
+    done(folder, PICTURED)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_page_of_pictures_tells_recognition_from_reasoning(seen: Path):
+    found = find_played(PICTURED, seen)
+    red = Key("red suits", 1.0, 1)
+    read, solved = found.by["grpo", f"recognised: {red}"], found.by["grpo", f"solved: {red}"]
+    assert (read.value, solved.value) == (1.0, 1.0)
+    assert (found.by["sft", f"recognised: {red}"].value or 0) < 0.1
+    assert found.by["sft", f"misreasoned: {red}"].value == 0
+    assert (found.by["grpo", f"grpo minus sft: recognised: {red}"].value or 0) > 0.9
+    text = page(found, seen).read_text()
+    for said in ("Recognition and reasoning", "cards read right", "GP-VL, red suits, within 5 answers", "41.2%"):
+        assert said in text, said
+    claims = [json.loads(line) for line in (seen / "claims.jsonl").read_text().splitlines()]
+    evidence = {one["statement"]: [each["name"] for each in one["evidence"]] for one in claims}
+    assert evidence["Reinforcement reads the cards better than supervised fine-tuning"] == [
+        "grpo minus sft: recognised: unseen, temperature 1", f"grpo minus sft: recognised: {red}"
+    ]  # fmt: skip
+    assert len(evidence["Reinforcement generalizes to red suits better than supervised fine-tuning"]) == 2
 
 
 # What a training cost

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import tyro
 
+from athanor.adapters.trl.data import Data
 from athanor.adapters.trl.settings import Config as TrainConfig
 from athanor.adapters.trl.settings import (
     Critic,
@@ -29,7 +30,7 @@ from athanor.adapters.trl.settings import (
 from athanor.core.errors import DataError, UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
 from athanor.models.backends.torch_local import TorchConfig
-from athanor.studies.sft_vs_rl.plan import TRIALS, Plan, steps
+from athanor.studies.sft_vs_rl.plan import Plan, conditions_of, steps
 
 if TYPE_CHECKING:
     from athanor.studies.sft_vs_rl.findings import Found
@@ -70,14 +71,10 @@ class Paper:
     """Names of the arms to train, such as sft grpo "grpo, 3 rounds", with what they need; left out, all."""
     episodes: int = 1_000
     """Hands of each condition, the same for all policies."""
-    conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule"], ...] = (
-        "seen",
-        "unseen",
-        "mapping",
-        "range",
-        "rule",
-    )
-    """Hands of training, numbers never dealt, J, Q, K = 7, 8, 9, numbers above 10 printed, J, Q, K = 11, 12, 13."""
+    conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule", "red suits", "looks"], ...] = ()
+    """Left out, all: in words the first five (J, Q, K = 7, 8, 9; printed; 11, 12, 13), with --look all but range."""
+    look: str = ""
+    """Show the cards drawn so (plain, grid, ...), of black suits, and do not name them: the model must see."""
     method: Literal["grpo", "dr-grpo", "dapo", "rloo", "ppo"] = "grpo"
     """Of reinforcement, in the arms that do not change it; rloo needs --rl.rounds 1."""
     init_steps: int | None = None
@@ -177,15 +174,16 @@ def plan_of(config: Config) -> Plan:
     paper, training = config.paper, config.paper.training
     load = [*words_of(training.load, "load"), *words_of(training.lora, "lora")]
     download = paper.torch.download or training.load.download
-    rl, sft = (resolved(_example(config, method)) for method in (paper.method, "sft"))
+    methods: tuple[Method, Method] = (paper.method, "sft")
+    rl, sft = (resolved(_example(config, method)) for method in methods)
     return Plan(
         model=paper.model, method=paper.method, seed=config.seed, seeds=paper.seeds,
         lever_seeds=min(paper.seeds, paper.lever_seeds), arms=paper.arms, episodes=paper.episodes,
-        conditions=paper.conditions, verifier=paper.verifier,
+        conditions=conditions_of(paper.conditions, paper.look), look=paper.look, verifier=paper.verifier,
         tokens=given(rl.rl.max_tokens), rounds=given(rl.rl.rounds), sampled=shown(rl) * rl.rl.samples,
         rate=given(sft.optim.learning_rate), init_steps=_steps(paper.init_steps), sft_steps=_steps(paper.sft_steps),
         rl_steps=_steps(paper.rl_steps), shared=tuple(load), supervised=tuple(words_of(training.sft_optim, "optim")),
-        reinforced=(*words_of(training.rl_optim, "optim"), *words_of(replace(training.rl, max_tokens=None), "rl"),
+        reinforced=(*words_of(training.rl_optim, "optim"), *words_of(replace(_rl(paper), max_tokens=None), "rl"),
                     *words_of(training.vllm, "vllm")),
         critic=tuple(words_of(training.critic, "critic")),
         play=tuple(words_of(replace(paper.torch, download=download), "torch")), launch=_launch(paper.launch),
@@ -196,10 +194,17 @@ def _example(config: Config, method: Method) -> TrainConfig:
     """A training of the study as `train points` is asked for it, without what tells it from others of its method."""
     paper, training = config.paper, config.paper.training
     asked = TrainConfig(model=paper.model, method=method, seed=config.seed, out=config.out, preset="chu2025",
-                        verifier=paper.verifier, load=training.load, lora=training.lora)  # fmt: skip
+                        verifier=paper.verifier, load=training.load, lora=training.lora,
+                        data=Data(look=paper.look))  # fmt: skip
     if method == "sft":
         return replace(asked, optim=training.sft_optim)
-    return replace(asked, steps=paper.rl_steps, optim=training.rl_optim, rl=training.rl, vllm=training.vllm)
+    return replace(asked, steps=paper.rl_steps, optim=training.rl_optim, rl=_rl(paper), vllm=training.vllm)
+
+
+def _rl(paper: Paper) -> Reinforcement:
+    """How episodes are sampled; of hands in pictures they have one answer."""
+    rl = paper.training.rl
+    return replace(rl, rounds=1) if paper.look and rl.rounds is None else rl
 
 
 def _steps(number: int | None) -> tuple[str, ...]:
@@ -229,7 +234,7 @@ def science_of(config: Config) -> dict[str, Any]:
     left = ("kept", "checkpointing")
     found = {
         "setting": config.setting, "seed": config.seed, "model": paper.model, "episodes": paper.episodes,
-        "conditions": paper.conditions,
+        "conditions": conditions_of(paper.conditions, paper.look), "look": paper.look,
         "method": paper.method, "verifier": paper.verifier, "init_steps": paper.init_steps,
         "sft_steps": paper.sft_steps, "rl_steps": paper.rl_steps, "dtype": training.load.dtype,
         "mixed": training.load.mixed, "lora": asdict(training.lora), "rl": asdict(training.rl),
@@ -266,8 +271,6 @@ def _refuse(config: Config) -> None:
         return
     ranges = dict.fromkeys(("seeds", "episodes", "init_steps", "sft_steps", "rl_steps"), (1, inf))
     refuse_outside(config.paper, {**ranges, "lever_seeds": (0, inf)})
-    if not config.paper.conditions:
-        raise UsageError(f"--conditions names none; pass some of {', '.join(TRIALS)}, or leave it out")
     if not config.paper.model:
         raise UsageError("--setting paper trains a model of yours; pass --model with a folder or OWNER/NAME on the hub")
     _refuse_training(config)

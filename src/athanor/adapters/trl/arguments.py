@@ -48,7 +48,8 @@ def _shared(config: Config, at_once: int, accumulated: int) -> dict[str, Any]:
         "max_grad_norm": optim.clip_norm, "activation_checkpointing": optim.checkpointing, "bf16": config.load.mixed,
         "use_cpu": config.load.device == "cpu", "save_strategy": "steps", "save_steps": optim.every,
         "save_total_limit": optim.kept, "logging_steps": 1, "logging_nan_inf_filter": False, "report_to": "none",
-        "disable_tqdm": True, "ddp_find_unused_parameters": None if config.data.look else False,
+        "disable_tqdm": True, "remove_unused_columns": False,
+        "ddp_find_unused_parameters": None if config.data.look else False,
     }  # fmt: skip
 
 

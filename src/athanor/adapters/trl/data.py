@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from athanor.core.records import Task, Turn
 from athanor.core.seeds import below, digest, stream
 from athanor.environments.points import Answer, Deal, Points, rule
 from athanor.environments.points.cards import SUITS
-from athanor.environments.points.drawing import LOOKS
+from athanor.environments.points.drawing import LOOKS, draw
 from athanor.environments.points.environment import Grade
 from athanor.environments.points.judge import Judge, gold
 from athanor.environments.points.solver import solutions
@@ -118,10 +118,9 @@ def _varied(said: str, seed: int, number: int) -> str:
 
 
 def asked(data: Data, found: Iterator[Row]) -> list[dict[str, Any]]:
-    """Rows to be answered: `prompt`, `task` as JSON, and `images` where the cards are drawn."""
+    """Rows to be answered: `prompt`, `task` as JSON, and `cards` where they are drawn."""
     return [
-        {"prompt": one.prompt, "task": msgspec.json.encode(one.task).decode(), **pictures(data, one.seen)}
-        for one in found
+        {"prompt": one.prompt, "task": msgspec.json.encode(one.task).decode(), **shown(data, one.seen)} for one in found
     ]
 
 
@@ -141,7 +140,7 @@ def answered(data: Data, judge: Judge, found: Iterator[Row], seed: int) -> list[
                 continue
             wrong = revised(data, environment, one, seed, number) if data.turns == 2 and number % 2 else []
             completion = [{"role": "assistant", "content": text}]
-            taught.append({"prompt": [*one.prompt, *wrong], "completion": completion, **pictures(data, one.seen)})
+            taught.append({"prompt": [*one.prompt, *wrong], "completion": completion, **shown(data, one.seen)})
     if left_out:
         print(f"{left_out} answers are right and not so to the judge {judge.name}; left out", file=sys.stderr)
     if not taught:
@@ -193,9 +192,13 @@ def _chosen(data: Data, one: Row, seed: int, number: int) -> tuple[str, ...]:
             return found
 
 
-def pictures(data: Data, seen: Seen) -> dict[str, Any]:
-    """The column `images`; nothing for hands in words."""
+def shown(data: Data, seen: Seen) -> dict[str, Any]:
+    """The column `cards`, of which `picture` is drawn when it is needed; nothing for hands in words."""
+    return {"cards": list(seen.cards)} if data.look else {}
+
+
+def picture(data: Data, cards: Sequence[str]) -> Any:
+    """A hand as it is drawn."""
     from PIL import Image
 
-    shown = dialogue_of(data).show(seen, None)
-    return {"images": [Image.open(io.BytesIO(png)) for png in shown]} if shown else {}
+    return Image.open(io.BytesIO(draw(tuple(cards), LOOKS[data.look])))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from athanor.adapters.trl.data import answered, rows
+from athanor.adapters.trl.data import Data, answered, picture, rows
 from athanor.adapters.trl.own import Own
 from athanor.adapters.trl.settings import Config, given, judge_of
 from athanor.analysis.spending import FORWARD, forwards, pass_cost, spent
@@ -45,22 +45,22 @@ def _tokens(config: Config, tokenizer: Any, taught: list[dict[str, Any]] | None)
         judge = judge_of(config)
         dealt = rows(config.data, config.rule, judge, config.split, config.seed, config.data.hands or TRIED)
         taught = answered(config.data, judge, dealt, config.seed)
-    return float(np.mean([length(tokenizer, [*one["prompt"], *one["completion"]], one) for one in taught]))
+    return float(np.mean([length(config.data, tokenizer, [*one["prompt"], *one["completion"]], one) for one in taught]))
 
 
-def length(tokenizer: Any, said: list[dict[str, Any]], pictured: dict[str, Any]) -> int:
-    """Tokens of a conversation, with those of the picture of the hand where `pictured` has one."""
-    if "images" not in pictured:
+def length(data: Data, tokenizer: Any, said: list[dict[str, Any]], row: dict[str, Any]) -> int:
+    """Tokens of a conversation, with those of the picture of the row's hand where it is drawn."""
+    if "cards" not in row:
         inner = getattr(tokenizer, "tokenizer", tokenizer)
         return len(inner.apply_chat_template(said, tokenize=True, return_dict=False))
     first = next(number for number, message in enumerate(said) if message["role"] == "user")
-    shown = [{"type": "image"} for _ in pictured["images"]]
+    image = [{"type": "image"}]
     said = [
-        {**message, "content": [*(shown if number == first else ()), {"type": "text", "text": message["content"]}]}
-        for number, message in enumerate(said)
+        {**one, "content": [*(image if number == first else ()), {"type": "text", "text": one["content"]}]}
+        for number, one in enumerate(said)
     ]
     text = tokenizer.apply_chat_template(said, tokenize=False)
-    return len(tokenizer(text=[text], images=[pictured["images"]])["input_ids"][0])
+    return len(tokenizer(text=[text], images=[[picture(data, row["cards"])]])["input_ids"][0])
 
 
 class Played(NamedTuple):
@@ -138,6 +138,6 @@ def _told(config: Config, tokenizer: Any) -> float:
     judge = judge_of(config)
     data = replace(config.data, turns=2, solutions="canonical")
     taught = answered(data, judge, rows(data, config.rule, judge, config.split, config.seed, 16), config.seed)
-    found = [length(tokenizer, one["prompt"], one) - length(tokenizer, one["prompt"][:-1], one)
+    found = [length(data, tokenizer, one["prompt"], one) - length(data, tokenizer, one["prompt"][:-1], one)
              for one in taught if len(one["prompt"]) > 2]  # fmt: skip
     return float(np.mean(found))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from athanor.adapters.trl.data import Data, Row, dialogue_of, environment_of, passes, pictures
+from athanor.adapters.trl.data import Data, Row, dialogue_of, environment_of, passes, shown
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Turn
 from athanor.core.store import RunFolder
@@ -53,7 +53,7 @@ def own_answers(data: Data, rule: str, judge: Judge, split: str) -> Own:
         if text and passes(data, environment, Row(task, seen, prompt), text):
             known = (said, text, *(seen.cards if data.look else ()))
             completion = [{"role": "assistant", "content": text}]
-            taught.setdefault(known, {"prompt": prompt, "completion": completion, **pictures(data, seen)})
+            taught.setdefault(known, {"prompt": prompt, "completion": completion, **shown(data, seen)})
     if not taught:
         raise DataError(
             f"of {wanted} hands in {folder.path} none was solved by its first answer; play more, begin from a model "

@@ -16,7 +16,7 @@ from warnings import catch_warnings, filterwarnings
 import msgspec
 
 from athanor.adapters.trl.arguments import adapter_of, arguments
-from athanor.adapters.trl.data import Row, answered, asked, dialogue_of, rows
+from athanor.adapters.trl.data import Row, answered, asked, dialogue_of, picture, rows
 from athanor.adapters.trl.matching import matched
 from athanor.adapters.trl.own import Own, own_answers
 from athanor.adapters.trl.revision import Revision
@@ -27,7 +27,7 @@ from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import Stopped, StoreError, UsageError
 from athanor.core.records import Task
 from athanor.core.store import Manifest, RunFolder, refuse_difference
-from athanor.models.backends.pretrained import digest_of, locate, tokenizer_of, weights_of
+from athanor.models.backends.pretrained import digest_of, locate, processor_of, tokenizer_of, weights_of
 
 KIND = "train points"
 FINAL, ADAPTER = "final", "adapter"
@@ -103,18 +103,7 @@ def _processes(config: Config) -> Any:
 
 def _tokenizer(path: Path, config: Config) -> Any:
     """The tokenizer; for hands as pictures the whole processor."""
-    tokenizer = tokenizer_of(path)
-    if not config.data.look:
-        return tokenizer
-    from transformers import AutoProcessor
-
-    try:
-        return AutoProcessor.from_pretrained(path, local_files_only=True, padding_side="left")
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise UsageError(
-            f"{path} has no processor of pictures that can be loaded ({error}); pass a vision-language model, or leave "
-            "--data.look out"
-        ) from error
+    return processor_of(path) if config.data.look else tokenizer_of(path)
 
 
 def _begin(config: Config, path: Path, own: Own | None) -> None:
@@ -190,7 +179,7 @@ def _taught(config: Config, path: Path, shared: dict[str, Any], own: Own | None)
     from athanor.adapters.trl.taught import Taught
 
     answers = own.taught if own else answered(config.data, judge_of(config), _dealt(config), config.seed)
-    trainer = Taught(train_dataset=_dataset(answers), **shared)
+    trainer = Taught(train_dataset=_dataset(config, answers), **shared)
     if config.optim.kl:
         trainer.hold(Reference(None if config.lora.rank else _model(config, path)), config.optim.kl)
     return trainer
@@ -205,7 +194,7 @@ def _reinforced(config: Config, shared: dict[str, Any]) -> Any:
 
     judge, dialogue, told = judge_of(config), dialogue_of(config.data), Told()
     dealt, kind = list(_dealt(config)), _kind(config)
-    data, rewards = _dataset(asked(config.data, iter(dealt))), verdict_reward(dialogue, judge, kind, told)
+    data, rewards = _dataset(config, asked(config.data, iter(dealt))), verdict_reward(dialogue, judge, kind, told)
     if config.method == "rloo":
         trl: Any = import_module("trl")
         return trl.RLOOTrainer(reward_funcs=rewards, train_dataset=data, **shared)
@@ -220,10 +209,14 @@ def _reinforced(config: Config, shared: dict[str, Any]) -> Any:
     return trainer
 
 
-def _dataset(found: list[dict[str, Any]]) -> Any:
+def _dataset(config: Config, found: list[dict[str, Any]]) -> Any:
+    """Rows as `trl` takes them; pictures are drawn as they are needed."""
     from datasets import Dataset
 
-    return Dataset.from_list(found)
+    made: Any = Dataset.from_list(found)
+    if config.data.look:
+        made.set_transform(lambda rows: {**rows, "images": [[picture(config.data, cards)] for cards in rows["cards"]]})
+    return made
 
 
 def _board(config: Config) -> list[Any]:

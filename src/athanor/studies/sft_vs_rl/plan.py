@@ -15,6 +15,8 @@ from typing import NamedTuple
 from athanor.analysis.generalization import BASE, Key
 from athanor.core.errors import UsageError
 from athanor.core.seeds import digest
+from athanor.environments.points.drawing import LOOKS
+from athanor.environments.points.shifts import BLACK, RED
 from athanor.studies.carrying_out import Step
 from athanor.studies.sft_vs_rl.published import ANSWERS
 from athanor.studies.sft_vs_rl.sized import INIT, OWN, SizedArm, sized_arms
@@ -25,18 +27,45 @@ class Trial(NamedTuple):
 
     split: str
     shift: str
+    about: str
     rounds: int = 1
     """At temperature 1; the first answers are what a trial of one round would give."""
+    look: str = ""
+    """Of hands in pictures: how they are drawn; empty as in training."""
+    suits: str = BLACK
+    """Of hands in pictures."""
 
 
 TRIALS: dict[str, Trial] = {
-    "seen": Trial("train", "none"),
-    "unseen": Trial("test", "none", ANSWERS),
-    "mapping": Trial("test", "mapping"),
-    "range": Trial("test", "range"),
-    "rule": Trial("test", "rule", ANSWERS),
-}
-"""By the names of the conditions of the laptop's study."""
+    "seen": Trial("train", "none", "hands of the part that is trained on"),
+    "unseen": Trial("test", "none", "the training rule, numbers that were never dealt", ANSWERS),
+    "mapping": Trial("test", "mapping", "J, Q, K mean 7, 8, 9; unseen numbers"),
+    "range": Trial("test", "range", "numbers above 10, printed on the cards: larger numbers, no letters"),
+    "rule": Trial("test", "rule", "J, Q, K mean 11, 12, 13; unseen numbers", ANSWERS),
+    "red suits": Trial("test", "none", "unseen numbers on hearts and diamonds: the published visual shift", ANSWERS,
+                       suits=RED),
+    **{
+        f"look {name}": Trial("test", "none", f"unseen numbers, the cards drawn as {name}", look=name)
+        for name in LOOKS
+    },
+}  # fmt: skip
+"""By the names of the conditions of the laptop's study; the last ones are of hands in pictures alone."""
+WORDS = ("seen", "unseen", "mapping", "range", "rule")
+"""What policies that read hands in words are tried on."""
+PICTURES = ("seen", "unseen", "mapping", "rule", "red suits", "looks")
+"""What those are that see them; looks: the other ways of drawing."""
+
+
+def conditions_of(names: tuple[str, ...], look: str) -> tuple[str, ...]:
+    """Names of TRIALS, for policies that see hands drawn as `look`, or read them. UsageError for one that cannot be."""
+    known = PICTURES if look else WORDS
+    if odd := [name for name in names if name not in known]:
+        how = f"--look {look}" if look else "hands in words (no --look)"
+        raise UsageError(f"--conditions {odd[0]} cannot be tried with {how}; pass some of {', '.join(known)}")
+    others = [f"look {name}" for name in LOOKS if name != look]
+    return tuple(one for name in names or known for one in (others if name == "looks" else [name]))
+
+
 HOW = {"sampled": 1.0, "greedy": 0.0}
 """Names of the ways to play, and their temperatures."""
 COOLER = {"at-0.7": 0.7, "at-0.5": 0.5, "at-0.3": 0.3}
@@ -62,8 +91,10 @@ class Plan:
     """Hands of each trial."""
     verifier: str
     """Of training and of play."""
-    conditions: tuple[str, ...] = tuple(TRIALS)
+    conditions: tuple[str, ...] = WORDS
     """Those of TRIALS that are played."""
+    look: str = ""
+    """How the cards are drawn in training, black suits alone; empty names them in words."""
     tokens: int
     """Bound on an answer, in training and in play."""
     rounds: int = ANSWERS
@@ -92,7 +123,8 @@ class Plan:
     @property
     def planned(self) -> tuple[SizedArm, ...]:
         """The arms that are trained, those that others need included. UsageError for a name that is none."""
-        every = {arm.name: arm for arm in sized_arms(self.method, self.rounds, self.rate, self.sampled)}
+        made = sized_arms(self.method, self.rounds, self.rate, self.sampled, pictures=bool(self.look))
+        every = {arm.name: arm for arm in made}
         if odd := [name for name in self.arms if name not in every]:
             raise UsageError(f"--arms has {odd[0]!r}, which is not one of {', '.join(every)}; pass some of them")
         needed = {INIT, self.method, *self.arms, *(every[name].begins for name in self.arms)}
@@ -129,7 +161,11 @@ def run_of(folder: Path, arm: str, number: int) -> Path:
 
 def trial_of(folder: Path, arm: str, number: int | None, condition: str, how: str) -> Path:
     """The folder of a trial."""
-    return folder / "plays" / policy_name(arm, number) / f"{condition}-{how}"
+    return folder / "plays" / policy_name(arm, number) / _trial_name(condition, how)
+
+
+def _trial_name(condition: str, how: str) -> str:
+    return f"{condition.replace(' ', '-')}-{how}"
 
 
 def own_of(folder: Path, number: int) -> Path:
@@ -169,6 +205,7 @@ def _training(plan: Plan, folder: Path, arm: SizedArm, number: int) -> Step:
     words = ["athanor", "train", "points", "--model", begun, "--method", arm.method, "--preset", "chu2025"]
     words += ["--rule", "10", "--split", "train", "--verifier", plan.verifier, "--seed", seed]
     words += [*_length(plan, folder, arm, number), *plan.shared]
+    words += ["--data.look", plan.look, "--data.suits", BLACK] if plan.look else []
     if arm.supervised:
         words += plan.supervised
         words += ["--data.answers", str(own_of(folder, number))] if arm.own else []
@@ -198,10 +235,15 @@ def _trials(plan: Plan, folder: Path, arm: str, number: int | None) -> Iterator[
             rounds = max(key.rounds for key in keys_of(condition, how))
             words = (
                 "--shift", trial.shift, "--split", trial.split, "--rounds", str(rounds), "--episodes",
-                str(plan.episodes), "--seed", str(plan.seed), "--label", f"{name}, {how}",
+                str(plan.episodes), "--seed", str(plan.seed), "--label", f"{name}, {how}", *_drawn(plan, trial),
             )  # fmt: skip
-            yield Step(name=f"{name}-{condition}-{how}", kind="play", out=str(out),
+            yield Step(name=f"{name}-{_trial_name(condition, how)}", kind="play", out=str(out),
                        command=_play(plan, model, temperature, words, out))  # fmt: skip
+
+
+def _drawn(plan: Plan, trial: Trial) -> tuple[str, ...]:
+    """The words that say how cards are drawn; none where they are named."""
+    return ("--look", trial.look or plan.look, "--suits", trial.suits) if plan.look else ()
 
 
 def _own(plan: Plan, folder: Path, number: int) -> Step:
@@ -209,7 +251,7 @@ def _own(plan: Plan, folder: Path, number: int) -> Step:
     many = any(arm.own and arm.of for arm in plan.planned) and number < plan.lever_seeds
     words = ("--shift", "none", "--split", "train", "--rounds", "1", "--episodes",
              str(max(OWN, plan.sampled) if many else OWN), "--seed", str(digest(plan.seed, "own", number) % 2**31),
-             "--label", f"{INIT}-{number}, own answers")  # fmt: skip
+             "--label", f"{INIT}-{number}, own answers", *_drawn(plan, TRIALS["seen"]))  # fmt: skip
     model, out = str(run_of(folder, INIT, number) / "final"), own_of(folder, number)
     return Step(name=f"own-{number}", kind="play", out=str(out), command=_play(plan, model, 1.0, words, out))
 

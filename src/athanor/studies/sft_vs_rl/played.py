@@ -14,7 +14,7 @@ from athanor.analysis.tables import Run
 from athanor.core.errors import DataError
 from athanor.studies.carrying_out import Step, finished
 from athanor.studies.sft_vs_rl.findings import Cost, Found, Rounds, Shown, found
-from athanor.studies.sft_vs_rl.plan import Plan, arm_of, keys_of, policies, run_of, steps, trial_of, ways_of
+from athanor.studies.sft_vs_rl.plan import TRIALS, Plan, arm_of, keys_of, policies, run_of, steps, trial_of, ways_of
 from athanor.studies.sft_vs_rl.sized import INIT, ROUNDS
 
 Hands = dict[str, tuple[Path, tuple[str, ...]]]
@@ -39,7 +39,7 @@ def find_played(plan: Plan, folder: Path) -> Found:
     made = found(
         trained, shown(plan), bases=(plan.model,), missing=unfinished, start=INIT, rl=plan.method, costs=costs,
         matched=not plan.sft_steps, about=f"{Path(plan.model).name}, with the preset of the published training",
-        folder=folder,
+        folder=folder, tried={name: TRIALS[name].about for name in plan.conditions}, pictures=bool(plan.look),
     )  # fmt: skip
     return replace(made, seen=SEEN, rounds=rounds_of(plan), first=first_of(plan))
 
@@ -84,20 +84,21 @@ def _read(
 
 
 def score_of(run: Run, rounds: int) -> Score:
-    """What a run solved within some rounds, by multisets of numbers in the order of their names."""
+    """What a run solved within some rounds, by multisets of numbers in the order of their names. What is recognised are
+    the cards of hands in pictures, else the numbers."""
     episodes = run.episodes
     _, owner = np.unique(np.array(episodes["numbers"].to_pylist()), return_inverse=True)
     passed = np.array([within is not None and within <= rounds for within in episodes["solved"].to_pylist()], float)
-    read = _first_numbers(run)
+    read = _first_said(run, "cards" if run.manifest.config.get("look") else "numbers")
     right = np.array([bool(read.get(key)) for key in episodes["episode"].to_pylist()], float)
     each = np.bincount(owner)
     return Score(np.bincount(owner, passed) / each, np.bincount(owner, right) / each)
 
 
-def _first_numbers(run: Run) -> dict[str, bool | None]:
-    """By episode: whether the first answer told the hand's numbers right; None where it told none."""
-    columns = (run.turns[name].to_pylist() for name in ("episode", "turn", "numbers"))
-    return {episode: numbers for episode, turn, numbers in zip(*columns, strict=True) if turn == 0}
+def _first_said(run: Run, what: str) -> dict[str, bool | None]:
+    """By episode: whether the first answer told the hand's cards, or numbers, right; None where it told none."""
+    columns = (run.turns[name].to_pylist() for name in ("episode", "turn", what))
+    return {episode: said for episode, turn, said in zip(*columns, strict=True) if turn == 0}
 
 
 def _same(run: Run, condition: str, episodes: int, hands: Hands) -> None:
