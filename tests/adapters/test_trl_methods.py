@@ -15,7 +15,7 @@ from athanor.adapters.trl.data import MANY, Data, rows
 from athanor.adapters.trl.matching import Played, matched
 from athanor.adapters.trl.own import own_answers
 from athanor.adapters.trl.post import train
-from athanor.adapters.trl.settings import Config, Critic, Lora, Optimisation, Reinforcement, resolved
+from athanor.adapters.trl.settings import Config, Critic, Loading, Lora, Optimisation, Reinforcement, measured, resolved
 from athanor.agents.asking import ModelOptions
 from athanor.analysis.spending import spent
 from athanor.core.errors import DataError, UsageError
@@ -107,7 +107,7 @@ def test_ppo_trains_the_critic_and_goes_on_from_a_checkpoint_to_the_same_weights
     kept = torch.load(out / "checkpoint-3" / "critic.pt", weights_only=True)
     before = torch.load(out / "checkpoint-2" / "critic.pt", weights_only=True)
     assert any(not value.equal(before["critic"][name]) for name, value in kept["critic"].items())
-    assert spent(out).operations == pytest.approx(spent(out).tokens_sampled * (2 * 2 + 6))
+    assert spent(out).operations == pytest.approx(spent(out).tokens_sampled * (2 * 2 + 6 + 2))
 
     again = tmp_path / "again"
     shutil.copytree(out, again)
@@ -171,6 +171,7 @@ def test_a_model_that_is_held_strongly_stays_nearer_to_what_it_was(model: Path, 
             logged = [line for line in lines(out) if "kl" in line]
             assert logged[0]["kl"] == pytest.approx(0, abs=1e-6)
             assert {"entropy", "mean_token_accuracy", "num_tokens"} <= logged[0].keys()
+            assert "compared" not in logged[0]
             ended[kl, rank] = logged[-1]["kl"]
             assert spent(out).operations == spent(out).tokens_learned * (2 + 2 + (2 if rank else 4))
     assert ended[10.0, 0] < 0.5 * ended[1e-6, 0]
@@ -215,6 +216,61 @@ def test_with_many_rules_each_hand_has_its_own_numbers_and_none_is_of_another_pa
     assert len({one.seen.cards for one in found}) > 50
     with pytest.raises(UsageError, match="pass --data.rules many alone"):
         resolved(Config(model="m", method="sft", seed=0, out=Path("o"), data=Data(rules=(MANY, "5"))))
+
+
+# How far a policy went
+
+
+def kls(out: Path) -> list[float]:
+    return [line["kl"] for line in lines(out) if "kl" in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 4])
+def test_the_divergence_of_fine_tuning_is_measured_and_not_learned_from(model: Path, tmp_path: Path, rank: int):
+    optim = replace(SMALL, batch=16, micro=1, schedule="constant_with_warmup", warmup=0.0)
+    asked = {"steps": 3, "optim": optim, "lora": Lora(rank=rank)}
+    final = train(config(model, tmp_path / "a", **asked))
+    assert kls(tmp_path / "a")[0] == pytest.approx(0, abs=1e-6)
+    assert kls(tmp_path / "a")[-1] > 1e-3
+    assert [line["compared"] for line in lines(tmp_path / "a") if "loss" in line] == [2 / 16] * 3
+    tokens = spent(tmp_path / "a").tokens_learned
+    assert spent(tmp_path / "a").operations == pytest.approx(tokens * (2 + (2 if rank else 4) + 2 * 2 / 8))
+    if not rank:
+        alone = train(config(model, tmp_path / "b", **asked, load=Loading(device="cpu", once=True)))
+        assert same(final, alone)
+        assert not kls(tmp_path / "b")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["grpo", "rloo"])
+def test_the_divergence_of_reinforcement_is_what_it_would_be_if_it_were_learned_from(
+    model: Path, tmp_path: Path, method
+):
+    """The same estimator as `trl` has where it is in the loss, and the same weights as if nothing were measured."""
+    begun = told(model, tmp_path)
+    asked = {"method": method, "steps": 2, "optim": replace(WIDE, micro=16)}
+    final = train(config(begun, tmp_path / "a", **asked, rl=SAMPLED))
+    alone = train(config(begun, tmp_path / "b", **asked, rl=SAMPLED, load=Loading(device="cpu", once=True)))
+    assert same(final, alone)
+    assert kls(tmp_path / "b") == []
+    if method == "grpo":  # rloo takes the divergence off the reward, and estimates it otherwise
+        train(config(begun, tmp_path / "c", **asked, rl=replace(SAMPLED, kl=1e-12)))
+        assert kls(tmp_path / "a") == pytest.approx(kls(tmp_path / "c"), rel=1e-3, abs=1e-7)
+    extra = spent(tmp_path / "a").operations - spent(tmp_path / "b").operations
+    assert extra == pytest.approx(2 * spent(tmp_path / "a").tokens_learned)
+
+
+def test_a_second_copy_is_not_kept_where_it_is_asked_not_to_be_unless_it_is_needed(tmp_path: Path):
+    asked = Config(model="m", method="sft", seed=0, out=tmp_path, load=Loading(once=True))
+    assert not measured(resolved(asked))
+    assert measured(resolved(replace(asked, load=Loading())))
+    with pytest.raises(UsageError, match="--optim.kl needs the model as it was, which --load.once does not keep"):
+        resolved(replace(asked, optim=Optimisation(kl=1.0)))
+    with pytest.raises(UsageError, match="--rl.kl needs the model as it was"):
+        resolved(replace(asked, method="grpo", rl=Reinforcement(kl=0.1)))
+    with pytest.raises(UsageError, match="--load.once has no effect with --lora.rank"):
+        resolved(replace(asked, lora=Lora(rank=4)))
 
 
 # Own answers
@@ -293,7 +349,8 @@ def logged(folder: Path, asked: Config, **means: float) -> Path:
 def reinforcement(**options: Any) -> Config:
     given = {"samples": 8, "rounds": 5, "epochs": 1, "ahead": 1, **options}
     optim = Optimisation(batch=16)
-    return Config(model="m", method="grpo", seed=0, out=Path("o"), steps=10, rl=Reinforcement(**given), optim=optim)
+    return Config(model="m", method="grpo", seed=0, out=Path("o"), steps=10, rl=Reinforcement(**given), optim=optim,
+                  load=Loading(once=not options.get("kl")))  # fmt: skip
 
 
 def test_reinforcement_with_other_rounds_has_as_many_steps_as_cost_the_same(model: Path, tmp_path: Path):

@@ -129,6 +129,10 @@ def test_rewards_of_the_verifier_change_the_weights(model: Path, tmp_path: Path,
     assert len(logged) == 4
     assert all(-3.0 * (rl.rounds or 1) <= line["reward"] <= 5.0 and line["passed"] <= 1 for line in logged)
     assert all(line["turns"] >= 1 for line in logged if rl.rounds)
+    measured = [line["kl"] for line in logged]
+    assert measured[0] == pytest.approx(0, abs=1e-6)  # the model is still what it was
+    assert measured[-1] > 0
+    assert {line["compared"] for line in logged} == {1.0}  # one pass a step
     assert all(line["passed"] <= line["pass@8"] <= min(1, 8 * line["passed"]) for line in logged)
     size = sum(weight.numel() for weight in weights(begun).values())
     assert logged[-1]["flop"] == pytest.approx(spent(out).operations * size, rel=1e-6)
@@ -171,8 +175,8 @@ def test_fine_tuning_can_be_as_long_as_costs_what_another_training_cost(model: P
     assert train(config(model, out, steps=None, match=str(other), resume=True)) == out / "final"
     with pytest.raises(UsageError, match="--steps 3 and --match"):
         train(config(model, tmp_path / "a", match=str(other)))
-    with pytest.raises(UsageError, match="--match has no effect with --method grpo"):
-        train(config(model, tmp_path / "a", steps=None, method="grpo", match=str(other)))
+    with pytest.raises(UsageError, match="is fine-tuning, reinforcement was expected"):
+        train(config(model, tmp_path / "a", steps=None, method="grpo", match=str(out)))
     with pytest.raises(UsageError, match="is no finished training"):
         train(config(model, tmp_path / "a", steps=None, match=str(tmp_path)))
 

@@ -49,13 +49,6 @@ def test_generalised_advantages_are_those_of_the_definition():
         assert not found[e, length:].any()
 
 
-def test_an_episode_that_was_cut_is_bootstrapped_and_no_other_is_touched():
-    rewards, values = torch.zeros(2, 2), torch.zeros(2, 2)
-    taken = torch.ones(2, 2, dtype=torch.bool)
-    found, _ = advantages.gae(rewards, values, taken, gamma=1.0, lam=1.0, bootstrap=torch.tensor([0.0, 3.0]))
-    assert found.tolist() == [[0.0, 0.0], [3.0, 3.0]]
-
-
 def test_whitening_counts_only_what_is_counted():
     values, counted = torch.tensor([[1.0, 3.0, 99.0]]), torch.tensor([[True, True, False]])
     white = advantages.whitened(values, counted)

@@ -17,6 +17,10 @@ FORWARD, BACKWARD, BACKWARD_ADAPTERS = 2, 4, 2
 """Operations for each weight and token."""
 
 
+EVERY = 8
+"""The divergence from the model as it was is measured in one pass of so many, and in the first of each step."""
+
+
 class Spent(NamedTuple):
     """What a training cost."""
 
@@ -36,6 +40,23 @@ def pass_cost(config: dict[str, Any]) -> int:
     was, that model's forward too."""
     held = config["method"] == "sft" and bool(config["optim"].get("kl"))
     return FORWARD * (1 + held) + (BACKWARD_ADAPTERS if config["lora"]["rank"] else BACKWARD)
+
+
+def share_compared(batch: int, micro: int, processes: int) -> float:
+    """The share of passes in which the divergence is measured, of steps of so many sequences.
+
+    >>> share_compared(128, 8, 1), share_compared(16, 16, 1)
+    (0.125, 1.0)
+    """
+    at_once = min(micro, max(1, batch // processes))
+    passes = max(1, batch // (at_once * processes))
+    return ceil(passes / EVERY) / passes
+
+
+def compared_cost(config: dict[str, Any], share: float) -> float:
+    """Operations a weight and token of measuring the divergence from the model as it was in a share of all passes: its
+    forward, and in fine-tuning the policy's once more."""
+    return FORWARD * share * (2 if config["method"] == "sft" else 1)
 
 
 def forwards(config: dict[str, Any], *, vllm: bool) -> int:
@@ -70,15 +91,18 @@ def _with_own(found: Spent, hands: int, tokens: int) -> Spent:
 def spent_by(config: dict[str, Any], lines: list[dict[str, Any]], steps: int, *, vllm: bool) -> Spent:
     """The cost of so many steps, by the lines of the log up to there. ValueError if they do not tell it."""
     tokens = _counted([line["num_tokens"] for line in lines if "num_tokens" in line])
+    told = [line["compared"] for line in lines if "compared" in line]
+    compared = sum(told) / len(told) if told else 0.0
     if config["method"] == "sft":
-        return Spent(steps, 0, 0, tokens, float(tokens * pass_cost(config)))
+        return Spent(steps, 0, 0, tokens, tokens * (pass_cost(config) + compared_cost(config, compared)))
     rl, batch = config["rl"], config["optim"]["batch"]
     at_a_time = batch * rl["ahead"]
     sampled = at_a_time * ceil(steps / (rl["ahead"] * rl["epochs"]))
     tokens += round(sum(at_a_time * line.get("told", 0.0) for line in lines))
     learned = round(tokens * steps * batch / sampled)
     reads = forwards(config, vllm=vllm)
-    return Spent(steps, sampled, tokens, learned, float(FORWARD * reads * tokens + pass_cost(config) * learned))
+    each = pass_cost(config) + compared_cost(config, compared)
+    return Spent(steps, sampled, tokens, learned, float(FORWARD * reads * tokens + each * learned))
 
 
 def _counted(totals: list[int]) -> int:

@@ -43,18 +43,15 @@ def signed(passed: Tensor, *, positive: float = 1.0, negative: float = 1.0) -> T
     return torch.where(passed, positive, -negative)
 
 
-def gae(
-    rewards: Tensor, values: Tensor, taken: Tensor, *, gamma: float, lam: float, bootstrap: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def gae(rewards: Tensor, values: Tensor, taken: Tensor, *, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
     """Generalised advantages and returns of turns, each Float["episodes turns"] (Schulman et al. 2016, equation 16).
 
     `taken`: Bool["episodes turns"], the turns that were played: the first ones of each episode. What follows an
-    episode's last turn is worth nothing, or `bootstrap`, Float["episodes"], where the episode was cut short and not
-    ended; no advantage reaches over from one episode into another.
+    episode's last turn is worth nothing, since no answer is asked for after the last round: an episode whose hand is
+    not solved then has ended, and is not cut short. No advantage reaches over from one episode into another.
     """
     episodes, turns = rewards.shape
-    after = rewards.new_zeros(episodes) if bootstrap is None else bootstrap
-    advantage, found = rewards.new_zeros(episodes), torch.zeros_like(rewards)
+    after, advantage, found = rewards.new_zeros(episodes), rewards.new_zeros(episodes), torch.zeros_like(rewards)
     for turn in reversed(range(turns)):
         played = taken[:, turn]
         surprise = rewards[:, turn] + gamma * after - values[:, turn]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import TrainerCallback
 
 from athanor.adapters.trl.reference import plain
+from athanor.adapters.trl.reinforced import learned
 from athanor.adapters.trl.rewards import Told
 from athanor.adapters.trl.settings import Config, given
 from athanor.core.seeds import digest
@@ -61,7 +62,7 @@ class ByCritic(TrainerCallback):
 
     def weigh(self, trainer: Any, made: dict[str, Any], told: Told) -> None:
         values = self._told_by_critic(trainer, made)
-        written = made["completion_mask"] * made.get("tool_mask", made["completion_mask"])
+        written = learned(made)
         turns = turns_of(written)
         before = made["prompt_ids"].shape[1] - 1
         starts, taken = starts_of(turns, max(map(len, told.worths)))

@@ -11,32 +11,40 @@ import numpy as np
 
 from athanor.adapters.trl.data import Data, answered, picture, rows
 from athanor.adapters.trl.own import Own
-from athanor.adapters.trl.settings import Config, given, judge_of
-from athanor.analysis.spending import FORWARD, forwards, pass_cost, spent
+from athanor.adapters.trl.settings import Config, given, judge_of, measured
+from athanor.analysis.spending import FORWARD, compared_cost, forwards, pass_cost, share_compared, spent
 from athanor.core.errors import DataError, UsageError
 
 TRIED = 512
 """Hands whose answers are counted in tokens, to know what a step costs."""
 
 
-def matched(config: Config, tokenizer: Any, own: Own | None = None) -> int:
+def matched(config: Config, tokenizer: Any, own: Own | None = None, processes: int = 1) -> int:
     """Steps of a resolved configuration, at least one, that cost as many operations as the training in `match`.
 
-    `own`: the model's own answers that are taught, which are paid for too. UsageError if that training is not finished,
-    or does not let the cost be told beforehand; DataError if it does not tell what it cost.
+    `own`: the model's own answers that are taught, which are paid for too; `processes`: that train together. UsageError
+    if that training is not finished, or does not let the cost be told beforehand; DataError if it does not tell what it
+    cost.
     """
     other = Path(config.match)
     if not (other / "final" / "config.json").is_file():
         raise UsageError(f"--match {other} is no finished training; finish it, or pass --steps")
     whole = spent(other).operations
     if config.method != "sft":
-        return max(1, round(whole / _reinforced_step(config, tokenizer, other)))
+        return max(1, round(whole / _reinforced_step(config, tokenizer, other, processes)))
     if own is not None:
         if own.tokens is None:
             raise UsageError(f"{config.data.answers} does not tell its tokens, which --match counts; pass --steps")
         whole -= FORWARD * own.tokens
     step = given(config.optim.batch) * _tokens(config, tokenizer, own.taught if own else None)
-    return max(1, round(whole / (pass_cost(asdict(config)) * step)))
+    return max(1, round(whole / (_pass(config, processes) * step)))
+
+
+def _pass(config: Config, processes: int) -> float:
+    """Operations of learning from a token, for each weight, with what is measured on the way."""
+    told = asdict(config)
+    compared = share_compared(given(config.optim.batch), config.optim.micro, processes) if measured(config) else 0.0
+    return pass_cost(told) + compared_cost(told, compared)
 
 
 def _tokens(config: Config, tokenizer: Any, taught: list[dict[str, Any]] | None) -> float:
@@ -89,13 +97,13 @@ def _turns(wrong: float, rounds: int) -> float:
     return sum(wrong**k for k in range(rounds))
 
 
-def _reinforced_step(config: Config, tokenizer: Any, other: Path) -> float:
+def _reinforced_step(config: Config, tokenizer: Any, other: Path, processes: int) -> float:
     """Operations of a step by reinforcement, for each weight, by what episodes of another training were like."""
     played = _played(config, tokenizer, other)
     whole, vllm = asdict(config), config.vllm.mode != "off"
     tokens = played.tokens(given(config.rl.rounds))
     sampled = FORWARD * forwards(whole, vllm=vllm) / given(config.rl.epochs)
-    return given(config.optim.batch) * tokens * (sampled + pass_cost(whole))
+    return given(config.optim.batch) * tokens * (sampled + _pass(config, processes))
 
 
 def _played(config: Config, tokenizer: Any, other: Path) -> Played:

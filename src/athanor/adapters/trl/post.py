@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, filterwarnings
@@ -21,7 +20,7 @@ from athanor.adapters.trl.matching import matched
 from athanor.adapters.trl.own import Own, own_answers
 from athanor.adapters.trl.revision import Revision
 from athanor.adapters.trl.rewards import Kind, Told, episode_reward, verdict_reward
-from athanor.adapters.trl.settings import UNGROUPED, Config, given, judge_of, resolved, science_of, shown
+from athanor.adapters.trl.settings import UNGROUPED, Config, given, judge_of, measured, resolved, science_of, shown
 from athanor.core.build import build_name, versions
 from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import Stopped, StoreError, UsageError
@@ -56,7 +55,7 @@ def train(asked_for: Config) -> Path:
         )
     tokenizer = _tokenizer(path, config)
     own = own_answers(config.data, config.rule, judge_of(config), config.split) if config.data.answers else None
-    config = replace(config, steps=matched(config, tokenizer, own)) if config.match else config
+    config = replace(config, steps=matched(config, tokenizer, own, state.num_processes)) if config.match else config
     whole = arguments(config, state.num_processes)
     if state.is_main_process:
         _begin(config, path, own)
@@ -158,7 +157,7 @@ def _trainer(config: Config, whole: Any, path: Path, tokenizer: Any, own: Own | 
     log = Log(config.out, science, size, vllm=config.vllm.mode != "off")
     shared = {"model": model, "args": whole, "processing_class": tokenizer, "peft_config": adapter_of(config.lora),
               "callbacks": [log, guard, *_board(config)]}  # fmt: skip
-    trainer = _taught(config, path, shared, own) if config.method == "sft" else _reinforced(config, shared)
+    trainer = _taught(config, path, shared, own) if config.method == "sft" else _reinforced(config, path, shared)
     trainer.remove_callback(PrinterCallback)  # standard output is for data
     return trainer
 
@@ -175,30 +174,39 @@ def _dealt(config: Config) -> Iterator[Row]:
 
 
 def _taught(config: Config, path: Path, shared: dict[str, Any], own: Own | None) -> Any:
-    from athanor.adapters.trl.reference import Reference
+    from athanor.adapters.trl.divergence import Divergence
     from athanor.adapters.trl.taught import Taught
 
     answers = own.taught if own else answered(config.data, judge_of(config), _dealt(config), config.seed)
     trainer = Taught(train_dataset=_dataset(config, answers), **shared)
     if config.optim.kl:
-        trainer.hold(Reference(None if config.lora.rank else _model(config, path)), config.optim.kl)
+        trainer.hold(_reference(config, path), config.optim.kl)
+    elif measured(config):
+        trainer.measure(Divergence(_reference(config, path)))
     return trainer
+
+
+def _reference(config: Config, path: Path) -> Any:
+    """The model as it was."""
+    from athanor.adapters.trl.reference import Reference
+
+    return Reference(None if config.lora.rank else _model(config, path))
 
 
 def _kind(config: Config) -> Kind:
     return given(config.rl.reward)
 
 
-def _reinforced(config: Config, shared: dict[str, Any]) -> Any:
-    from athanor.adapters.trl.reinforced import Reinforced, weighing_of
+def _reinforced(config: Config, path: Path, shared: dict[str, Any]) -> Any:
+    from athanor.adapters.trl.divergence import Divergence
+    from athanor.adapters.trl.reinforced import LeftOut, Reinforced, weighing_of
 
     judge, dialogue, told = judge_of(config), dialogue_of(config.data), Told()
     dealt, kind = list(_dealt(config)), _kind(config)
     data, rewards = _dataset(config, asked(config.data, iter(dealt))), verdict_reward(dialogue, judge, kind, told)
     if config.method == "rloo":
-        trl: Any = import_module("trl")
-        return trl.RLOOTrainer(reward_funcs=rewards, train_dataset=data, **shared)
-    if given(config.rl.rounds) == 1:
+        trainer: Any = LeftOut(reward_funcs=rewards, train_dataset=data, **shared)
+    elif given(config.rl.rounds) == 1:
         trainer = Reinforced(reward_funcs=rewards, train_dataset=data, **shared)
     else:
         tasks: dict[str, Task] = {one.prompt[-1]["content"]: one.task for one in dealt}
@@ -206,6 +214,8 @@ def _reinforced(config: Config, shared: dict[str, Any]) -> Any:
         trainer = Reinforced(reward_funcs=episode_reward(told), train_dataset=data, rollout_func=played, **shared)
     if (weighing := weighing_of(config)) is not None:
         trainer.weigh_by(weighing, told)
+    if measured(config):
+        trainer.measure(Divergence(_reference(config, path)))
     return trainer
 
 

@@ -15,12 +15,16 @@ class Reference:
         """`model`: the copy; None where adapters are trained."""
         self._model = model
 
-    def prepare(self, trainer: Any) -> None:
-        """Put the copy where the trainer's model is; parted over processes if that is."""
+    def prepare(self, trainer: Any, temperature: float | None = None) -> None:
+        """Put the copy where the trainer's model is; parted over processes if that is. `temperature`: of a trainer that
+        samples, which asks for log-probabilities and not for logits."""
         if self._model is None:
             return
         utils: Any = import_module("trl.models.utils")
         model = self._model.eval().requires_grad_(False)
+        if temperature is not None:
+            heads: Any = import_module("trl.trainer.utils")
+            heads.add_fused_lm_head(model, temperature=temperature)
         if trainer.is_deepspeed_enabled:
             self._model = utils.prepare_deepspeed(model, trainer.accelerator)
         elif trainer.is_fsdp_enabled:

@@ -1,4 +1,4 @@
-"""Reinforcement by the GRPO of `trl`, with advantages of our own where the method asks for them."""
+"""Reinforcement by `trl`, with advantages of our own where the method asks for them, and the divergence measured."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from athanor.adapters.trl.divergence import Divergence
 from athanor.adapters.trl.rewards import Told
 from athanor.adapters.trl.settings import Config
 from athanor.training import advantages
 
 trl: Any = import_module("trl")
+_Trainer: Any = object
+"""What `Watched` stands before, as far as it can be told beforehand."""
 
 
 class Weighing(Protocol):
@@ -34,16 +37,32 @@ class Weighing(Protocol):
     def load(self, folder: Path) -> None: ...
 
 
-class Reinforced(trl.GRPOTrainer):
-    """GRPO, or with a `Weighing` another method with its loss. `weigh_by` is called once, before training."""
+class Watched(_Trainer):
+    """Before a trainer of `trl`: a `Weighing` makes of it another method with its loss, a `Divergence` is measured.
+    `weigh_by` and `measure` are called once, before training."""
 
     _weighing: Weighing | None = None
     _told = Told()
+    _divergence: Divergence | None = None
 
     def weigh_by(self, weighing: Weighing, told: Told) -> None:
         """`told`: what the reward function says of each batch."""
         self._weighing, self._told = weighing, told
         weighing.begin(self)
+
+    def measure(self, divergence: Divergence) -> None:
+        """Where the divergence is not in the loss."""
+        self._divergence = divergence
+        divergence.reference.prepare(self, self.temperature)
+
+    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super()._get_per_token_logps_and_entropies(model, *args, **kwargs)
+        if self._divergence is not None and self._divergence.due:
+            with torch.no_grad(), self._divergence.reference.of(self) as base:
+                plain = {**kwargs, "compute_entropy": False}
+                theirs = super()._get_per_token_logps_and_entropies(base, *args, **plain)
+            self._divergence.hear(found[0], theirs[0])
+        return found
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         made = super()._generate_and_score_completions(inputs)
@@ -52,7 +71,11 @@ class Reinforced(trl.GRPOTrainer):
         return made
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        if self._divergence is not None:
+            self._divergence.begin_pass(self)
         loss = super()._compute_loss(model, inputs)
+        if self._divergence is not None:
+            self._divergence.tell(self, learned(inputs))
         more = None if self._weighing is None else self._weighing.loss(self, inputs)
         return loss if more is None else loss + more / self.current_gradient_accumulation_steps
 
@@ -65,6 +88,19 @@ class Reinforced(trl.GRPOTrainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if self._weighing is not None and checkpoint is not None:
             self._weighing.load(Path(checkpoint))
+
+
+class Reinforced(Watched, trl.GRPOTrainer):
+    """GRPO and what shares its loss."""
+
+
+class LeftOut(Watched, trl.RLOOTrainer):
+    """RLOO."""
+
+
+def learned(inputs: dict[str, Any]) -> Tensor:
+    """1 for each token of a batch that is learned from."""
+    return inputs["completion_mask"] * inputs.get("tool_mask", inputs["completion_mask"])
 
 
 class Signed:

@@ -47,6 +47,8 @@ class Loading:
     mixed: bool = False
     """Multiply in bfloat16 whatever the weights are."""
     attention: Attention = "sdpa"
+    once: bool = False
+    """Keep no second copy where all weights are trained: the divergence from the model as it was is not told."""
     download: bool = False
     """Fetch a model that is named OWNER/NAME and not in the local cache."""
 
@@ -257,6 +259,7 @@ def refuse(asked: Config, whole: Config) -> None:
                               "ahead": (1, inf)}, "rl")  # fmt: skip
     refuse_outside(whole.critic, {"gamma": (0, 1), "lam": (0, 1), "weight": (0, inf), "rate": (0, inf)}, "critic")
     _refuse_rules(whole)
+    _refuse_once(whole)
     if asked.method != "ppo":
         refuse_idle(changed(asked.critic, "critic"), f"--method {asked.method}")
     if asked.method == "sft":
@@ -265,6 +268,20 @@ def refuse(asked: Config, whole: Config) -> None:
             refuse_idle(changed(asked.data, "data", but=("answers", "hands", "look", "suits")), "--data.answers")
         return
     _refuse_reinforced(asked, whole)
+
+
+def _refuse_once(whole: Config) -> None:
+    """UsageError where the model is needed a second time, or is not."""
+    if whole.load.once and whole.lora.rank:
+        refuse_idle(["--load.once"], "--lora.rank")
+    held = [name for name, weight in (("--rl.kl", whole.rl.kl), ("--optim.kl", whole.optim.kl)) if weight]
+    if whole.load.once and held:
+        raise UsageError(f"{held[0]} needs the model as it was, which --load.once does not keep; leave one of them out")
+
+
+def measured(whole: Config) -> bool:
+    """Whether the divergence from the model as it was is measured, and not learned from."""
+    return not (whole.load.once or whole.rl.kl or whole.optim.kl)
 
 
 def _refuse_rules(whole: Config) -> None:

@@ -55,7 +55,7 @@ class Log(TrainerCallback):
         """Say what the step cost, and that what was not measured is unknown: with every answer cut and left out, zeros
         are no measurements."""
         if "num_tokens" in logs:
-            self._lines.append({name: logs[name] for name in ("num_tokens", "told") if name in logs})
+            self._lines.append({name: logs[name] for name in ("num_tokens", "told", "compared") if name in logs})
             logs["flop"] = spent_by(self._science, self._lines, step, vllm=self._vllm).operations * self._weights
         if not logs.get("total_flos", 1):
             del logs["total_flos"]
