@@ -1,18 +1,23 @@
 """Hands of points a second, on one core: python benchmarks/points.py
 
 Dealt from a deck, parted by their numbers, and judged exactly. In records: a task and a state of the environment, an
-answer in words, a verdict. In tokens: whole batches of hands for the policies of the project's own.
+answer in words, a verdict. In tokens: whole batches of hands for the policies of the project's own. Formulas are read
+by the compiled loop, as always, and by the loop that is there to be read (`formula.read_by_loop`), in turns within the
+same run: the ratio says what compiling gave.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
+from statistics import median
 from time import process_time
 
 import numpy as np
 
+from athanor.agents.points import random_formula
 from athanor.core.seeds import stream
-from athanor.environments.points import Exact, Grade, Points, mixture, tokens
+from athanor.environments.points import Answer, Exact, Grade, Hand, Points, formula, judge, mixture, tokens
 from athanor.environments.points.deal import Deal, hands
 from athanor.environments.points.judge import gold
 from athanor.environments.points.solver import solutions, solvable
@@ -23,7 +28,7 @@ HANDS = 100_000
 
 def main() -> None:
     environment = Points()
-    grade, judge, rule = Grade(environment=environment), Exact(), environment.rule
+    grade, rule = Grade(environment=environment), environment.rule
     list(islice(environment.tasks("all", 0), 5_000))  # compiled, and every multiset searched
     rows = [
         ("dealt as tasks", lambda: sum(1 for _ in islice(environment.tasks("all", 1), HANDS))),
@@ -36,9 +41,14 @@ def main() -> None:
         told[name] = HANDS / (process_time() - begun)
     dealt = [hand(cards, rule, 24) for cards in islice(hands(Deal(), rule, 24, None, stream(1, "x")), HANDS)]
     answers = [gold(one, solutions(one.values, 24)[-1]) for one in dealt]
-    begun = process_time()
-    passed = sum(judge.judge(one, answer).passed for one, answer in zip(dealt, answers, strict=True))
-    told["judged exactly"] = HANDS / (process_time() - begun)
+    rng = stream(1, "wrong")
+    wrong = [Answer(formula=random_formula(one.values, rng), numbers=one.values) for one in dealt]
+    broken = [Answer(formula=f"{answer.formula[:-3]})") for answer in answers]
+    ratios = {}
+    for name, those in (("", answers), (", random formulas", wrong), (", a bracket too many", broken)):
+        told[f"judged exactly{name}"], ratios[name], passed = judged(dealt, those)
+        if not name:
+            print(f"all {passed:,} gold answers passed" if passed == HANDS else f"{HANDS - passed} FAILED")
     tasks = list(islice(environment.tasks("all", 1), HANDS))
     begun = process_time()
     for task, answer in zip(tasks, answers, strict=True):
@@ -49,12 +59,36 @@ def main() -> None:
     told |= in_tokens()
     for name, rate in told.items():
         print(f"{name:38} {rate:12,.0f} hands/s")
-    print(f"all {passed:,} gold answers passed" if passed == HANDS else f"{HANDS - passed} GOLD ANSWERS FAILED")
+    for name, ratio in ratios.items():
+        print(f"judged exactly{name}: {ratio:.2f} times as many as by the loop that is there to be read")
     fresh = [tuple(sorted(map(int, row))) for row in stream(2, "new").integers(1, 200, (2_000, 4))]
     begun = process_time()
     for values in fresh:
         solvable(values, 24)
     print(f"a hand not met before is searched in {(process_time() - begun) / len(fresh) * 1e6:.0f} us")
+
+
+PARTS = 10
+"""Parts of the hands after each of which the two ways of reading change."""
+
+
+def judged(dealt: Sequence[Hand], answers: Sequence[Answer]) -> tuple[float, float, int]:
+    """Hands judged a second, how many times as many as by the loop to read (the median over PARTS), and how many
+    passed."""
+    by_loop, whole, ratios, passed, size = Exact(), 0.0, [], 0, len(dealt) // PARTS
+    compiled = judge.read
+    for part in range(PARTS):
+        some = list(zip(dealt[part * size :][:size], answers[part * size :][:size], strict=True))
+        begun = process_time()
+        passed += sum(by_loop.judge(one, answer).passed for one, answer in some)
+        now = process_time()
+        judge.read = formula.read_by_loop
+        again = sum(by_loop.judge(one, answer).passed for one, answer in some)
+        judge.read = compiled
+        ratios.append((process_time() - now) / (now - begun))
+        whole += now - begun
+        assert again == sum(by_loop.judge(one, answer).passed for one, answer in some)
+    return size * PARTS / whole, median(ratios), passed
 
 
 def in_tokens() -> dict[str, float]:

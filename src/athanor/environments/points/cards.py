@@ -93,6 +93,11 @@ def rank_of(card: str) -> str:
     return _RANK.get(card, card)
 
 
+def ranks_of(cards: tuple[str, ...]) -> tuple[str, ...]:
+    """The ranks of cards, in their order."""
+    return tuple(map(_RANK.get, cards, cards))
+
+
 def read_rank(name: object) -> str | None:
     """The rank that a name in an answer means (`K`, `king`, `10`, `KS`, `Ks`); None if it means none.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from athanor.core.records import Unreadable
-from athanor.environments.points.cards import rank_of
+from athanor.environments.points.cards import rank_of, ranks_of
 from athanor.environments.points.formula import Broken, Ratio, plain, read, shown
 from athanor.environments.points.solver import solutions
 from athanor.environments.points.state import Answer, Hand, Judgement
@@ -89,7 +89,7 @@ def recognised(hand: Hand, answer: Answer) -> dict[str, Any]:
     """By `cards` and `numbers`, left out where nothing was said: whether what was said is the hand's, in any order."""
     said: dict[str, Any] = {}
     if answer.cards is not None:
-        ranks = tuple([rank_of(card) for card in hand.cards])
+        ranks = ranks_of(hand.cards)
         said["cards"] = answer.cards == ranks or sorted(answer.cards) == sorted(ranks)
     if answer.numbers is not None:
         said["numbers"] = answer.numbers == hand.values or sorted(answer.numbers) == sorted(hand.values)
