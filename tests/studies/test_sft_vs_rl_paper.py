@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tyro
 
-from athanor.adapters.trl.settings import resolved
+from athanor.adapters.trl.settings import PRESETS, resolved
 from athanor.agents.asking import ModelOptions
 from athanor.analysis.generalization import BASE, Key, Score, Trained, difference
 from athanor.analysis.points import read_run
@@ -143,7 +143,9 @@ def test_each_arm_is_carried_through_to_the_option_that_makes_it():
     own, more = of("sft on own answers"), of("sft on as many own answers")
     assert own.data.answers == more.data.answers == every["own-0"].out
     assert (own.data.hands, more.data.hands) == (8_000, 40_960)
-    played = understood(every["own-0"].command)
+    assert understood(every["own-0"].command).episodes == 8_000
+    assert every["own-0-all"].out == every["own-0"].out  # the same run, gone on with
+    played = understood(every["own-0-all"].command)
     assert (played.episodes, played.split, played.rounds, played.language.temperature) == (40_960, "train", 1, 1.0)
     assert played.language.model == own.model == str(run_of(Path("study"), "init", 0) / "final")
     rl = str(run_of(Path("study"), "grpo", 0))
@@ -225,7 +227,7 @@ def test_a_launcher_goes_before_trainings_alone_and_the_dry_run_prints_what_woul
     assert ended.value.code == 0
     lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
     trained = 4 * 7 + 2 * 13
-    assert len(lines) == trained + 10 * (trained - 4) + 25 * (4 + 1) + 4
+    assert len(lines) == trained + 10 * (trained - 4) + 25 * (4 + 1) + 4 + 2
     assert not out.exists()
     launched = [line for line in lines if line[0] != "athanor"]
     assert len(launched) == trained
@@ -397,7 +399,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if number is not None:
             trained(folder, arm, number, {"init": 500, "grpo": 1000, "sft": 4_500}[arm])
         for condition in WORDS:
-            for how in ways_of(arm):
+            for how in ways_of(arm, condition):
                 rounds = TRIALS[condition].rounds if how == "sampled" else 1
                 play(trial_of(folder, arm, number, condition, how), STRONG[arm != "grpo"], condition, rounds)
     done(folder, PLAN)
@@ -505,7 +507,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if number is not None:
             trained(folder, arm, number, {"init": 500, "grpo": 1000, "sft": 4_500}[arm])
         for condition in PICTURED.conditions:
-            for how in ways_of(arm):
+            for how in ways_of(arm, condition):
                 asked = understood(tuple(next(
                     step.command for step in steps(PICTURED, folder)
                     if step.out == str(trial_of(folder, arm, number, condition, how))
@@ -605,3 +607,58 @@ def test_the_whole_plan_runs_is_killed_in_its_middle_goes_on_and_gives_the_page(
     changed = subprocess.run([*command(model, out), "--verifier", "chu2025"], capture_output=True, text=True)
     assert changed.returncode == 2
     assert "verifier was" in changed.stderr
+
+
+# What is written of it
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "posttrain.md").read_text()
+
+
+def test_the_document_has_every_arm_every_condition_and_the_number_of_steps():
+    for arm in plan_of(asked_for()).planned:
+        assert f"`{arm.name}`" in DOCUMENT, arm.name
+        for word in arm.words[::2]:
+            assert word in DOCUMENT, word
+    for name in (*WORDS, "red suits", "looks"):
+        assert f"| `{name}` | `{TRIALS[name].split if name in TRIALS else 'test'}` |" in DOCUMENT, name
+    every = planned()
+    trained = sum(step.kind == "train" for step in every)
+    assert f"{len(every):,} steps: {trained} trainings, {len(every) - trained} runs of play" in DOCUMENT
+    assert f"With `--arms sft grpo` they are {len(planned('--arms', 'sft', 'grpo'))}" in DOCUMENT
+    assert f"with `--look plain` {len(planned(*SEEN)):,}." in DOCUMENT
+    assert f"to {plan_of(asked_for()).sampled:,} hands" in DOCUMENT
+
+
+def launched() -> list[list[str]]:
+    """The trainings of the document that go through a launcher."""
+    every = [line for line in DOCUMENT.replace("\\\n", " ").splitlines() if " -m athanor train points " in line]
+    return [shlex.split(line)[shlex.split(line).index("athanor") :] for line in every]
+
+
+def test_trainings_behind_a_launcher_are_understood_and_part_evenly_over_its_devices():
+    pytest.importorskip("trl")
+    from athanor.adapters.trl.arguments import arguments
+
+    assert len(launched()) == 4
+    for words, devices in zip(launched(), (8, 8, 8, 6), strict=True):
+        asked = resolved(understood(tuple(words)))
+        asked = replace(asked, load=replace(asked.load, device="cpu", mixed=False), vllm=type(asked.vllm)())
+        made = arguments(asked, devices)
+        assert made.per_device_train_batch_size * made.gradient_accumulation_steps * devices == asked.optim.batch
+
+
+def test_the_document_has_the_presets_as_they_are():
+    presets = [PRESETS[name] for name in ("plain sft", "plain rl", "chu2025 sft", "chu2025 rl")]
+    for title, of in (
+        ("sequences of a step", lambda one: f"{one['optim']['batch']:,}"), ("steps", lambda one: str(one["steps"])),
+    ):  # fmt: skip
+        assert f"| {title} | {' | '.join(map(of, presets))} |" in DOCUMENT
+    plain, chu = presets[1], presets[3]
+    rows = {
+        "answers of an episode": lambda one: str(one["rl"]["rounds"]), "reward": lambda one: one["rl"]["reward"],
+        "temperature, tokens of an answer": lambda one: f"{one['rl']['temperature']:g}, {one['rl']['max_tokens']}",
+        "passes, steps sampled at once": lambda one: f"{one['rl']['epochs']}, {one['rl']['ahead']}",
+        "gamma, lambda of `ppo`": lambda one: f"{one['critic']['gamma']:g}, {one['critic']['lam']:g}",
+    }  # fmt: skip
+    for title, of in rows.items():
+        assert f"| {title} | | {of(plain)} | | {of(chu)} |" in DOCUMENT

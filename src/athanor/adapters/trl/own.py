@@ -36,7 +36,8 @@ def own_answers(data: Data, rule: str, judge: Judge, split: str) -> Own:
     folder: RunFolder[Answer] = RunFolder.read(Path(data.answers))
     _refuse_other(folder, data, rule, judge, split)
     ended, played = folder.played(Answer)
-    keys = sorted(key for key in ended if ended[key].end != "error")
+    whole = [key for key in ended if ended[key].end != "error"]
+    keys = sorted(whole, key=lambda key: (len(key), key))  # as they were dealt: 9999 before 10000
     wanted = len(keys) if data.hands is None else data.hands
     if len(keys) < wanted:
         raise DataError(f"{folder.path} has {len(keys)} hands that ended well, {wanted} were expected; play it on")

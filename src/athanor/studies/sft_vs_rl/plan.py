@@ -173,9 +173,9 @@ def own_of(folder: Path, number: int) -> Path:
     return folder / "plays" / policy_name(INIT, number) / "own"
 
 
-def ways_of(arm: str) -> dict[str, float]:
-    """The ways in which a policy plays, and their temperatures."""
-    return HOW | COOLER if arm in (BASE, INIT) else HOW
+def ways_of(arm: str, condition: str) -> dict[str, float]:
+    """The ways in which a policy plays, and their temperatures; other looks are not played at lower ones."""
+    return HOW | COOLER if arm in (BASE, INIT) and not TRIALS[condition].look else HOW
 
 
 def keys_of(condition: str, how: str) -> tuple[Key, ...]:
@@ -186,13 +186,14 @@ def keys_of(condition: str, how: str) -> tuple[Key, ...]:
 
 def steps(plan: Plan, folder: Path) -> Iterator[Step]:
     """Every step, each after those that it needs."""
-    answered: set[int] = set()
+    answered: set[tuple[int, bool]] = set()
     for name, number in policies(plan):
         if number is not None:
             arm = arm_of(plan, name)
-            if arm.own and number not in answered:
-                answered.add(number)
-                yield _own(plan, folder, number)
+            more = bool(arm.of)
+            if arm.own and (number, more) not in answered:
+                answered.add((number, more))
+                yield _own(plan, folder, number, more)
             yield _training(plan, folder, arm, number)
         yield from _trials(plan, folder, name, number)
 
@@ -230,7 +231,7 @@ def _trials(plan: Plan, folder: Path, arm: str, number: int | None) -> Iterator[
     name = policy_name(arm, number)
     for condition in plan.conditions:
         trial = TRIALS[condition]
-        for how, temperature in ways_of(arm).items():
+        for how, temperature in ways_of(arm, condition).items():
             out = trial_of(folder, arm, number, condition, how)
             rounds = max(key.rounds for key in keys_of(condition, how))
             words = (
@@ -246,14 +247,15 @@ def _drawn(plan: Plan, trial: Trial) -> tuple[str, ...]:
     return ("--look", trial.look or plan.look, "--suits", trial.suits) if plan.look else ()
 
 
-def _own(plan: Plan, folder: Path, number: int) -> Step:
-    """The answers of `init` to hands of the part that is trained on, as many as an arm of this seed needs."""
-    many = any(arm.own and arm.of for arm in plan.planned) and number < plan.lever_seeds
+def _own(plan: Plan, folder: Path, number: int, more: bool) -> Step:
+    """The answers of `init` to hands of the part that is trained on; with `more` the run goes on to as many as
+    reinforcement samples."""
     words = ("--shift", "none", "--split", "train", "--rounds", "1", "--episodes",
-             str(max(OWN, plan.sampled) if many else OWN), "--seed", str(digest(plan.seed, "own", number) % 2**31),
+             str(max(OWN, plan.sampled) if more else OWN), "--seed", str(digest(plan.seed, "own", number) % 2**31),
              "--label", f"{INIT}-{number}, own answers", *_drawn(plan, TRIALS["seen"]))  # fmt: skip
     model, out = str(run_of(folder, INIT, number) / "final"), own_of(folder, number)
-    return Step(name=f"own-{number}", kind="play", out=str(out), command=_play(plan, model, 1.0, words, out))
+    name = f"own-{number}-all" if more else f"own-{number}"
+    return Step(name=name, kind="play", out=str(out), command=_play(plan, model, 1.0, words, out))
 
 
 def _play(plan: Plan, model: str, temperature: float, words: tuple[str, ...], out: Path) -> tuple[str, ...]:

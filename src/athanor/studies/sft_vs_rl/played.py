@@ -72,7 +72,7 @@ def _read(
         return None
     scores: dict[Key, dict[int, Score]] = {}
     for condition in plan.conditions:
-        for how in ways_of(arm):
+        for how in ways_of(arm, condition):
             out = trial_of(folder, arm, number, condition, how)
             if finished(folder, every[str(out)]):
                 run = read_run(out)
