@@ -451,6 +451,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked, tmp_path: Path):
     out = tmp_path / "study"
     assert run(asked, out) == 0

@@ -201,7 +201,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     found = Found(
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
         comparisons=comparisons(asked.setting, asked.model, places, nagq=asked.nagq, people=together(people)),
-        headlines=headlines(places), places=places,
+        headlines=headlines(places, people), places=places,
     )  # fmt: skip
     write_estimates(folder / "estimates.jsonl", found.estimates())
     for name, rows in (("comparisons", found.comparisons), ("headlines", found.headlines)):
@@ -221,7 +221,8 @@ def _in_world(
     groups, withheld = allowed(groups_of(played, fixed, reading) if played else (), MAIN, asked.allow_excluded)
     model = [arm.short for arm in arms if arm.run.manifest.config["agent"] == "language"]
     ours, apart = [g for g in groups if g.name in model], [g for g in groups if g.name not in model]
-    found = [people_of(one, fixed, reading, options) for one in humans]
+    turns = [arm.world.turns for arm in arms if arm.world.table == _whole(of)]
+    found = [people_of(one, fixed, reading, options, turns) for one in humans]
     apart += [one for people in found for one in people.groups]
     here = (
         *withheld, *(weights(ours, fixed, MAIN, options, apart=apart) if groups or apart else ()),
