@@ -105,5 +105,7 @@ def test_check_policy_prints_what_is_solved_as_estimates(base: Path, capsys):
     told = json.loads(capsys.readouterr().out)
     names = [one["name"] for one in told["estimates"]]
     assert names[0] == "seen, temperature 1"
-    assert len(names) == 2 * len(CONDITIONS) + 1
+    within = [name for name in names if "answers" in name]
+    assert within == [f"{name}, {k} answers, temperature 1" for name in ("unseen", "rule") for k in (2, 3, 5)]
+    assert len(names) == 2 * len(CONDITIONS) + len(within) + 1
     assert all(0 <= one["low"] <= one["value"] <= one["high"] <= 1 for one in told["estimates"][:-1])
