@@ -187,8 +187,8 @@ def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) ->
     )  # fmt: skip
     sure = [arm for arm, _, wide in known if wide is not None and excludes_zero(wide)]
     as_claimed, against = (more, less) if expect_more else (less, more)
-    those = arms_in_words(len(known))
-    said = f"Of {those} {len(more)} discovered more and {len(less)} less than it; of the rest it cannot be told."
+    those, rest = arms_in_words(len(known)), _rest(len(known) - len(more) - len(less))
+    said = f"Of {those} {len(more)} discovered more and {len(less)} less than it{rest}."
     verdict = judged(
         len(as_claimed) == len(known) and all(arm in sure for arm in as_claimed), any(arm in sure for arm in against)
     )
@@ -260,7 +260,8 @@ def _uncertainty_driven(run: Run) -> Answer:
         return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
     said = (
         f"Of {arms_in_words(tested)} {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat "
-        f"as they do, {len(less)} less; of the rest it cannot be told. A weight above zero alone would say nothing."
+        f"as they do, {len(less)} less{_rest(tested - len(more) - len(less))}. "
+        "A weight above zero alone would say nothing."
     )
     against = any(arm in sure for arm in less)
     held = len(more) == tested and all(arm in sure for arm in more)
@@ -270,6 +271,10 @@ def _uncertainty_driven(run: Run) -> Answer:
         said,
         f"p below {SURE} by null choices; {len(sure)} of {len(more) + len(less)} hold among all (Holm).",
     )
+
+
+def _rest(number: int) -> str:
+    return f"; of {number} it cannot be told" if number else ""
 
 
 def _weigh(number: int) -> str:

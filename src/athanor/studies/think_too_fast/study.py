@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +90,10 @@ class Found:
 
     def estimates(self) -> tuple[Estimate, ...]:
         """All of them, groups that several worlds have told apart."""
+        where = Counter(group for _, found in self.worlds for group in {one.group for one in found})
         named = (
             msgspec.structs.replace(one, group=f"{one.group} ({world})")
-            if one.group in ("", TOGETHER, NEVER_REPEATS, MEMORYLESS) else one
+            if one.group in ("", TOGETHER, NEVER_REPEATS, MEMORYLESS) or where[one.group] > 1 else one
             for world, found in self.worlds for one in found
         )  # fmt: skip
         return (*self.exploration, *named)
