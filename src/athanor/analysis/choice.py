@@ -36,7 +36,7 @@ TENTH, NEARLY, FEWEST = 10, 5, 500
 """Before a fit among all pairs so many Newton steps are made on that part of the turns, if it has as many as FEWEST:
 the fit then begins near its end, which is where it would have come without them."""
 PAIRS = 1e9
-"""Pairs that a fit among all pairs weighs in one step, if nobody says otherwise: about 15 s of one core."""
+"""Pairs that a fit among all pairs weighs in one step, if nobody says otherwise. 4.6 million took 0.1 s of one core."""
 LARGE = 20.0
 """A coefficient beyond this means that a term separates the choices perfectly: odds of 1 to 500 million."""
 
