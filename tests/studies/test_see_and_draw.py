@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,18 +182,20 @@ def test_a_prompt_that_stands_alone_in_its_category_has_no_other(those):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a study of all arms with made-up scores."""
     out = tmp_path_factory.mktemp("made-up") / "out"
     prepare(ASKED, out)
     with pytest.MonkeyPatch.context() as monkeypatch:
         trials_made_up.study(out, monkeypatch)
-        yield out
+    return out
 
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> Found:
-    return find(ASKED, folder)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        trials_made_up.whole(monkeypatch)
+        return find(ASKED, folder)
 
 
 @pytest.mark.slow
@@ -218,7 +219,7 @@ def test_the_page_has_every_chapter_every_claim_and_drawings_with_their_verdicts
 def test_claims_follow_from_the_made_up_scores(found):
     claims = {claim.statement: claim for claim in found.claims}
     for part in ("An encoder of its own understands better", "Reinforcement draws better than as much more",
-                 "What is drawn follows the prompt"):  # fmt: skip
+                 "Questions are answered by the picture"):  # fmt: skip
         (claim,) = [one for statement, one in claims.items() if statement.startswith(part)]
         assert (claim.verdict, claim.together) == ("holds", "holds"), part
     (tie,) = [one for statement, one in claims.items() if statement.startswith("Stage I is worth")]

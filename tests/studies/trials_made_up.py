@@ -46,7 +46,7 @@ from athanor.studies.see_and_draw.tasks import SEEN, UNSEEN
 from athanor.studies.see_and_draw.trial import guided
 
 KINDS = ("count", "color", "exists")
-ITEMS = 12
+ITEMS = 24
 CONSISTENT = {
     OWN: 0.6, SAME: 0.7, TOLD_OWN: 0.5, TOLD_SAME: 0.55, PASSED: 0.4, ACCEPTED: 0.5, AGREES: 0.6, AMONG: 0.55,
     follows("picture", ALONE): 0.6, follows("prompt", ALONE): 0.3, follows("picture", TOLD): 0.3,
@@ -55,7 +55,7 @@ CONSISTENT = {
 
 
 def measured(of: str, share: float, strata: tuple[str, ...], *names: str | int, nats: bool = False) -> Measured:
-    """A dozen items of each stratum, with so many right about."""
+    """Two dozen items of each stratum, with so many right about."""
     rng = stream(0, of, *names)
     rows = [(stratum, k) for stratum in strata for k in range(ITEMS)]
     tops = rng.normal(share, 1.0, len(rows)) if nats else rng.random(len(rows)) < share
@@ -101,9 +101,14 @@ def write(arm: Arm, number: int, folder: Path) -> None:
     (folder / "done.json").write_text(json.dumps({"stopped": "", "flop": 1e12, "seconds": 60.0}))
 
 
-def study(folder: Path, monkeypatch: pytest.MonkeyPatch, *, seeds: int = 3) -> Asked:
+def whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the smallest setting have every arm."""
+    monkeypatch.setitem(SETTINGS, "smoke", replace(SETTINGS["smoke"], seeds=5, arms=WHOLE))
+
+
+def study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Every arm's trials under the smallest setting."""
-    monkeypatch.setitem(SETTINGS, "smoke", replace(SETTINGS["smoke"], seeds=seeds, arms=WHOLE))
+    whole(monkeypatch)
     asked = Asked(setting="smoke", seed=1, processes=1)
     for job in jobs(asked, folder):
         write(job.arm, job.number, job.out)
