@@ -1,4 +1,4 @@
-"""The study of seeing and drawing at the published size: its commands, what is refused, and what is read of its runs."""
+"""The study of seeing and drawing at the published size: its commands, what is refused, what is read of its runs."""
 
 from __future__ import annotations
 
@@ -191,7 +191,8 @@ def check(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str,
     with pytest.raises(SystemExit) as ended:
         main(["check", "unified", *map(str, words)])
     assert isinstance(ended.value.code, int)
-    return ended.value.code, *capsys.readouterr()
+    told = capsys.readouterr()
+    return ended.value.code, told.out, told.err
 
 
 FEW = ("--prompts", 1, "--questions", 1, "--pictures", 2, "--device", "cpu")

@@ -141,6 +141,6 @@ def listed_arms(found: Found) -> Chapter:
         name="arms", title="The arms", rows=tuple(rows),
         titles=("arm", "what is trained", "begins from", "trainings", "operations", "CPU seconds"),
         note=f"Of one training, what it begins from left out. Operations, by count, of the backbone, the code head and "
-        f"the encoder; drawing in reinforcement included. CPU seconds since it was last gone on with. Models: {found.about}; pictures of the style "
-        f"{found.style}.",
+        f"the encoder; drawing in reinforcement included. CPU seconds since it was last gone on with. Models: "
+        f"{found.about}; pictures of the style {found.style}.",
     )  # fmt: skip
