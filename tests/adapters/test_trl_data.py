@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from athanor.adapters.trl.data import Data, answer, answered, asked, rows
-from athanor.adapters.trl.rewards import judged, verdict_reward
+from athanor.adapters.trl.data import Data, answer, answered, asked, picture, rows
+from athanor.adapters.trl.rewards import Told, judged, verdict_reward
 from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement, judge_of, resolved, shown
 from athanor.adapters.trl.worked import worked
 from athanor.core.errors import DataError, UsageError
@@ -33,7 +33,7 @@ def dealt(data: Data, count: int = 40, split: str = "train", seed: int = 0):
 def test_every_answer_that_is_taught_passes(which, thoughts):
     data = replace(SAID, solutions=which, thoughts=thoughts)
     found = dealt(data)
-    taught = answered(data, "10", Exact(), iter(found), 0)
+    taught = answered(data, Exact(), iter(found), 0)
     by_prompt = {one.prompt[-1]["content"]: one.task for one in found}
     for one in taught:
         said = one["completion"][0]["content"]
@@ -66,7 +66,8 @@ def test_pictures_come_beside_prompts_that_do_not_name_the_cards():
     data = replace(SAID, look="plain", suits="SC")
     found = rows(data, "10", Exact(vision=True), "train", 0, 3)
     for one in asked(data, found):
-        assert one["images"][0].size == (448, 448)
+        assert picture(data, one["cards"]).size == (448, 448)
+        assert {card[-1] for card in one["cards"]} <= {"S", "C"}
         assert "in the picture" in one["prompt"][-1]["content"]
 
 
@@ -77,9 +78,9 @@ def test_the_published_judge_leaves_out_what_it_cannot_pass(capsys):
     seen = environment.observe(environment.start(task))
     one = dealt(SAID, 1)[0]._replace(task=task, seen=seen)
     with pytest.raises(DataError, match="passes no answer"):
-        answered(SAID, "10", Chu2025(), iter([one]), 0)
+        answered(SAID, Chu2025(), iter([one]), 0)
     assert "1 answers are right" in capsys.readouterr().err
-    assert len(answered(SAID, "10", Exact(), iter([one]), 0)) == 1
+    assert len(answered(SAID, Exact(), iter([one]), 0)) == 1
 
 
 def test_steps_are_exact_and_end_in_the_target():
@@ -100,11 +101,13 @@ def test_rewards_are_the_judges_and_the_share_that_passed_is_logged():
     said = [right, f"<think>hm</think>{right}", "1+1", "", "no idea"]
     logged = {}
     for kind, expected in (("binary", [1, 1, 0, 0, 0]), ("classes", [5, 5, -2, -3, -3])):
-        reward = verdict_reward(PointsDialogue(), Exact(), kind)
+        told = Told()
+        reward = verdict_reward(PointsDialogue(), Exact(), kind, told)
         found = reward(
             [[{"role": "assistant", "content": text}] for text in said], [row["task"]] * 5, logged.__setitem__
         )
-        assert found == expected
+        assert found == expected == [worth for (worth,) in told.worths]
+        assert told.passed == [True, True, False, False, False]
     assert logged == {"passed": 0.4, "pass@5": 1.0}
 
 
@@ -145,7 +148,7 @@ def test_what_cannot_be_meant_is_refused_by_the_name_of_its_option(message):
 
 def test_the_batch_must_be_parted_evenly():
     pytest.importorskip("trl")
-    from athanor.adapters.trl.settings import arguments
+    from athanor.adapters.trl.arguments import arguments
 
     cpu = replace(PLAIN, load=Loading(device="cpu"))
     with pytest.raises(UsageError, match="a batch of 100 was asked for, a multiple of 8 sequences x 1"):
@@ -168,7 +171,7 @@ def test_the_launchers_configurations_are_read_by_accelerate(name):
 @pytest.mark.parametrize("method", ["sft", "grpo", "dr-grpo", "dapo", "rloo"])
 def test_every_method_and_preset_is_taken_by_trl_on_one_and_on_eight_devices(method, preset):
     pytest.importorskip("trl")
-    from athanor.adapters.trl.settings import arguments
+    from athanor.adapters.trl.arguments import arguments
 
     rl = Reinforcement(rounds=1) if method == "rloo" else Reinforcement()
     given = replace(PLAIN, method=method, preset=preset, rl=rl, load=Loading(device="cpu"))

@@ -17,6 +17,7 @@ import pytest
 from athanor.adapters.trl.data import Data, rows
 from athanor.adapters.trl.post import newest, train
 from athanor.adapters.trl.revision import Revision, between
+from athanor.adapters.trl.rewards import Told, episode_reward
 from athanor.adapters.trl.settings import Config, Loading, Lora, Optimisation, Reinforcement, resolved, science_of
 from athanor.analysis.spending import spent
 from athanor.core.errors import Stopped, UsageError
@@ -194,8 +195,11 @@ def test_an_episode_of_several_answers_is_one_sequence_in_which_only_the_models_
     trainer = _Scripted(tokenizer, script)
     played = Revision(dialogue=PointsDialogue(), judge=Exact(), tasks={one.prompt[-1]["content"]: one.task}, rounds=5,
                       kind="classes")([one.prompt], trainer)  # fmt: skip
-    assert played["returned"] == [-2.0 - 3.0 + 5.0]
-    assert (played["turns"], played["passed"]) == ([3], [True])
+    assert played["worths"] == [[-2.0, -3.0, 5.0]]
+    assert played["passed"] == [True]
+    told = Told()
+    assert episode_reward(told)([""], **{k: played[k] for k in ("worths", "passed", "told_tokens")}) == [0.0]
+    assert (told.worths, told.passed) == ([[-2.0, -3.0, 5.0]], [True])
     tokens, mask = played["completion_ids"][0], played["env_mask"][0]
     assert len(tokens) == len(mask)
     own = tokenizer.decode([token for token, mine in zip(tokens, mask, strict=True) if mine])

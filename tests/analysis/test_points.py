@@ -7,18 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
 from athanor.analysis import points
-from athanor.analysis.points import class_of, class_share, estimates, read_run, right_share, said_share, solved_within
+from athanor.analysis.points import (
+    MISREASONED,
+    REASONED,
+    RECOGNITION,
+    class_of,
+    class_share,
+    estimates,
+    read_run,
+    right_share,
+    said_share,
+    solved_within,
+)  # fmt: skip
 from athanor.analysis.tables import game_of, write_tables
 from athanor.core.errors import UsageError
 from athanor.core.play import Planned, play
 from athanor.core.records import Completion, Decision, Estimate, Task, Unreadable
 from athanor.core.store import Manifest, RunFolder
 from athanor.environments.points import Answer, Grade
+from athanor.environments.points.drawing import LOOKS
 from athanor.studies.playing.points import environment_of
 from tests.analysis import small
 
@@ -113,6 +126,25 @@ def test_classes_and_what_was_recognised_are_counted(tmp_path):
     assert one["arm", said_share("numbers")].value == pytest.approx(1 / 3)
     right = one["arm", right_share("numbers")]
     assert (right.value, right.low, right.n, right.excluded) == (1.0, None, 1, 3)
+
+
+def test_of_pictures_what_was_misread_is_told_from_what_was_misreasoned(tmp_path):
+    look = msgspec.json.decode(msgspec.json.encode(msgspec.structs.asdict(LOOKS["plain"])))
+    misread = Answer(formula="4*3+2+10=24", cards=("4", "3", "2", "Q"), numbers=(4, 3, 2, 10))
+    misreasoned = Answer(formula="4+3+2+10=24", cards=("K", "4", "3", "2"))
+    silent = Answer(formula="8/(3-8/3)=24")
+    script = (RIGHT,), (misreasoned, RIGHT), (silent,) * 3, (misread,) * 3
+    one = found(run(tmp_path / "seen", *script, look=look, label="seen"))
+    shares = {name: one["seen", name].value for name in (RECOGNITION, MISREASONED, REASONED, solved_within(1))}
+    assert shares == pytest.approx({RECOGNITION: 2 / 4, MISREASONED: 1 / 4, REASONED: 1 / 2, solved_within(1): 1 / 4})
+    assert one["seen", RECOGNITION].n == 3
+    assert (one["seen", REASONED].n, one["seen", REASONED].excluded) == (1, 2)
+    better = run(tmp_path / "better", (RIGHT,), (RIGHT,), (silent,) * 3, (misread,) * 3, look=look, label="better")
+    words = run(tmp_path / "words", (RIGHT,), (RIGHT,), (silent,) * 3, (FOREIGN,) * 3, label="words")
+    every = found(tmp_path / "seen", better, words)
+    assert every["better", f"{RECOGNITION} minus seen"].value == 0
+    assert ("words", RECOGNITION) not in every
+    assert ("words", f"{RECOGNITION} minus seen") not in every
 
 
 def test_what_a_model_took_is_told_where_one_was_asked(tmp_path):

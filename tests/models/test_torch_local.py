@@ -87,7 +87,7 @@ def test_settings_that_it_cannot_keep_are_refused(backend):
         refuse(BackendConfig(backend="torch"), sampling(grammar='root ::= "a"'))
     with pytest.raises(UsageError, match="reasoning effort"):
         ask(backend, (ASKED, sampling(reasoning_effort="low")))
-    with pytest.raises(UsageError, match="images"):
+    with pytest.raises(UsageError, match="reads text"):
         ask(backend, ((Message(role="user", text="?", images=(b"x",)),), sampling()))
     with pytest.raises(UsageError, match="temperature -1"):
         ask(backend, (ASKED, sampling(temperature=-1.0)))

@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 import tyro
 
+from athanor.adapters.trl.settings import resolved
+from athanor.agents.asking import ModelOptions
 from athanor.analysis.generalization import BASE, Key, Score, Trained, difference
 from athanor.analysis.points import read_run
 from athanor.analysis.spending import spent
@@ -26,16 +28,32 @@ from athanor.cli import main
 from athanor.commands import play_points, train_points
 from athanor.commands.study_sft_vs_rl import Config, plan_of
 from athanor.core.errors import DataError, UsageError
+from athanor.environments.points.drawing import LOOKS
+from athanor.models.backends import BackendConfig
 from athanor.reports.sft_vs_rl import page
 from athanor.studies.carrying_out import Step, StepFailed, carry_out, finished, marker
 from athanor.studies.folder import begin
 from athanor.studies.playing import points as playing
-from athanor.studies.sft_vs_rl.plan import HOW, TRIALS, Plan, policies, run_of, steps, trial_of
+from athanor.studies.sft_vs_rl.arms import SETTINGS, arms
+from athanor.studies.sft_vs_rl.plan import (
+    COOLER,
+    HOW,
+    TRIALS,
+    WORDS,
+    Plan,
+    policies,
+    policy_name,
+    run_of,
+    steps,
+    trial_of,
+    ways_of,
+)
 from athanor.studies.sft_vs_rl.played import find_played, score_of
-from athanor.studies.sft_vs_rl.study import KIND
+from athanor.studies.sft_vs_rl.study import KIND, base_policy
+from athanor.training.evaluate import SHARPER
 from tests import tiny_model
 
-PLAN = Plan(model="tiny", method="grpo", seed=1, seeds=2, episodes=12, verifier="exact", tokens=8)
+PLAN = Plan(model="tiny", method="grpo", seed=1, seeds=2, episodes=12, verifier="exact", tokens=8, arms=("sft", "grpo"))
 STRONG = ("gold", "random")
 """Agents that stand for policies: a strong one and a weak one."""
 
@@ -47,12 +65,13 @@ def understood(words: tuple[str, ...]) -> Any:
     return tyro.cli(module.Config, args=words[3:], config=(tyro.conf.FlagCreatePairsOff,))
 
 
-def planned(*options: str, out: Path = Path("study")) -> list[Step]:
-    config = tyro.cli(
-        Config, args=["--setting", "paper", "--model", "m", "--out", str(out), *options],
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )  # fmt: skip
-    return list(steps(plan_of(config), out))
+def asked_for(*options: str) -> Config:
+    words = ["--setting", "paper", "--model", "m", "--out", "study", *options]
+    return tyro.cli(Config, args=words, config=(tyro.conf.FlagCreatePairsOff,))
+
+
+def planned(*options: str) -> list[Step]:
+    return list(steps(plan_of(asked_for(*options)), Path("study")))
 
 
 def test_every_command_of_the_plan_is_understood_by_the_command_that_it_calls():
@@ -60,8 +79,9 @@ def test_every_command_of_the_plan_is_understood_by_the_command_that_it_calls():
               "--sft-optim.betas 0.9 0.98 --rl-optim.batch 256 --rl.kl 0.01 --rl.learn-cut --rl.max-tokens 300 " \
               "--vllm.mode colocate --torch.dtype bfloat16 --torch.batch 64 --method dapo " \
               "--verifier chu2025"  # fmt: skip
-    every = planned(*shlex.split(options), "--seeds", "2", "--rl-steps", "80")
-    assert len({step.name for step in every}) == len({step.out for step in every}) == len(every) == 7 * 10 + 6
+    every = planned(*shlex.split(options), "--seeds", "2", "--rl-steps", "80", "--arms", "sft", "dapo")
+    told = 2 * 5 * 2 + (1 + 2) * 5 * 5  # trials of sft and dapo; of the model and init, which play at lower ones too
+    assert len({step.name for step in every}) == len({step.out for step in every}) == len(every) == told + 20 + 6
     asked = {step.name: understood(step.command) for step in every if "1" in step.name and "dapo-1-" not in step.name}
     init, rl, sft = (asked[name] for name in ("init-1", "dapo-1", "sft-1"))
     assert (init.method, rl.method, sft.method) == ("sft", "dapo", "sft")
@@ -83,6 +103,119 @@ def test_every_command_of_the_plan_is_understood_by_the_command_that_it_calls():
     )  # fmt: skip
 
 
+def test_every_arm_of_the_laptop_has_its_counterpart():
+    theirs = {arm.name for arm in arms(SETTINGS["laptop"], base_policy("base-points-1"))}
+    ours = plan_of(asked_for()).planned
+    assert theirs == {name for arm in ours for name in arm.like} - {"grpo, 10 rounds"}  # which the publication has
+    assert [arm.name for arm in ours if not arm.like] == ["init"]
+
+
+@pytest.mark.parametrize("method", ["grpo", "dr-grpo", "dapo", "rloo", "ppo"])
+def test_every_training_is_understood_whatever_reinforces(method: str):
+    config = asked_for("--method", method, *(("--rl.rounds", "1") if method == "rloo" else ()))
+    plan = replace(plan_of(config), seeds=1, lever_seeds=1)
+    every = {step.name: step for step in steps(plan, Path("study"))}
+    for arm in plan.planned:
+        asked = resolved(understood(every[policy_name(arm.name, 0)].command))
+        assert (asked.method, asked.preset, asked.split) == (arm.method, "chu2025", "train")
+
+
+def test_each_arm_is_carried_through_to_the_option_that_makes_it():
+    every = {step.name: step for step in planned("--seeds", "1")}
+
+    def of(name: str) -> Any:
+        return resolved(understood(every[policy_name(name, 0)].command))
+
+    assert {of(name).method for name in ("grpo", "grpo, KL", "grpo, 10 rounds", "grpo after sft")} == {"grpo"}
+    assert (of("ppo").method, of("w-reinforce").method) == ("ppo", "w-reinforce")
+    assert (of("ppo").critic.gamma, of("dft").optim.loss, of("sft, KL").optim.kl) == (0.9, "dft", 1.0)
+    assert (of("sft").data.solutions, of("sft").data.hands, of("sft").optim.learning_rate) == ("random", None, 1e-6)
+    assert (of("sft, few hands").data.hands, of("sft, few hands").data.solutions) == (1_000, "canonical")
+    assert of("sft, low rate").optim.learning_rate == pytest.approx(2e-7)
+    assert (of("sft, many rules").data.rules, of("sft, all solutions").data.solutions) == (("many",), "all")
+    assert of("sft, two turns").data.turns == 2
+    assert [of(f"grpo, {k}").rl.rounds for k in ("1 round", "3 rounds", "10 rounds")] == [1, 3, 10]
+    assert of("grpo").rl.rounds == 5
+    assert of("grpo, KL").rl.kl == 0.1
+    assert [of(name).model for name in ("grpo, no init", "grpo", "grpo after sft")] == [
+        "m", str(run_of(Path("study"), "init", 0) / "final"), str(run_of(Path("study"), "sft", 0) / "final")
+    ]  # fmt: skip
+    own, more = of("sft on own answers"), of("sft on as many own answers")
+    assert own.data.answers == more.data.answers == every["own-0"].out
+    assert (own.data.hands, more.data.hands) == (8_000, 40_960)
+    played = understood(every["own-0"].command)
+    assert (played.episodes, played.split, played.rounds, played.language.temperature) == (40_960, "train", 1, 1.0)
+    assert played.language.model == own.model == str(run_of(Path("study"), "init", 0) / "final")
+    rl = str(run_of(Path("study"), "grpo", 0))
+    unmatched = {"init", "grpo", "w-reinforce", "grpo, no init", "grpo after sft"}
+    assert {name: of(name).match for name in (arm.name for arm in plan_of(asked_for()).planned)} == {
+        arm.name: "" if arm.name in unmatched else rl for arm in plan_of(asked_for()).planned
+    }  # fmt: skip
+
+
+SEEN = ("--look", "plain")
+
+
+def test_a_study_of_pictures_trains_on_one_look_and_tries_the_others_and_red_suits():
+    plan = plan_of(asked_for(*SEEN))
+    others = [f"look {name}" for name in LOOKS if name != "plain"]
+    assert plan.conditions == ("seen", "unseen", "mapping", "rule", "red suits", *others)
+    every = {step.name: step for step in steps(replace(plan, seeds=1, lever_seeds=1), Path("study"))}
+    for arm in plan.planned:
+        asked = resolved(understood(every[policy_name(arm.name, 0)].command))
+        assert (asked.data.look, asked.data.suits, asked.rl.rounds) == ("plain", "SC", 1 if arm.method != "sft" else 5)
+    ours = {name for arm in plan.planned for name in arm.like}
+    theirs = {arm.name for arm in arms(SETTINGS["laptop"], base_policy("base-points-1"))}
+    assert theirs - ours == {"grpo, 3 rounds", "grpo, 5 rounds"}  # of pictures episodes have one answer
+    tried = {name: understood(every[f"sft-0-{name}-sampled"].command) for name in ("rule", "red-suits", "look-grid")}
+    assert {name: (one.hands.look, one.hands.suits, one.hands.shift, one.split) for name, one in tried.items()} == {
+        "rule": ("plain", "SC", "rule", "test"), "red-suits": ("plain", "HD", "none", "test"),
+        "look-grid": ("grid", "SC", "none", "test"),
+    }  # fmt: skip
+    for one in tried.values():
+        assert playing.hands_of(one.hands).look == LOOKS[one.hands.look]
+    own = understood(every["own-0"].command)
+    assert (own.hands.look, own.hands.suits, own.split) == ("plain", "SC", "train")
+
+
+def test_visual_conditions_and_printed_numbers_are_each_of_their_own_kind_of_study():
+    few = plan_of(asked_for("--look", "grid", "--conditions", "rule", "looks")).conditions
+    assert few == ("rule", *(f"look {name}" for name in LOOKS if name != "grid"))
+    with pytest.raises(UsageError, match="--conditions range cannot be tried with --look plain"):
+        plan_of(asked_for(*SEEN, "--conditions", "range"))
+    with pytest.raises(UsageError, match="--conditions looks cannot be tried with hands in words"):
+        plan_of(asked_for("--conditions", "looks"))
+    with pytest.raises(UsageError, match="look 'odd' is not one of"):
+        plan_of(asked_for("--look", "odd"))
+
+
+def test_every_step_comes_after_those_that_it_needs():
+    done: set[str] = set()
+    for step in planned("--seeds", "2"):
+        words = step.command
+        needed = [words[words.index(name) + 1] for name in ("--model", "--match", "--data.answers") if name in words]
+        assert {one.removesuffix("/final") for one in needed if one != "m"} <= done, step.name
+        done.add(step.out)
+
+
+def test_lower_temperatures_are_those_of_the_laptops_control():
+    assert [COOLER[name] for name in COOLER] == [play.temperature for play in SHARPER]
+    names = {step.name for step in planned("--seeds", "1")}
+    for policy in ("base", "init-0"):
+        assert {f"{policy}-rule-{how}" for how in (*HOW, *COOLER)} <= names
+    assert not any(name.startswith(("sft-0-", "grpo-0-")) and "-at-" in name for name in names)
+
+
+def test_arms_are_trained_with_what_they_need_and_a_name_that_is_none_is_refused():
+    assert [arm.name for arm in plan_of(asked_for("--arms", "dft")).planned] == ["init", "grpo", "dft"]
+    after = plan_of(asked_for("--arms", "grpo after sft")).planned
+    assert [arm.name for arm in after] == ["init", "grpo", "sft", "grpo after sft"]
+    with pytest.raises(UsageError, match="--arms has 'dtf', which is not one of init, grpo, sft"):
+        _ = plan_of(asked_for("--arms", "dtf")).planned
+    few = planned("--arms", "sft on own answers", "--seeds", "1")
+    assert understood(next(step.command for step in few if step.name == "own-0")).episodes == 8_000
+
+
 def test_a_launcher_goes_before_trainings_alone_and_the_dry_run_prints_what_would_be_run(capsys, tmp_path: Path):
     out = tmp_path / "a study"
     launch = "accelerate launch --config_file examples/posttrain/fsdp2.yaml -m"
@@ -91,10 +224,11 @@ def test_a_launcher_goes_before_trainings_alone_and_the_dry_run_prints_what_woul
               "--dry-run"])  # fmt: skip
     assert ended.value.code == 0
     lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) == 13 * 10 + 12
+    trained = 4 * 7 + 2 * 13
+    assert len(lines) == trained + 10 * (trained - 4) + 25 * (4 + 1) + 4
     assert not out.exists()
     launched = [line for line in lines if line[0] != "athanor"]
-    assert len(launched) == 12
+    assert len(launched) == trained
     assert all(line[:8] == [*shlex.split(launch), "athanor", "train", "points"] for line in launched)
     assert all(line[-3:-1] == ["--out", line[-2]] and line[-2].startswith(str(out)) for line in lines)
 
@@ -262,8 +396,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for arm, number in policies(replace(PLAN, seeds=1)):
         if number is not None:
             trained(folder, arm, number, {"init": 500, "grpo": 1000, "sft": 4_500}[arm])
-        for condition in TRIALS:
-            for how in HOW:
+        for condition in WORDS:
+            for how in ways_of(arm):
                 rounds = TRIALS[condition].rounds if how == "sampled" else 1
                 play(trial_of(folder, arm, number, condition, how), STRONG[arm != "grpo"], condition, rounds)
     done(folder, PLAN)
@@ -279,7 +413,7 @@ def test_the_page_serves_the_published_size_and_says_what_is_not_finished(study:
     assert rl_minus_sft.value > 0.8
     assert "another run would differ" in rl_minus_sft.method
     assert (found.by["grpo", f"grpo minus init: {Key('rule', 1.0, 5)}"].value or 0) > 0.5
-    assert "One base, 3 trainings; 33 are not finished: init-1, init-1-seen-sampled" in text
+    assert "One base, 3 trainings; 48 are not finished: init-1, init-1-seen-sampled" in text
     assert "there is one training" in text
     for said in (
         "What each training cost",
@@ -356,6 +490,53 @@ def test_a_base_that_was_tried_once_stands_beside_every_training():
     assert difference(every, "sft", BASE, Key("rule", 1.0, 1)).value == pytest.approx(0.25)
 
 
+PICTURED = replace(PLAN, seeds=1, look="plain", conditions=("unseen", "rule", "red suits"))
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of pictures in which reinforced policies read and solve every hand, and scripts stand for the others: a
+    model that says the same cards whatever it is shown."""
+    folder = tmp_path_factory.mktemp("seen") / "out"
+    begin(folder, KIND, {"setting": "paper"}, execution={})
+    script = folder / "blind.json"
+    script.write_text(json.dumps({"replies": ['{"cards": ["A", "2", "3", "4"], "formula": "(1+2+3)*4=24"}']}))
+    for arm, number in policies(PICTURED):
+        if number is not None:
+            trained(folder, arm, number, {"init": 500, "grpo": 1000, "sft": 4_500}[arm])
+        for condition in PICTURED.conditions:
+            for how in ways_of(arm):
+                asked = understood(tuple(next(
+                    step.command for step in steps(PICTURED, folder)
+                    if step.out == str(trial_of(folder, arm, number, condition, how))
+                )))  # fmt: skip
+                gold = {"agent": "gold", "language": ModelOptions(), "backend": BackendConfig()}
+                blind = {"language": ModelOptions(model=str(script)), "backend": BackendConfig(backend="scripted")}
+                playing.play(replace(asked, resume=False, **(gold if arm == "grpo" else blind)))
+    done(folder, PICTURED)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_page_of_pictures_tells_recognition_from_reasoning(seen: Path):
+    found = find_played(PICTURED, seen)
+    red = Key("red suits", 1.0, 1)
+    read, solved = found.by["grpo", f"recognised: {red}"], found.by["grpo", f"solved: {red}"]
+    assert (read.value, solved.value) == (1.0, 1.0)
+    assert (found.by["sft", f"recognised: {red}"].value or 0) < 0.1
+    assert found.by["sft", f"misreasoned: {red}"].value == 0
+    assert (found.by["grpo", f"grpo minus sft: recognised: {red}"].value or 0) > 0.9
+    text = page(found, seen).read_text()
+    for said in ("Recognition and reasoning", "cards read right", "GP-VL, red suits, within 5 answers", "41.2%"):
+        assert said in text, said
+    claims = [json.loads(line) for line in (seen / "claims.jsonl").read_text().splitlines()]
+    evidence = {one["statement"]: [each["name"] for each in one["evidence"]] for one in claims}
+    assert evidence["Reinforcement reads the cards better than supervised fine-tuning"] == [
+        "grpo minus sft: recognised: unseen, temperature 1", f"grpo minus sft: recognised: {red}"
+    ]  # fmt: skip
+    assert len(evidence["Reinforcement generalizes to red suits better than supervised fine-tuning"]) == 2
+
+
 # What a training cost
 
 
@@ -387,9 +568,9 @@ def test_tokens_counted_anew_after_a_resumption_are_added_to_those_before(tmp_pa
 
 def command(model: Path, out: Path) -> list[str]:
     """One seed of a few steps of a model of 50,000 weights, tried on three hands of one condition."""
-    options = "--seeds 1 --episodes 3 --conditions rule --init-steps 2 --rl-steps 1 --sft-optim.batch 2 " \
-              "--sft-optim.micro 2 --rl-optim.batch 8 --rl.max-tokens 8 --rl.rounds 2 --load.device cpu " \
-              "--torch.device cpu"  # fmt: skip
+    options = "--seeds 1 --arms sft grpo --episodes 3 --conditions rule --init-steps 2 --rl-steps 1 " \
+              "--sft-optim.batch 2 --sft-optim.micro 2 --rl-optim.batch 8 --rl.max-tokens 8 --rl.rounds 2 " \
+              "--load.device cpu --torch.device cpu"  # fmt: skip
     return [sys.executable, "-m", "athanor", "study", "sft-vs-rl", "--setting", "paper", "--model", str(model), "--out",
             str(out), *shlex.split(options), "--resume"]  # fmt: skip
 
@@ -406,12 +587,14 @@ def test_the_whole_plan_runs_is_killed_in_its_middle_goes_on_and_gives_the_page(
     process.wait(60)
     kept = {path: path.stat().st_mtime_ns for path in (out / "done").iterdir()}
     assert {path.stem for path in kept} == {
-        "base-rule-sampled", "base-rule-greedy", "init-0", "init-0-rule-sampled", "init-0-rule-greedy"
+        "init-0", *(f"{policy}-rule-{how}" for policy in ("base", "init-0") for how in (*HOW, *COOLER))
     }  # fmt: skip
     ran = subprocess.run(command(model, out), capture_output=True, text=True, timeout=1800)
     assert ran.returncode == 0, ran.stderr
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list((out / "done").iterdir())) == len((out / "plan.jsonl").read_text().splitlines()) == 11
+    assert (
+        len(list((out / "done").iterdir())) == len((out / "plan.jsonl").read_text().splitlines()) == 3 + 2 * 2 + 2 * 5
+    )
     text = Path(ran.stdout.strip()).read_text()
     assert "One base, 3 trainings" in text
     assert "are not finished" not in text

@@ -40,7 +40,8 @@ class Score(NamedTuple):
     solved: np.ndarray
     """Float["multisets"]: the share of each multiset's hands that were solved."""
     recognised: np.ndarray
-    """Float["multisets"]: the share whose four numbers the first answer read right."""
+    """Float["multisets"]: the share whose four numbers, or cards where they were shown in pictures, the first answer
+    read right."""
 
 
 class Passes(NamedTuple):
@@ -137,12 +138,24 @@ def score(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) 
 
 
 def recognition(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> Estimate:
-    """How often the four numbers of a hand are read right, whatever is then made of them."""
+    """How often a hand is read right, whatever is then made of it."""
+    return _estimate(f"recognised: {key}", _mean(trained, arm, _read(key), level), arm)
 
-    def read(one: Trained) -> np.ndarray | None:
-        return None if (last := one.last(key)) is None else last.recognised
 
-    return _estimate(f"recognised: {key}", _mean(trained, arm, read, level), arm)
+def recognised_more(trained: Sequence[Trained], arm: str, other: str, key: Key, level: float = LEVEL) -> Estimate:
+    """How much more often an arm reads hands right than another, on the same hands."""
+    found = _difference(trained, arm, other, _read(key), _read(key), level)
+    return _estimate(f"{arm} minus {other}: recognised: {key}", found, arm)
+
+
+def misreasoned(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> Estimate:
+    """The share of hands that were read right and not solved; the others that were not solved were misread."""
+
+    def missed(one: Trained) -> np.ndarray | None:
+        last = one.last(key)
+        return None if last is None else np.maximum(last.recognised - last.solved, 0)
+
+    return _estimate(f"misreasoned: {key}", _mean(trained, arm, missed, level), arm)
 
 
 def passed_within(trained: Sequence[Trained], arm: str, condition: str, k: int, level: float = LEVEL) -> Estimate:
@@ -178,6 +191,10 @@ def difference(
 
 def _solved(key: Key) -> Pick:
     return lambda one: None if (last := one.last(key)) is None else last.solved
+
+
+def _read(key: Key) -> Pick:
+    return lambda one: None if (last := one.last(key)) is None else last.recognised
 
 
 def _within(trained: Sequence[Trained], condition: str, k: int) -> Pick:

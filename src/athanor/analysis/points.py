@@ -38,6 +38,11 @@ UNIT = "multisets"
 UNGRADED = "ungraded"
 RECOGNISED = ("cards", "numbers")
 """What an answer may say of the hand beside its formula."""
+RECOGNITION = "share of hands recognised"
+"""Of hands in pictures: the first answer says what the cards are, and they are those that were shown."""
+MISREASONED = "share of hands recognised and not solved at once"
+"""What was not solved by the first answer though the cards were read right; what was not recognised was misread."""
+REASONED = "share solved at once of hands recognised"
 
 TURNS = pa.schema([
     ("episode", pa.string()),
@@ -234,6 +239,11 @@ def _measures(arm: Arm) -> Iterator[Estimate]:
         yield count_of(arm, UNFINISHED, arm.unfinished)
     for name, values in _by_hand(arm).items():
         yield _mean(arm, name, values, of="hands", within=SHARE if name.startswith("share") else ANY)
+    if shown_in_pictures(arm):
+        recognised, solved = _recognised(arm), (arm.episodes("solved") == 1).astype(float)
+        misreasoned = np.where(recognised == 1, 1 - solved, recognised)
+        yield _mean(arm, MISREASONED, misreasoned, of="hands", within=SHARE)
+        yield _mean(arm, REASONED, np.where(recognised == 1, solved, np.nan), of="hands", within=SHARE)
     first = arm.turns("turn") == 0
     for kind in classes_of(arm):
         yield _mean(arm, class_share(kind), of_class(arm, kind), within=SHARE)
@@ -257,7 +267,21 @@ def _by_hand(arm: Arm) -> dict[str, np.ndarray]:
     """Each measure that a hand has as Float["hands"]."""
     solved = arm.episodes("solved")
     within = {solved_within(k): (solved <= k).astype(float) for k in range(1, rounds_of(arm.run) + 1)}
-    return {**within, "return": arm.episodes("return")}
+    seen = {RECOGNITION: _recognised(arm)} if shown_in_pictures(arm) else {}
+    return {**within, **seen, "return": arm.episodes("return")}
+
+
+def shown_in_pictures(arm: Arm) -> bool:
+    """Whether the cards were drawn, and not named."""
+    return arm.run.manifest.config.get("look") is not None
+
+
+def _recognised(arm: Arm) -> np.ndarray:
+    """Float["hands"]: 1 where the first answer says the cards that were shown, 0 where it says others or none."""
+    first = arm.turns("turn") == 0
+    found = np.full(arm.n, np.nan)
+    found[arm.episode[first]] = np.nan_to_num(arm.turns("cards")[first])
+    return found
 
 
 def _spending(arm: Arm) -> Iterator[Estimate]:
@@ -328,7 +352,9 @@ def _differences(arm: Arm, arms: Sequence[Arm]) -> Iterator[Estimate]:
         here, there = [mine[task] for task in both], [theirs[task] for task in both]
         numbers, ours, others = numbers_of(arm)[here], _by_hand(arm), _by_hand(other)
         rounds = min(rounds_of(arm.run), rounds_of(other.run))
-        for measure in dict.fromkeys((solved_within(1), solved_within(rounds), "return")):
+        for measure in dict.fromkeys((solved_within(1), solved_within(rounds), RECOGNITION, "return")):
+            if measure not in ours or measure not in others:
+                continue
             values = ours[measure][here] - others[measure][there]
             found = clustered(values.tolist(), numbers.tolist(), of="differences of the same hands", unit=UNIT)
             yield _estimate(arm, f"{measure} minus {name}", found, len({*mine, *theirs}) - len(both))

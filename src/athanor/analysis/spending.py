@@ -22,7 +22,7 @@ class Spent(NamedTuple):
 
     steps: int
     sampled: int
-    """Episodes sampled and judged."""
+    """Episodes sampled and judged; in fine-tuning on a model's own answers, those that it gave before."""
     tokens_sampled: int
     """Of those episodes, prompts and what was told between answers included."""
     tokens_learned: int
@@ -32,8 +32,18 @@ class Spent(NamedTuple):
 
 
 def pass_cost(config: dict[str, Any]) -> int:
-    """Operations a weight and token of learning: forward and backward."""
-    return FORWARD + (BACKWARD_ADAPTERS if config["lora"]["rank"] else BACKWARD)
+    """Operations a weight and token of learning: forward and backward; of fine-tuning that is held near the model as it
+    was, that model's forward too."""
+    held = config["method"] == "sft" and bool(config["optim"].get("kl"))
+    return FORWARD * (1 + held) + (BACKWARD_ADAPTERS if config["lora"]["rank"] else BACKWARD)
+
+
+def forwards(config: dict[str, Any], *, vllm: bool) -> int:
+    """How often reinforcement reads an episode before it learns from it: when it is sampled, scored, judged by the
+    critic and read by the model as it was."""
+    rl = config["rl"]
+    scored = rl["ahead"] * rl["epochs"] > 1 or vllm
+    return 1 + scored + (config["method"] == "ppo") + bool(rl["kl"])
 
 
 def spent(run: Path) -> Spent:
@@ -41,12 +51,20 @@ def spent(run: Path) -> Spent:
     try:
         manifest = json.loads((run / "manifest.json").read_bytes())
         lines = [json.loads(line) for line in (run / "log.jsonl").read_bytes().splitlines()]
-        config = manifest["config"]
-        return spent_by(config, lines, config["steps"], vllm=manifest["execution"]["vllm"]["mode"] != "off")
+        config, execution = manifest["config"], manifest["execution"]
+        found = spent_by(config, lines, config["steps"], vllm=execution["vllm"]["mode"] != "off")
+        own = execution.get("own")
+        return found if own is None else _with_own(found, own["hands"], own["tokens"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{run} does not tell what a training cost ({error!r}); pass a folder of `train points`"
         ) from error
+
+
+def _with_own(found: Spent, hands: int, tokens: int) -> Spent:
+    """With what the model's own answers cost, which are the data."""
+    operations = found.operations + FORWARD * tokens
+    return found._replace(sampled=hands, tokens_sampled=tokens, operations=float(operations))
 
 
 def spent_by(config: dict[str, Any], lines: list[dict[str, Any]], steps: int, *, vllm: bool) -> Spent:
@@ -58,10 +76,9 @@ def spent_by(config: dict[str, Any], lines: list[dict[str, Any]], steps: int, *,
     at_a_time = batch * rl["ahead"]
     sampled = at_a_time * ceil(steps / (rl["ahead"] * rl["epochs"]))
     tokens += round(sum(at_a_time * line.get("told", 0.0) for line in lines))
-    scored = rl["ahead"] * rl["epochs"] > 1 or vllm
-    forwards = 1 + scored + bool(rl["kl"])  # sampling, scoring what was sampled, and the model as it was
     learned = round(tokens * steps * batch / sampled)
-    return Spent(steps, sampled, tokens, learned, float(FORWARD * forwards * tokens + pass_cost(config) * learned))
+    reads = forwards(config, vllm=vllm)
+    return Spent(steps, sampled, tokens, learned, float(FORWARD * reads * tokens + pass_cost(config) * learned))
 
 
 def _counted(totals: list[int]) -> int:

@@ -13,17 +13,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import tyro
 
-from athanor.adapters.trl.settings import PRESETS, Loading, Lora, Optimisation, Reinforcement, Vllm, resolved
+from athanor.adapters.trl.data import Data
 from athanor.adapters.trl.settings import Config as TrainConfig
+from athanor.adapters.trl.settings import (
+    Critic,
+    Loading,
+    Lora,
+    Method,
+    Optimisation,
+    Reinforcement,
+    Vllm,
+    given,
+    resolved,
+    shown,
+)
 from athanor.core.errors import DataError, UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
 from athanor.models.backends.torch_local import TorchConfig
-from athanor.studies.sft_vs_rl.plan import TRIALS, Plan, steps
+from athanor.studies.sft_vs_rl.plan import Plan, conditions_of, steps
 
 if TYPE_CHECKING:
     from athanor.studies.sft_vs_rl.findings import Found
 
-_PUBLISHED = PRESETS["chu2025 rl"]["rl"]
 EVERY = 20
 """Steps between checkpoints, as in the published fine-tuning."""
 
@@ -39,9 +50,10 @@ class Training:
     load: Loading = field(default_factory=Loading)
     lora: Lora = field(default_factory=Lora)
     sft_optim: Annotated[Optimisation, tyro.conf.arg(name="sft-optim")] = field(default_factory=_optimisation)
-    """Of init and sft."""
+    """Of fine-tuning."""
     rl_optim: Annotated[Optimisation, tyro.conf.arg(name="rl-optim")] = field(default_factory=_optimisation)
     rl: Reinforcement = field(default_factory=Reinforcement)
+    critic: Critic = field(default_factory=Critic)
     vllm: Vllm = field(default_factory=Vllm)
 
 
@@ -52,23 +64,23 @@ class Paper:
     model: str = ""
     """A folder in Hugging Face's format, a GGUF file, smollm2-135m-instruct, or OWNER/NAME on the hub. Needed."""
     seeds: int = 4
-    """Trainings of each arm."""
+    """Trainings of each main arm."""
+    lever_seeds: int = 2
+    """Trainings of each lever, by the first of those seeds; 0 trains none."""
+    arms: tuple[str, ...] = ()
+    """Names of the arms to train, such as sft grpo "grpo, 3 rounds", with what they need; left out, all."""
     episodes: int = 1_000
     """Hands of each condition, the same for all policies."""
-    conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule"], ...] = (
-        "seen",
-        "unseen",
-        "mapping",
-        "range",
-        "rule",
-    )
-    """Hands of training, numbers never dealt, J, Q, K = 7, 8, 9, numbers above 10 printed, J, Q, K = 11, 12, 13."""
-    method: Literal["grpo", "dr-grpo", "dapo", "rloo"] = "grpo"
-    """Of reinforcement; rloo needs --rl.rounds 1."""
+    conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule", "red suits", "looks"], ...] = ()
+    """Left out, all: in words the first five (J, Q, K = 7, 8, 9; printed; 11, 12, 13), with --look all but range."""
+    look: str = ""
+    """Show the cards drawn so (plain, grid, ...), of black suits, and do not name them: the model must see."""
+    method: Literal["grpo", "dr-grpo", "dapo", "rloo", "ppo"] = "grpo"
+    """Of reinforcement, in the arms that do not change it; rloo needs --rl.rounds 1."""
     init_steps: int | None = None
     """Of the fine-tuning before the arms; left out, the preset's."""
     sft_steps: int | None = None
-    """Of the fine-tuning after it; left out, as many as cost what reinforcement cost by its log."""
+    """Of the fine-tuning after it, in every such arm; left out, as many as cost what reinforcement cost by its log."""
     rl_steps: int | None = None
     """Of reinforcement; left out, the preset's."""
     verifier: Literal["exact", "chu2025"] = "exact"
@@ -144,7 +156,8 @@ def _at_size(config: Config) -> tuple[int, Found]:
 
     plan = plan_of(config)
     every = tuple(steps(plan, config.out))
-    execution = {"seeds": plan.seeds, "launch": " ".join(plan.launch), "command": command_line()}
+    execution = {"seeds": plan.seeds, "lever_seeds": plan.lever_seeds, "arms": [arm.name for arm in plan.planned],
+                 "launch": " ".join(plan.launch), "command": command_line()}  # fmt: skip
     begin(config.out, KIND, science_of(config), execution=execution)
     write_atomically(config.out / "plan.jsonl", b"".join(msgspec.json.encode(step) + b"\n" for step in every))
     try:
@@ -157,21 +170,41 @@ def _at_size(config: Config) -> tuple[int, Found]:
 
 
 def plan_of(config: Config) -> Plan:
-    """Every setting in the words of the commands that are run."""
+    """Every setting in the words of the commands that are run. UsageError for options that a training would refuse."""
     paper, training = config.paper, config.paper.training
-    rl = training.rl
     load = [*words_of(training.load, "load"), *words_of(training.lora, "lora")]
     download = paper.torch.download or training.load.download
+    methods: tuple[Method, Method] = (paper.method, "sft")
+    rl, sft = (resolved(_example(config, method)) for method in methods)
     return Plan(
-        model=paper.model, method=paper.method, seed=config.seed, seeds=paper.seeds, episodes=paper.episodes,
-        conditions=paper.conditions,
-        verifier=paper.verifier, tokens=_PUBLISHED["max_tokens"] if rl.max_tokens is None else rl.max_tokens,
-        init_steps=_steps(paper.init_steps), sft_steps=_steps(paper.sft_steps), rl_steps=_steps(paper.rl_steps),
-        shared=tuple(load), supervised=tuple(words_of(training.sft_optim, "optim")),
-        reinforced=(*words_of(training.rl_optim, "optim"), *words_of(replace(rl, max_tokens=None), "rl"),
+        model=paper.model, method=paper.method, seed=config.seed, seeds=paper.seeds,
+        lever_seeds=min(paper.seeds, paper.lever_seeds), arms=paper.arms, episodes=paper.episodes,
+        conditions=conditions_of(paper.conditions, paper.look), look=paper.look, verifier=paper.verifier,
+        tokens=given(rl.rl.max_tokens), rounds=given(rl.rl.rounds), sampled=shown(rl) * rl.rl.samples,
+        rate=given(sft.optim.learning_rate), init_steps=_steps(paper.init_steps), sft_steps=_steps(paper.sft_steps),
+        rl_steps=_steps(paper.rl_steps), shared=tuple(load), supervised=tuple(words_of(training.sft_optim, "optim")),
+        reinforced=(*words_of(training.rl_optim, "optim"), *words_of(replace(_rl(paper), max_tokens=None), "rl"),
                     *words_of(training.vllm, "vllm")),
+        critic=tuple(words_of(training.critic, "critic")),
         play=tuple(words_of(replace(paper.torch, download=download), "torch")), launch=_launch(paper.launch),
     )  # fmt: skip
+
+
+def _example(config: Config, method: Method) -> TrainConfig:
+    """A training of the study as `train points` is asked for it, without what tells it from others of its method."""
+    paper, training = config.paper, config.paper.training
+    asked = TrainConfig(model=paper.model, method=method, seed=config.seed, out=config.out, preset="chu2025",
+                        verifier=paper.verifier, load=training.load, lora=training.lora,
+                        data=Data(look=paper.look))  # fmt: skip
+    if method == "sft":
+        return replace(asked, optim=training.sft_optim)
+    return replace(asked, steps=paper.rl_steps, optim=training.rl_optim, rl=_rl(paper), vllm=training.vllm)
+
+
+def _rl(paper: Paper) -> Reinforcement:
+    """How episodes are sampled; of hands in pictures they have one answer."""
+    rl = paper.training.rl
+    return replace(rl, rounds=1) if paper.look and rl.rounds is None else rl
 
 
 def _steps(number: int | None) -> tuple[str, ...]:
@@ -201,12 +234,13 @@ def science_of(config: Config) -> dict[str, Any]:
     left = ("kept", "checkpointing")
     found = {
         "setting": config.setting, "seed": config.seed, "model": paper.model, "episodes": paper.episodes,
-        "conditions": paper.conditions,
+        "conditions": conditions_of(paper.conditions, paper.look), "look": paper.look,
         "method": paper.method, "verifier": paper.verifier, "init_steps": paper.init_steps,
         "sft_steps": paper.sft_steps, "rl_steps": paper.rl_steps, "dtype": training.load.dtype,
         "mixed": training.load.mixed, "lora": asdict(training.lora), "rl": asdict(training.rl),
         "sft_optim": {k: v for k, v in asdict(training.sft_optim).items() if k not in left},
         "rl_optim": {k: v for k, v in asdict(training.rl_optim).items() if k not in left},
+        "critic": asdict(training.critic),
         "play_dtype": paper.torch.dtype,
     }  # fmt: skip
     return msgspec.json.decode(msgspec.json.encode(found))
@@ -223,21 +257,20 @@ def _refuse(config: Config) -> None:
     if config.quick and config.setting != "laptop":
         raise UsageError(f"--quick and --setting {config.setting} were given; pass one of them")
     refuse_outside(config, {"processes": (0, inf)})
-    given = [name for name, value in (("--bases", config.bases), ("--processes", config.processes)) if value]
+    idle = [name for name, value in (("--bases", config.bases), ("--processes", config.processes)) if value]
     if config.setting != "paper":
         paper, training = config.paper, config.paper.training
-        given = changed(paper, but=("training", "torch")) + changed(paper.torch, "torch")
-        given += [one for name in ("load", "lora", "rl", "vllm") for one in changed(getattr(training, name), name)]
-        given += [f"--{group.replace('_', '-')}.*" for group in ("sft_optim", "rl_optim")
-                  if getattr(training, group) != _optimisation()]  # fmt: skip
-        given += ["--dry-run"] if config.dry_run else []
-    refuse_idle(given, f"--setting {config.setting}")
+        idle = changed(paper, but=("training", "torch")) + changed(paper.torch, "torch")
+        groups = ("load", "lora", "rl", "critic", "vllm")
+        idle += [one for name in groups for one in changed(getattr(training, name), name)]
+        idle += [f"--{group.replace('_', '-')}.*" for group in ("sft_optim", "rl_optim")
+                 if getattr(training, group) != _optimisation()]  # fmt: skip
+        idle += ["--dry-run"] if config.dry_run else []
+    refuse_idle(idle, f"--setting {config.setting}")
     if config.setting != "paper":
         return
-    refuse_outside(config.paper, {"seeds": (1, inf), "episodes": (1, inf), "init_steps": (1, inf),
-                                  "sft_steps": (1, inf), "rl_steps": (1, inf)})  # fmt: skip
-    if not config.paper.conditions:
-        raise UsageError(f"--conditions names none; pass some of {', '.join(TRIALS)}, or leave it out")
+    ranges = dict.fromkeys(("seeds", "episodes", "init_steps", "sft_steps", "rl_steps"), (1, inf))
+    refuse_outside(config.paper, {**ranges, "lever_seeds": (0, inf)})
     if not config.paper.model:
         raise UsageError("--setting paper trains a model of yours; pass --model with a folder or OWNER/NAME on the hub")
     _refuse_training(config)
@@ -246,7 +279,7 @@ def _refuse(config: Config) -> None:
 def _refuse_training(config: Config) -> None:
     """UsageError if a training would refuse its options: now, and not after days."""
     plan = plan_of(config)
-    for step in steps(replace(plan, seeds=1), config.out):
+    for step in steps(replace(plan, seeds=1, lever_seeds=min(1, plan.lever_seeds)), config.out):
         if step.kind == "train":
             words = step.command[len(plan.launch) + len(("athanor", "train", "points")) :]
             resolved(tyro.cli(TrainConfig, args=words, config=(tyro.conf.FlagCreatePairsOff,)))

@@ -14,7 +14,9 @@ from athanor.analysis.exploration import CUT, LEVEL_TEXT, interval_text, value_t
 from athanor.analysis.intervals import Point
 from athanor.analysis.points import (
     CLASSES,
+    MISREASONED,
     RECOGNISED,
+    RECOGNITION,
     UNGRADED,
     arms_of,
     class_of,
@@ -26,6 +28,7 @@ from athanor.analysis.points import (
     right_share,
     rounds_of,
     said_share,
+    shown_in_pictures,
     solved_within,
 )  # fmt: skip
 from athanor.core.records import Estimate, Turn, Unreadable
@@ -150,6 +153,8 @@ def _cut(arm: Arm, found: Found) -> str:
 def _rounds_columns(here: Sequence[Arm], found: Found) -> Columns:
     most = max((rounds_of(arm.run) for arm in here), default=1)
     shares = [(f"within {k}", solved_within(k)) for k in range(1, most + 1)]
+    if any(map(shown_in_pictures, here)):
+        shares += [("recognised", RECOGNITION), ("recognised, not solved at once", MISREASONED)]
     return [*shares, ("return", "return"), *differences_of(solved_within(most), here, found)]
 
 

@@ -19,7 +19,7 @@ from athanor.reports.drawing import COLOURS, DASHES, Line, Spec, Style, legend, 
 from athanor.reports.figures import figure_of
 from athanor.reports.forest import Row, forest
 from athanor.reports.page import Chapter, chapter_of, rendered, written
-from athanor.reports.sft_vs_rl_tables import ablations, beside_published, costs, listed_arms, passes, published
+from athanor.reports.sft_vs_rl_tables import ablations, beside_published, costs, listed_arms, passes, published, seeing
 from athanor.reports.sft_vs_rl_training import training
 from athanor.reports.text import block
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT
@@ -41,8 +41,8 @@ DIFFERENCE = "difference in hands solved"
 def page(found: Found, folder: Path) -> Path:
     """Write folder/report.html with its figures and estimates, and give its path."""
     chapters = [
-        _differences(found), _course(found), _sharpening(found), *_levers(found), *ablations(found), *passes(found),
-        *training(found, styles(found)), published(found), listed_arms(found), *costs(found),
+        _differences(found), _course(found), _sharpening(found), *_levers(found), *ablations(found), *seeing(found),
+        *passes(found), *training(found, styles(found)), published(found), listed_arms(found), *costs(found),
     ]  # fmt: skip
     figures = [chapter.figure for chapter in chapters if chapter.figure]
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
@@ -159,7 +159,7 @@ def _course(found: Found) -> Chapter:
     charts: list[Spec] = [legend([look[arm.name] for arm in mine])]
     for by_rollouts in (False, True):
         pair = []
-        for name in ("unseen", "rule"):
+        for name in ("unseen", "rule", *(("red suits",) if "red suits" in found.conditions else ())):
             for temperature, how in PLAYS:
                 lines = []
                 for arm in mine:

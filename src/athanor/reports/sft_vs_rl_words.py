@@ -11,7 +11,6 @@ from athanor.studies.claims import Claim
 from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
 from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import Found
-from athanor.training.evaluate import CONDITIONS
 
 
 def findings(found: Found) -> list[Finding]:
@@ -61,7 +60,7 @@ def _told(statement: str, evidence: tuple[Estimate, ...]) -> str:
 
 def shifts(found: Found) -> str:
     """What was changed in each condition, and what the bases had seen of it."""
-    told = "; ".join(f"{name}: {CONDITIONS[name].about}" for name in found.conditions)
+    told = "; ".join(f"{name}: {found.tried[name]}" for name in found.conditions)
     return f"{told[:1].upper()}{told[1:]}. {found.seen}"
 
 

@@ -136,6 +136,28 @@ def test_a_vision_model_behind_a_server_is_sent_the_picture(tmp_path):
     assert isinstance(requests[1].body["messages"][3]["content"], str)
 
 
+@pytest.mark.parametrize("verifier", ["exact", "chu2025"])
+def test_what_a_model_says_of_the_cards_it_was_shown_is_in_the_record(tmp_path, verifier):
+    """A script that tells the cards of one of the hands, or of none, whichever it is shown."""
+    hands = HandOptions(shift="none", look="grid", suits="HD")
+    asked = config(tmp_path, verifier=verifier, hands=hands, rounds=1, episodes=12)
+    plan = match_of(asked).plan
+    assert {card[-1] for one in plan for card in one.task.content["cards"]} == {"H", "D"}
+    replies = [json.dumps({"cards": [card[:-1] for card in one.task.content["cards"]][::-1]}) for one in plan[:3]]
+    (tmp_path / "script.json").write_text(json.dumps({"replies": [*replies, "cards: [A, 2]", "I see nothing."]}))
+    play(replace(asked, language=ModelOptions(model=str(tmp_path / "script.json"))))
+    folder: RunFolder[Answer] = RunFolder.read(tmp_path / "run")
+    told = {key: line.task.content["cards"] for key, line in folder.ended().items()}
+    found = []
+    for turn in lines(tmp_path / "run"):
+        said = turn["completion"]
+        cards = json.loads(said)["cards"] if said.startswith("{") else ["A", "2"] if "cards" in said else None
+        right = None if cards is None else sorted(cards) == sorted(card[:-1] for card in told[turn["episode"]])
+        assert turn["verdict"]["parts"].get("cards") == right
+        found.append(right)
+    assert {True, False, None} <= set(found)
+
+
 def test_the_same_hands_are_played_whatever_the_agent_and_the_verifier(tmp_path):
     plan = match_of(config(tmp_path)).plan
     for change in ({"agent": "random"}, {"verifier": "chu2025"}, {"hint": True}, {"rounds": 9}):
@@ -157,7 +179,8 @@ REFUSED = {
         {"hands": HandOptions(rule="10", cards=5), "verifier": "chu2025"}, "chu2025 judges hands of four cards"
     ),
     "rounds": ({"rounds": 11}, "--rounds 11 was given, 1 to 10 was expected"),
-    "pictures": ({"hands": HandOptions(rule="10", vision=True)}, "the backend scripted takes text only"),
+    "two kinds of suits": ({"hands": HandOptions(shift="red suits", suits="SC")}, "has its own suits"),
+    "no suit": ({"hands": HandOptions(rule="10", suits="X")}, "suits 'X' were given"),
     "a grammar that tells the cards": (
         {"hands": HandOptions(rule="10", vision=True), "language": ModelOptions(model="m", constrained=True)},
         "which the picture is to tell",

@@ -15,26 +15,19 @@ from warnings import catch_warnings, filterwarnings
 
 import msgspec
 
-from athanor.adapters.trl.data import answered, asked, dialogue_of, rows
+from athanor.adapters.trl.arguments import adapter_of, arguments
+from athanor.adapters.trl.data import Row, answered, asked, dialogue_of, picture, rows
 from athanor.adapters.trl.matching import matched
+from athanor.adapters.trl.own import Own, own_answers
 from athanor.adapters.trl.revision import Revision
-from athanor.adapters.trl.rewards import Kind, episode_reward, verdict_reward
-from athanor.adapters.trl.settings import (
-    Config,
-    adapter_of,
-    arguments,
-    given,
-    judge_of,
-    resolved,
-    science_of,
-    shown,
-)
+from athanor.adapters.trl.rewards import Kind, Told, episode_reward, verdict_reward
+from athanor.adapters.trl.settings import UNGROUPED, Config, given, judge_of, resolved, science_of, shown
 from athanor.core.build import build_name, versions
 from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import Stopped, StoreError, UsageError
 from athanor.core.records import Task
 from athanor.core.store import Manifest, RunFolder, refuse_difference
-from athanor.models.backends.pretrained import digest_of, locate, tokenizer_of, weights_of
+from athanor.models.backends.pretrained import digest_of, locate, processor_of, tokenizer_of, weights_of
 
 KIND = "train points"
 FINAL, ADAPTER = "final", "adapter"
@@ -62,10 +55,11 @@ def train(asked_for: Config) -> Path:
             "a model's folder"
         )
     tokenizer = _tokenizer(path, config)
-    config = replace(config, steps=matched(config, tokenizer)) if config.match else config
+    own = own_answers(config.data, config.rule, judge_of(config), config.split) if config.data.answers else None
+    config = replace(config, steps=matched(config, tokenizer, own)) if config.match else config
     whole = arguments(config, state.num_processes)
     if state.is_main_process:
-        _begin(config, path)
+        _begin(config, path, own)
     state.wait_for_everyone()
     final = config.out / FINAL
     if (final / "config.json").exists():
@@ -73,7 +67,7 @@ def train(asked_for: Config) -> Path:
         return final
     begun = newest(config.out)
     try:
-        trainer = _trainer(config, whole, path, tokenizer)
+        trainer = _trainer(config, whole, path, tokenizer, own)
         trainer.train(resume_from_checkpoint=str(begun) if begun else None)
         if trainer.state.global_step < given(config.steps):
             raise Stopped(f"training ended after {trainer.state.global_step} of {config.steps} steps: its data ran out")
@@ -109,23 +103,12 @@ def _processes(config: Config) -> Any:
 
 def _tokenizer(path: Path, config: Config) -> Any:
     """The tokenizer; for hands as pictures the whole processor."""
-    tokenizer = tokenizer_of(path)
-    if not config.data.look:
-        return tokenizer
-    from transformers import AutoProcessor
-
-    try:
-        return AutoProcessor.from_pretrained(path, local_files_only=True, padding_side="left")
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise UsageError(
-            f"{path} has no processor of pictures that can be loaded ({error}); pass a vision-language model, or leave "
-            "--data.look out"
-        ) from error
+    return processor_of(path) if config.data.look else tokenizer_of(path)
 
 
-def _begin(config: Config, path: Path) -> None:
+def _begin(config: Config, path: Path, own: Own | None) -> None:
     """Write the manifest, or see that the one there is of the same run."""
-    manifest, out = manifest_of(config, path), config.out
+    manifest, out = manifest_of(config, path, own), config.out
     if config.resume and (out / "manifest.json").exists():
         stored = RunFolder[Any].read(out).manifest
         for what in ("kind", "config", "hashes"):
@@ -141,12 +124,13 @@ def _begin(config: Config, path: Path) -> None:
         raise StoreError(cannot("write", out, error)) from error
 
 
-def manifest_of(config: Config, path: Path) -> Manifest:
+def manifest_of(config: Config, path: Path, own: Own | None) -> Manifest:
     """What the run is: enough to make it again."""
     execution = {
         "vllm": asdict(config.vllm),
         "load": asdict(config.load),
         "command": " ".join(["athanor", *sys.argv[1:]]),
+        "own": None if own is None else {"hands": own.hands, "right": len(own.taught), "tokens": own.tokens},
     }
     return Manifest(
         kind=KIND,
@@ -160,46 +144,79 @@ def manifest_of(config: Config, path: Path) -> Manifest:
     )
 
 
-def _trainer(config: Config, whole: Any, path: Path, tokenizer: Any) -> Any:
+def _trainer(config: Config, whole: Any, path: Path, tokenizer: Any, own: Own | None) -> Any:
     """The trainer of `trl`, with its data, its rewards and what watches it."""
     from transformers import PrinterCallback
 
     from athanor.adapters.trl.watch import Guard, Log
 
-    trl: Any = import_module("trl")
-    judge, dialogue = judge_of(config), dialogue_of(config.data)
-    count = config.data.hands or shown(config)
-    dealt = list(rows(config.data, config.rule, judge, config.split, config.seed, count))
-    guard = Guard(config.optim.patience, rewarded=config.method != "sft", learn_cut=config.rl.learn_cut)
-    model = weights_of(path, dtype=config.load.dtype, attention=config.load.attention, vision=bool(config.data.look))
+    guard = Guard(config.optim.patience, rewarded=config.method != "sft", grouped=config.method not in UNGROUPED,
+                  learn_cut=config.rl.learn_cut)  # fmt: skip
+    model = _model(config, path)
     science = msgspec.json.decode(msgspec.json.encode(science_of(config)))
     size = sum(weight.numel() for weight in model.parameters())
     log = Log(config.out, science, size, vllm=config.vllm.mode != "off")
-    callbacks = [log, guard, *_board(config)]
     shared = {"model": model, "args": whole, "processing_class": tokenizer, "peft_config": adapter_of(config.lora),
-              "callbacks": callbacks}  # fmt: skip
-    if config.method == "sft":
-        taught = answered(config.data, config.rule, judge, iter(dealt), config.seed)
-        trainer = trl.SFTTrainer(train_dataset=_dataset(taught), **shared)
-    else:
-        data = _dataset(asked(config.data, iter(dealt)))
-        kind: Kind = given(config.rl.reward)
-        if config.method == "rloo":
-            trainer = trl.RLOOTrainer(reward_funcs=verdict_reward(dialogue, judge, kind), train_dataset=data, **shared)
-        elif given(config.rl.rounds) == 1:
-            trainer = trl.GRPOTrainer(reward_funcs=verdict_reward(dialogue, judge, kind), train_dataset=data, **shared)
-        else:
-            tasks: dict[str, Task] = {one.prompt[-1]["content"]: one.task for one in dealt}
-            played = Revision(dialogue=dialogue, judge=judge, tasks=tasks, rounds=given(config.rl.rounds), kind=kind)
-            trainer = trl.GRPOTrainer(reward_funcs=episode_reward, train_dataset=data, rollout_func=played, **shared)
+              "callbacks": [log, guard, *_board(config)]}  # fmt: skip
+    trainer = _taught(config, path, shared, own) if config.method == "sft" else _reinforced(config, shared)
     trainer.remove_callback(PrinterCallback)  # standard output is for data
     return trainer
 
 
-def _dataset(found: list[dict[str, Any]]) -> Any:
+def _model(config: Config, path: Path) -> Any:
+    """The model, as it is begun from."""
+    load = config.load
+    return weights_of(path, dtype=load.dtype, attention=load.attention, vision=bool(config.data.look))
+
+
+def _dealt(config: Config) -> Iterator[Row]:
+    count = config.data.hands or shown(config)
+    return rows(config.data, config.rule, judge_of(config), config.split, config.seed, count)
+
+
+def _taught(config: Config, path: Path, shared: dict[str, Any], own: Own | None) -> Any:
+    from athanor.adapters.trl.reference import Reference
+    from athanor.adapters.trl.taught import Taught
+
+    answers = own.taught if own else answered(config.data, judge_of(config), _dealt(config), config.seed)
+    trainer = Taught(train_dataset=_dataset(config, answers), **shared)
+    if config.optim.kl:
+        trainer.hold(Reference(None if config.lora.rank else _model(config, path)), config.optim.kl)
+    return trainer
+
+
+def _kind(config: Config) -> Kind:
+    return given(config.rl.reward)
+
+
+def _reinforced(config: Config, shared: dict[str, Any]) -> Any:
+    from athanor.adapters.trl.reinforced import Reinforced, weighing_of
+
+    judge, dialogue, told = judge_of(config), dialogue_of(config.data), Told()
+    dealt, kind = list(_dealt(config)), _kind(config)
+    data, rewards = _dataset(config, asked(config.data, iter(dealt))), verdict_reward(dialogue, judge, kind, told)
+    if config.method == "rloo":
+        trl: Any = import_module("trl")
+        return trl.RLOOTrainer(reward_funcs=rewards, train_dataset=data, **shared)
+    if given(config.rl.rounds) == 1:
+        trainer = Reinforced(reward_funcs=rewards, train_dataset=data, **shared)
+    else:
+        tasks: dict[str, Task] = {one.prompt[-1]["content"]: one.task for one in dealt}
+        played = Revision(dialogue=dialogue, judge=judge, tasks=tasks, rounds=given(config.rl.rounds), kind=kind)
+        trainer = Reinforced(reward_funcs=episode_reward(told), train_dataset=data, rollout_func=played, **shared)
+    if (weighing := weighing_of(config)) is not None:
+        trainer.weigh_by(weighing, told)
+    return trainer
+
+
+def _dataset(config: Config, found: list[dict[str, Any]]) -> Any:
+    """Rows as `trl` takes them; pictures are drawn as they are needed."""
     from datasets import Dataset
 
-    return Dataset.from_list(found)
+    made: Any = Dataset.from_list(found)
+    if config.data.look:
+        made.set_transform(lambda rows: {**rows, "images": [[picture(config.data, cards)] for cards in rows["cards"]]})
+    return made
 
 
 def _board(config: Config) -> list[Any]:

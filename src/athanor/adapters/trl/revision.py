@@ -31,8 +31,8 @@ class _Episode:
     written: list[int] = field(default_factory=list)
     """1 for each token of the model, 0 for what it was told."""
     logprobs: list[float] = field(default_factory=list)
-    turns: int = 0
-    returned: float = 0.0
+    worths: list[float] = field(default_factory=list)
+    """The reward of each answer."""
     passed: bool = False
     over: bool = False
 
@@ -65,10 +65,9 @@ class Revision:
             "completion_ids": [one.tokens for one in played],
             "logprobs": [one.logprobs for one in played] if trainer.use_vllm else None,
             "env_mask": [one.written for one in played],
-            "returned": [one.returned for one in played],
+            "worths": [one.worths for one in played],
             "passed": [one.passed for one in played],
-            "turns": [one.turns for one in played],
-            "told": [one.written.count(0) for one in played],
+            "told_tokens": [one.written.count(0) for one in played],
         }
 
     def _begun(self, prompt: list[dict[str, str]], trainer: Any) -> _Episode:
@@ -84,12 +83,12 @@ class Revision:
         step = environment.step(one.state, action)
         verdict = Grade(environment=environment).verify(one.task, one.state, action, step.state)
         assert step.state.judged is not None
-        one.returned += worth(step.state.judged, self.kind)
+        one.worths.append(worth(step.state.judged, self.kind))
         seen = environment.observe(one.state)
-        turn = Turn(index=one.turns, observation=seen, action=action, verdict=verdict)
-        one.state, one.passed, one.turns = step.state, step.terminated, one.turns + 1
+        turn = Turn(index=len(one.worths) - 1, observation=seen, action=action, verdict=verdict)
+        one.state, one.passed = step.state, step.terminated
         _append(one, tokens, logprobs or [0.0] * len(tokens), written=1)
-        one.over = one.passed or one.turns == self.rounds or tokens[-1] not in trainer.eos_token_ids
+        one.over = one.passed or len(one.worths) == self.rounds or tokens[-1] not in trainer.eos_token_ids
         if not one.over:
             told = between(trainer.processing_class, self.dialogue.say(seen, turn), trainer.eos_token_ids)
             _append(one, told, [0.0] * len(told), written=0)

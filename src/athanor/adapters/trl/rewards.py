@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
@@ -16,6 +17,15 @@ from athanor.environments.points.text import PointsDialogue
 from athanor.models.backends.thoughts import part_thoughts
 
 Kind = Literal["binary", "classes"]
+
+
+@dataclass
+class Told:
+    """What the reward function said of the episodes that this process sampled last, in their order."""
+
+    passed: list[bool] = field(default_factory=list)
+    worths: list[Sequence[float]] = field(default_factory=list)
+    """The reward of each answer of an episode."""
 
 
 def heard(dialogue: PointsDialogue, environment: Points, task: Task, text: str) -> Answer | Unreadable:
@@ -49,18 +59,20 @@ def text_of(completion: Any) -> str:
     return content if isinstance(content, str) else "".join(part.get("text") or "" for part in content)
 
 
-def verdict_reward(dialogue: PointsDialogue, judge: Judge, kind: Kind) -> Callable[..., list[float]]:
+def verdict_reward(dialogue: PointsDialogue, judge: Judge, kind: Kind, told: Told) -> Callable[..., list[float]]:
     """A reward function over completions and the column `task`; it logs the share that passed as `passed`, and
-    pass@k."""
+    pass@k. `told` has what it said last."""
 
     def verdict(completions: Sequence[Any], task: Sequence[str], log_metric: Any = None, **columns: Any) -> list[float]:
         found = [
             judged(dialogue, judge, msgspec.json.decode(one, type=Task), text_of(completion))
             for one, completion in zip(task, completions, strict=True)
         ]
+        told.passed = [one.passed for one in found]
+        told.worths = [[worth(one, kind)] for one in found]
         if log_metric is not None:
-            log_metric("passed", sum(one.passed for one in found) / len(found))
-            _log_any(log_metric, task, [one.passed for one in found])
+            log_metric("passed", sum(told.passed) / len(found))
+            _log_any(log_metric, task, told.passed)
         return [worth(one, kind) for one in found]
 
     return verdict
@@ -85,14 +97,20 @@ def _log_any(log_metric: Callable[[str, float], None], task: Sequence[str], pass
         log_metric(f"pass@{found[0]}", found[1])
 
 
-def episode_reward(completions: Sequence[Any], returned: Sequence[float], passed: Sequence[bool], turns: Sequence[int],
-                   told: Sequence[int], task: Sequence[str] = (), log_metric: Any = None,
-                   **columns: Any) -> list[float]:  # fmt: skip
-    """A reward function over episodes of several answers, which were judged as they were played."""
-    if log_metric is not None:
-        log_metric("passed", sum(passed) / len(passed))
-        log_metric("turns", sum(turns) / len(turns))
-        log_metric("told", sum(told) / len(told))
-        if task:
-            _log_any(log_metric, task, passed)
-    return list(returned)
+def episode_reward(told: Told) -> Callable[..., list[float]]:
+    """A reward function over episodes of several answers, which were judged as they were played. `told`: as in
+    `verdict_reward`; its answers' rewards are the column `worths`."""
+
+    def episode(completions: Sequence[Any], worths: Sequence[Sequence[float]], passed: Sequence[bool],
+                told_tokens: Sequence[int], task: Sequence[str] = (), log_metric: Any = None,
+                **columns: Any) -> list[float]:  # fmt: skip
+        told.passed, told.worths = list(passed), list(worths)
+        if log_metric is not None:
+            log_metric("passed", sum(passed) / len(passed))
+            log_metric("turns", sum(map(len, worths)) / len(worths))
+            log_metric("told", sum(told_tokens) / len(told_tokens))
+            if task:
+                _log_any(log_metric, task, passed)
+        return [float(sum(one)) for one in worths]
+
+    return episode

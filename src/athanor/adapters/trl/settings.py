@@ -1,34 +1,37 @@
-"""What post-training is asked to do, filled up from a preset, and said in the words of `trl`."""
+"""What post-training is asked to do, filled up from a preset."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from importlib import import_module
 from math import ceil, inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from athanor.adapters.trl.data import Data, dialogue_of
+from athanor.adapters.trl.data import MANY, Data, dialogue_of
 from athanor.adapters.trl.rewards import Kind
 from athanor.core.errors import UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside
-from athanor.core.seeds import digest
 from athanor.environments.points import SHARES, Chu2025, Exact, rule
 from athanor.environments.points.judge import Judge
 from athanor.models.backends.pretrained import Attention, Dtype
 
 T = TypeVar("T")
 
-Method = Literal["sft", "grpo", "dr-grpo", "dapo", "rloo"]
+Method = Literal["sft", "grpo", "dr-grpo", "dapo", "rloo", "ppo", "w-reinforce"]
 GRPO: dict[str, dict[str, Any]] = {
     "grpo": {"loss_type": "grpo", "scale_rewards": "group"},
     "dr-grpo": {"loss_type": "dr_grpo", "scale_rewards": "none"},
     "dapo": {"loss_type": "dapo", "scale_rewards": "group", "epsilon_high": 0.28},
+    "ppo": {"loss_type": "grpo", "scale_rewards": "none"},
+    "w-reinforce": {"loss_type": "grpo", "scale_rewards": "none"},
 }
-"""What tells the kinds of GRPO apart. Sources: arXiv 2402.03300, 2503.20783, 2503.14476."""
+"""What tells the algorithms apart that share the clipped loss of GRPO; ppo and w-reinforce have advantages of their
+own. Sources: arXiv 2402.03300, 2503.20783, 2503.14476, 1707.06347, 2506.01347."""
+UNGROUPED: tuple[Method, ...] = ("ppo", "w-reinforce")
+"""Methods in which a hand's samples are not compared with each other."""
 LORA = 10.0
 """By how much the learning rate of a preset grows where adapters are trained."""
 
@@ -80,6 +83,8 @@ class Optimisation:
     """The largest norm of a gradient."""
     loss: Literal["nll", "dft"] = "nll"
     """sft: negative log-likelihood, or that weighted by the token's own probability (arXiv 2508.05629)."""
+    kl: float = 0.0
+    """sft: weight of the divergence from the model as it was on the answers' tokens, over the whole vocabulary."""
     checkpointing: bool = False
     """Compute activations twice in place of keeping them."""
     every: int = 100
@@ -119,6 +124,20 @@ class Reinforcement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Critic:
+    """ppo: what tells how an episode will go. What is left out comes from --preset."""
+
+    gamma: float | None = None
+    """What a reward of the next answer is worth now."""
+    lam: float | None = None
+    """Of the generalised advantages of answers (arXiv 1506.02438): 1 trusts what was earned, 0 the critic."""
+    weight: float = 0.5
+    """Of the critic's loss beside the policy's."""
+    rate: float | None = None
+    """Its learning rate; left out, the policy's."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Vllm:
     """Sampling through vLLM, for GPUs."""
 
@@ -139,7 +158,7 @@ class Config:
     model: str
     """A folder in Hugging Face's format, a GGUF file, smollm2-135m-instruct, or OWNER/NAME on the hub."""
     method: Method
-    """sft: on right answers. The others: on the model's own answers, rewarded by the verifier."""
+    """sft: on right answers. The others: on the model's own answers, rewarded by the verifier; ppo has a critic."""
     seed: int
     """All randomness follows from it."""
     out: Path
@@ -147,7 +166,7 @@ class Config:
     steps: int | None = None
     """Changes of the weights; left out, the preset's."""
     match: str = ""
-    """sft: in place of --steps, a finished training's folder: as many steps as cost what it cost."""
+    """In place of --steps, a finished training's folder: as many steps as cost what it cost."""
     rule: str = "10"
     """What J, Q and K count as: 10, or 11-12-13."""
     split: str = "train"
@@ -163,24 +182,27 @@ class Config:
     lora: Lora = field(default_factory=Lora)
     optim: Annotated[Optimisation, tyro.conf.arg(name="optim")] = field(default_factory=Optimisation)
     rl: Reinforcement = field(default_factory=Reinforcement)
+    critic: Critic = field(default_factory=Critic)
     vllm: Vllm = field(default_factory=Vllm)
 
 
 _ADAM = {"betas": (0.9, 0.999), "epsilon": 1e-8}
 _PLAIN_DATA = {"solutions": "canonical", "replacement": False}
+_CHU_DATA = {"solutions": "random", "replacement": True}
 _PLAIN_RL = {"rounds": 1, "temperature": 1.0, "max_tokens": 256, "reward": "binary", "clip": 0.2, "level": "token",
              "epochs": 1, "ahead": 1}  # fmt: skip
+_PLAIN_CRITIC, _CHU_CRITIC = {"gamma": 1.0, "lam": 0.95}, {"gamma": 0.9, "lam": 0.95}
 _CHU_RL = {"rounds": 5, "temperature": 0.2, "max_tokens": 512, "reward": "classes", "clip": 0.1, "level": "sequence",
            "epochs": 4, "ahead": 2}  # fmt: skip
 PRESETS: dict[str, dict[str, Any]] = {
-    "plain sft": {"steps": 200, "rl": _PLAIN_RL, "data": _PLAIN_DATA, "optim": _ADAM | {
+    "plain sft": {"steps": 200, "rl": _PLAIN_RL, "critic": _PLAIN_CRITIC, "data": _PLAIN_DATA, "optim": _ADAM | {
         "learning_rate": 1e-5, "schedule": "cosine", "warmup": 0.03, "batch": 64}},
-    "plain rl": {"steps": 200, "rl": _PLAIN_RL, "data": _PLAIN_DATA, "optim": _ADAM | {
+    "plain rl": {"steps": 200, "rl": _PLAIN_RL, "critic": _PLAIN_CRITIC, "data": _PLAIN_DATA, "optim": _ADAM | {
         "learning_rate": 1e-6, "schedule": "constant_with_warmup", "warmup": 0.03, "batch": 128}},
-    "chu2025 sft": {"steps": 400, "rl": _CHU_RL, "data": {"solutions": "random", "replacement": True}, "optim": {
+    "chu2025 sft": {"steps": 400, "rl": _CHU_RL, "critic": _CHU_CRITIC, "data": _CHU_DATA, "optim": {
         "betas": (0.9, 0.98), "epsilon": 1e-7,
         "learning_rate": 1e-6, "schedule": "cosine", "warmup": 0.03, "batch": 128}},
-    "chu2025 rl": {"steps": 160, "rl": _CHU_RL, "data": {"solutions": "random", "replacement": True}, "optim": {
+    "chu2025 rl": {"steps": 160, "rl": _CHU_RL, "critic": _CHU_CRITIC, "data": _CHU_DATA, "optim": {
         "betas": (0.9, 0.999), "epsilon": 1e-7,
         "learning_rate": 1e-6, "schedule": "cosine", "warmup": 0.0, "batch": 1_024}},
 }  # fmt: skip
@@ -196,6 +218,7 @@ def resolved(config: Config) -> Config:
         optim=_filled(config.optim, preset["optim"]),
         rl=_filled(config.rl, preset["rl"]),
         data=_filled(config.data, preset["data"]),
+        critic=_filled(config.critic, preset["critic"]),
     )
     if config.lora.rank and config.optim.learning_rate is None:
         whole = replace(whole, optim=replace(whole.optim, learning_rate=LORA * preset["optim"]["learning_rate"]))
@@ -227,17 +250,41 @@ def refuse(asked: Config, whole: Config) -> None:
     refuse_outside(whole.data, {"hands": (1, inf)}, "data")
     refuse_outside(whole.lora, {"rank": (0, inf), "alpha": (0, inf), "dropout": (0, 1)}, "lora")
     refuse_outside(whole.optim, {"learning_rate": (0, inf), "warmup": (0, 1), "batch": (1, inf), "micro": (1, inf),
-                                 "clip_norm": (0, inf), "every": (1, inf), "kept": (1, inf),
+                                 "clip_norm": (0, inf), "every": (1, inf), "kept": (1, inf), "kl": (0, inf),
                                  "patience": (1, inf)}, "optim")  # fmt: skip
     refuse_outside(whole.rl, {"samples": (2, inf), "rounds": (1, inf), "temperature": (1e-3, inf), "top_p": (0, 1),
                               "max_tokens": (1, inf), "kl": (0, inf), "clip": (0, inf), "epochs": (1, inf),
                               "ahead": (1, inf)}, "rl")  # fmt: skip
+    refuse_outside(whole.critic, {"gamma": (0, 1), "lam": (0, 1), "weight": (0, inf), "rate": (0, inf)}, "critic")
+    _refuse_rules(whole)
+    if asked.method != "ppo":
+        refuse_idle(changed(asked.critic, "critic"), f"--method {asked.method}")
     if asked.method == "sft":
         refuse_idle([*changed(asked.rl, "rl"), *changed(asked.vllm, "vllm")], "--method sft")
+        if asked.data.answers:
+            refuse_idle(changed(asked.data, "data", but=("answers", "hands", "look", "suits")), "--data.answers")
         return
-    only = [name for name in changed(asked.data, "data") if name in ("--data.solutions", "--data.thoughts")]
-    only += ["--match"] if asked.match else []
-    refuse_idle(only + (["--optim.loss"] if asked.optim.loss != "nll" else []), f"--method {asked.method}")
+    _refuse_reinforced(asked, whole)
+
+
+def _refuse_rules(whole: Config) -> None:
+    """UsageError for further rules that are none."""
+    if MANY in whole.data.rules and len(whole.data.rules) > 1:
+        raise UsageError(
+            f"--data.rules {' '.join(whole.data.rules)} has {MANY}, which is every rule of numbers of 1 to 10; pass "
+            f"--data.rules {MANY} alone, or names of rules"
+        )
+    for name in whole.data.rules:
+        if name != MANY:
+            rule(name)
+
+
+def _refuse_reinforced(asked: Config, whole: Config) -> None:
+    """UsageError for what cannot be meant in reinforcement."""
+    supervised = ("--data.solutions", "--data.thoughts", "--data.answers", "--data.turns")
+    only = [name for name in changed(asked.data, "data") if name in supervised]
+    only += [name for name in changed(asked.optim, "optim") if name in ("--optim.loss", "--optim.kl")]
+    refuse_idle(only, f"--method {asked.method}")
     if whole.data.hands is not None and whole.data.hands < (needed := hands_at_once(whole)):
         raise UsageError(
             f"--data.hands {whole.data.hands} was given, {needed} or more were expected, since episodes to so many are "
@@ -270,69 +317,6 @@ def shown(config: Config) -> int:
 def hands_at_once(config: Config) -> int:
     """Hands to which episodes are sampled at once."""
     return ceil(given(config.optim.batch) * given(config.rl.ahead) / config.rl.samples)
-
-
-def arguments(config: Config, processes: int) -> Any:
-    """The configuration of a trainer of `trl`. UsageError if the batch cannot be parted over the devices."""
-    trl: Any = import_module("trl")
-    optim, rl, batch = config.optim, config.rl, given(config.optim.batch)
-    at_once = min(optim.micro, max(1, batch // processes))
-    at_a_time = batch * given(rl.ahead)
-    if batch % (at_once * processes) or (config.method != "sft" and at_a_time % rl.samples):
-        raise UsageError(
-            f"a batch of {batch} was asked for, a multiple of {at_once} sequences x {processes} processes was expected "
-            f"(and with rl of {rl.samples} samples); pass such an --optim.batch, --optim.micro or --rl.samples"
-        )
-    shared = _shared(config, at_once, batch // (at_once * processes))
-    if config.method == "sft":
-        return trl.SFTConfig(**shared, max_length=None, completion_only_loss=True, loss_type=optim.loss)
-    sampled = {
-        "num_generations": rl.samples, "temperature": rl.temperature, "top_p": rl.top_p, "top_k": 0, "beta": rl.kl,
-        "max_completion_length": rl.max_tokens, "epsilon": rl.clip, "num_iterations": rl.epochs,
-        "generation_batch_size": at_a_time, "mask_truncated_completions": not rl.learn_cut, **_vllm(config.vllm),
-    }  # fmt: skip
-    if config.method == "rloo":
-        return trl.RLOOConfig(**shared, **sampled)
-    kind = {"importance_sampling_level": rl.level, **GRPO[config.method]}
-    return trl.GRPOConfig(**{**shared, **sampled, **kind})
-
-
-def _shared(config: Config, at_once: int, accumulated: int) -> dict[str, Any]:
-    """What all trainers take."""
-    optim = config.optim
-    first, second = given(optim.betas)
-    return {
-        "output_dir": str(config.out), "max_steps": config.steps, "seed": digest(config.seed, "trl") % 2**31,
-        "data_seed": digest(config.seed, "order") % 2**31, "learning_rate": optim.learning_rate,
-        "lr_scheduler_type": optim.schedule, "warmup_steps": round(given(config.steps) * given(optim.warmup)),
-        "per_device_train_batch_size": at_once, "gradient_accumulation_steps": accumulated, "adam_beta1": first,
-        "adam_beta2": second, "adam_epsilon": optim.epsilon, "weight_decay": optim.weight_decay,
-        "max_grad_norm": optim.clip_norm, "activation_checkpointing": optim.checkpointing, "bf16": config.load.mixed,
-        "use_cpu": config.load.device == "cpu", "save_strategy": "steps", "save_steps": optim.every,
-        "save_total_limit": optim.kept, "logging_steps": 1, "logging_nan_inf_filter": False, "report_to": "none",
-        "disable_tqdm": True, "ddp_find_unused_parameters": None if config.data.look else False,
-    }  # fmt: skip
-
-
-def _vllm(vllm: Vllm) -> dict[str, Any]:
-    if vllm.mode == "off":
-        return {}
-    return {
-        "use_vllm": True, "vllm_mode": vllm.mode, "vllm_server_base_url": vllm.url if vllm.mode == "server" else None,
-        "vllm_gpu_memory_utilization": vllm.memory, "vllm_tensor_parallel_size": vllm.parallel,
-    }  # fmt: skip
-
-
-def adapter_of(lora: Lora) -> Any:
-    """The configuration of `peft`; None where all weights are trained."""
-    if not lora.rank:
-        return None
-    from peft import LoraConfig
-
-    targets: Any = lora.targets if lora.targets == "all-linear" else lora.targets.split(",")
-    alpha = 2 * lora.rank if lora.alpha is None else lora.alpha
-    return LoraConfig(r=lora.rank, lora_alpha=alpha, lora_dropout=lora.dropout, target_modules=targets,  # type: ignore[arg-type]
-                      task_type="CAUSAL_LM")  # fmt: skip
 
 
 def science_of(config: Config) -> dict[str, Any]:

@@ -74,9 +74,10 @@ class Log(TrainerCallback):
 class Guard(TrainerCallback):
     """Stops training before it does harm, or where it can do no good. Raises Stopped, with the reason."""
 
-    def __init__(self, patience: int, *, rewarded: bool, learn_cut: bool) -> None:
+    def __init__(self, patience: int, *, rewarded: bool, grouped: bool, learn_cut: bool) -> None:
+        """`grouped`: whether a hand's samples are compared with each other, and not all of a batch."""
         self._patience, self._rewarded, self._learn_cut = patience, rewarded, learn_cut
-        self._barren = 0
+        self._grouped, self._barren = grouped, 0
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Before weights are changed: gradients that are no numbers would spoil them."""
@@ -99,7 +100,8 @@ class Guard(TrainerCallback):
                 )
         if self._rewarded and "frac_reward_zero_std" in found:
             cut = not self._learn_cut and found.get("completions/clipped_ratio", 0.0) >= 1
-            same = found["frac_reward_zero_std"] >= 1 and found.get("passed", 0.0) < 1
+            same = found["frac_reward_zero_std"] >= 1 if self._grouped else found.get("reward_std", 1.0) == 0
+            same = same and found.get("passed", 0.0) < 1
             self._barren = self._barren + 1 if cut or same else 0
             if self._barren >= self._patience:
                 raise Stopped(_nothing(self._barren, state.global_step, found, cut))

@@ -35,7 +35,7 @@ def read(reply: str) -> Answer | Unreadable:
     >>> read("So the answer is (10 - 4) * (3 + 1) = 24.").formula
     '(10 - 4) * (3 + 1) = 24'
     """
-    text = reply if len(reply) <= 2 * READ else f"{reply[:READ]}\n{reply[-READ:]}"
+    text = _ends(reply)
     if not text.strip():
         return Unreadable(unreadable="the answer is empty")
     for found in _objects(text):
@@ -45,6 +45,25 @@ def read(reply: str) -> Answer | Unreadable:
     if not formula:
         return Unreadable(unreadable="no formula was found")
     return _answer(formula, _items(_CARDS, text), _items(_NUMBERS, text), reply)
+
+
+def without_formula(reply: str) -> Answer:
+    """A reply in which no formula was found, with what it says of the cards and the numbers.
+
+    >>> without_formula('{"cards": ["A", "king"]}').cards, without_formula("cards: [2, 3]").cards
+    (('A', 'K'), ('2', '3'))
+    """
+    text = _ends(reply)
+    for found in _objects(text):
+        cards, numbers = _get(found, "cards", "card"), _get(found, "number", "numbers")
+        if cards is not None or numbers is not None:
+            return _answer("", cards, numbers, reply)
+    return _answer("", _items(_CARDS, text), _items(_NUMBERS, text), reply)
+
+
+def _ends(reply: str) -> str:
+    """The part of a reply that is read."""
+    return reply if len(reply) <= 2 * READ else f"{reply[:READ]}\n{reply[-READ:]}"
 
 
 def unfinished(formula: str, reply: str, target: int) -> bool:

@@ -16,10 +16,12 @@ from itertools import permutations, product
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numba import njit
 
 from athanor.core.records import Unreadable
 from athanor.environments.points.cards import rank_of
+from athanor.environments.points.judge import recognised
 from athanor.environments.points.solver import solutions
 from athanor.environments.points.state import Answer, Hand, Judgement
 
@@ -36,10 +38,11 @@ _TOKEN = re.compile(r"\d+|[-+*/()]")
 class Chu2025:
     """Judges as the published code does.
 
-    Parts: `classes`, every violation in order; `formula`, as it was read. A class is one of OK, PARTIAL, FLOAT_MISS,
-    WRONG_VALUE, STEP_LIMIT, VISION, NUM_INVALID, NUM_OVERUSED, NUM_MISSING, ILLEGAL_CHAR, SEQ_NUM, SEQ_OP, SEQ_OPEN,
-    SEQ_CLOSE, UNMATCHED_CLOSE. Where the published code dies of a TypeError (a JSON number as the formula), the
-    formula is taken to be unread.
+    Parts: `classes`, every violation in order; `formula`, as it was read; and, which the published code does not tell,
+    `cards` and `numbers` as with `Exact`: whether what was said of them is right, read leniently. A class is one of OK,
+    PARTIAL, FLOAT_MISS, WRONG_VALUE, STEP_LIMIT, VISION, NUM_INVALID, NUM_OVERUSED, NUM_MISSING, ILLEGAL_CHAR, SEQ_NUM,
+    SEQ_OP, SEQ_OPEN, SEQ_CLOSE, UNMATCHED_CLOSE. Where the published code dies of a TypeError (a JSON number as the
+    formula), the formula is taken to be unread.
     """
 
     vision: bool = False
@@ -48,6 +51,11 @@ class Chu2025:
     name: str = "chu2025"
 
     def judge(self, hand: Hand, action: Answer | Unreadable) -> Judgement:
+        found = self._judged(hand, action)
+        said = {} if isinstance(action, Unreadable) else recognised(hand, action)
+        return replace(found, parts={**found.parts, **said}) if said else found
+
+    def _judged(self, hand: Hand, action: Answer | Unreadable) -> Judgement:
         if hand.attempts >= self.rounds:
             return _judged(["STEP_LIMIT"], PENALTY["step limit"], ["the last attempt is not graded"], "")
         text = "" if isinstance(action, Unreadable) else (action.text or action.formula)[:READ]

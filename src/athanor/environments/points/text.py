@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from athanor.core.history import History
 from athanor.core.records import Turn, Unreadable
-from athanor.environments.points.answers import read, unfinished
+from athanor.environments.points.answers import read, unfinished, without_formula
 from athanor.environments.points.cards import Rule, rank_of
 from athanor.environments.points.drawing import Look, draw
 from athanor.environments.points.state import Answer, Seen
@@ -59,8 +59,8 @@ class PointsDialogue:
     def hear(self, reply: str, observation: Seen, cut: bool = False) -> Answer | Unreadable:
         found = read(reply)
         if cut and isinstance(found, Answer) and unfinished(found.formula, reply, observation.target):
-            return Answer(formula="", text=reply)
-        return Answer(formula="", text=reply) if isinstance(found, Unreadable) and reply.strip() else found
+            return without_formula(reply)
+        return without_formula(reply) if isinstance(found, Unreadable) and reply.strip() else found
 
     def grammar(self, observation: Seen) -> str:
         """JSON in the form asked for; a formula of the numbers, which need not be each used once."""

@@ -15,14 +15,14 @@ from athanor.core.records import Sampling
 from athanor.models.backends.llamacpp import LlamaConfig, LlamaCpp, model_path, request_of
 from athanor.models.backends.openai_http import HttpConfig, OpenAIHttp, address, refuse_http
 from athanor.models.backends.openai_wire import request_body
-from athanor.models.backends.pretrained import digest_of, locate
+from athanor.models.backends.pretrained import digest_of, locate, sees
 from athanor.models.backends.scripted import Scripted
-from athanor.models.backends.torch_local import TorchBackend, TorchConfig, refuse_sampling
+from athanor.models.backends.torch_local import TorchBackend, TorchConfig, blind, refuse_sampling
 from athanor.models.backends.unified_local import UnifiedBackend, UnifiedConfig, refuse_unified
 
 Kind = Literal["llamacpp", "openai", "torch", "unified", "scripted"]
-SEES: tuple[Kind, ...] = ("openai", "unified")
-"""Backends that take images."""
+SEES: tuple[Kind, ...] = ("openai", "torch", "unified", "scripted")
+"""Backends that take images; torch only with a model that does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +58,17 @@ def idle(config: BackendConfig, *, asked: bool = True) -> list[str]:
     return others if asked else changed(config, but=("llama", "http", "torch", "unified")) + others
 
 
-def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False) -> None:
+def refuse(config: BackendConfig, sampling: Sampling, *, images: bool = False, model: str = "") -> None:
     """UsageError if the backend would refuse every request that is sampled so, or has images: one is made up, and not
-    sent."""
+    sent. `model`: the one that is asked, where that is known."""
     if images and config.backend not in SEES:
         raise UsageError(
             f"the backend {config.backend} takes text only, and what is to be played is shown in pictures; pass "
-            "--backend openai with a server whose model sees or --backend unified, or have it told in words (without "
-            "--vision and --look)"
+            "--backend openai with a server whose model sees, --backend torch or unified with a model that does, or "
+            "have it told in words (without --vision and --look)"
         )
+    if images and config.backend == "torch" and model and not sees(locate(model, download=config.torch.download)):
+        raise UsageError(blind(model))
     if config.backend == "openai":
         request_body(sampling, "max_tokens", config.http.grammar_parameter)
     elif config.backend == "llamacpp":

@@ -7,6 +7,7 @@ comes with a model is ever run.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -73,12 +74,45 @@ def tokenizer_of(path: Path) -> Any:
     return tokenizer
 
 
-def prompt_of(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
-    """A conversation in tokens, up to where the model is to answer. UsageError if its template refuses it."""
+def sees(path: Path) -> bool:
+    """Whether a model's folder says that it takes pictures."""
+    try:
+        told = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):  # a GGUF file, or a folder that will be refused when it is loaded
+        return False
+    return isinstance(told, dict) and "vision_config" in told
+
+
+def processor_of(path: Path) -> Any:
+    """The tokenizer and what makes tokens of pictures, padding on the left. UsageError if it cannot be loaded."""
+    from transformers import AutoProcessor
+
+    try:
+        processor: Any = AutoProcessor.from_pretrained(path, local_files_only=True, padding_side="left")
+        tokenizer = processor.tokenizer
+    except (OSError, ValueError, ImportError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"{path} has no processor of pictures that can be loaded ({error}); pass a vision-language model whose "
+            "files are whole (some need torchvision: `pip install torchvision`), or one that reads text"
+        ) from error
+    if not processor.chat_template:
+        raise UsageError(f"the processor of {path} has no chat template; put its chat_template.jinja beside it")
+    tokenizer.chat_template = tokenizer.chat_template or processor.chat_template
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return processor
+
+
+def prompt_of(tokenizer: Any, messages: list[dict[str, Any]], *, tokenize: bool = True) -> Any:
+    """A conversation in tokens (or as text), up to where the model is to answer. UsageError if its template refuses it.
+
+    `tokenizer`: or the processor of a model that sees.
+    """
     from jinja2 import TemplateError
 
     try:
-        return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+        return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=tokenize, return_dict=False)
     except TemplateError as error:
         raise UsageError(
             f"the model's chat template refuses the conversation ({error}); it must take system, user and assistant "

@@ -13,15 +13,23 @@ from dataclasses import dataclass
 from math import inf
 from secrets import randbits
 from time import perf_counter
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from athanor.core.errors import BackendError, UsageError
 from athanor.core.options import refuse_outside
 from athanor.core.records import Completion, Message, Sampling, TokenLogprob
-from athanor.core.seeds import stream
-from athanor.models.backends.pretrained import Attention, Dtype, device_of, locate, prompt_of, tokenizer_of, weights_of
+from athanor.models.backends.pretrained import (
+    Attention,
+    Dtype,
+    device_of,
+    locate,
+    processor_of,
+    prompt_of,
+    sees,
+    tokenizer_of,
+    weights_of,
+)
+from athanor.models.backends.torch_draw import Asked, Drawn, generate, generate_seen, pictures_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,25 +48,6 @@ class TorchConfig:
     """Fetch a model that is named OWNER/NAME and not in the local cache."""
 
 
-class _Asked(NamedTuple):
-    """A request in tokens."""
-
-    prompt: list[int]
-    sampling: Sampling
-    temperature: float
-    top_p: float
-    seed: int
-
-
-class _Drawn(NamedTuple):
-    """An answer in tokens."""
-
-    tokens: list[int]
-    logprobs: list[float]
-    tops: list[list[tuple[int, float]]]
-    ended: bool
-
-
 class TorchBackend:
     """Backend over one model's weights. Log-probabilities are the model's own, before temperature and top_p."""
 
@@ -66,10 +55,13 @@ class TorchBackend:
         """`model`: see `pretrained.locate`."""
         refuse_outside(config, {"batch": (1, inf)}, "torch")
         path = locate(model, download=config.download)
-        self._tokenizer = tokenizer_of(path)
+        self._processor = processor_of(path) if sees(path) else None
+        self._tokenizer = self._processor.tokenizer if self._processor else tokenizer_of(path)
         self._device = device_of(config.device)
+        vision = self._processor is not None
         try:
-            self._model = weights_of(path, dtype=config.dtype, attention=config.attention).eval().to(self._device)
+            made = weights_of(path, dtype=config.dtype, attention=config.attention, vision=vision)
+            self._model = made.eval().to(self._device)
         except (RuntimeError, AssertionError) as error:
             raise UsageError(
                 f"the model cannot be put on the device {self._device!r} ({str(error).splitlines()[0]}); pass "
@@ -78,9 +70,9 @@ class TorchBackend:
         self.name = path.stem if path.is_file() else path.resolve().name
         self.slots = config.batch
         self._ends = ends(self._model, self._tokenizer)
-        self._longest = getattr(self._model.config, "max_position_embeddings", None) or inf
+        self._longest = getattr(self._model.config.get_text_config(), "max_position_embeddings", None) or inf
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="torch")
-        self._waiting: list[tuple[_Asked, asyncio.Future[Completion]]] = []
+        self._waiting: list[tuple[Asked, asyncio.Future[Completion]]] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
@@ -96,7 +88,9 @@ class TorchBackend:
         """How likely a given answer is, token by token, its end not counted: one forward pass, nothing cached."""
         import torch
 
-        prompt = self._prompt(messages)
+        prompt, _, images = self._prompt(messages)
+        if images:
+            raise UsageError("likelihoods are told of answers to words; ask without pictures")
         said = self._tokenizer(answer, add_special_tokens=False)["input_ids"]
         with torch.inference_mode():
             rows = torch.tensor([prompt + said], device=self._device)
@@ -126,8 +120,8 @@ class TorchBackend:
                     else:
                         future.set_result(answer)
 
-    def _read(self, messages: tuple[Message, ...], sampling: Sampling) -> _Asked:
-        prompt = self._prompt(messages)
+    def _read(self, messages: tuple[Message, ...], sampling: Sampling) -> Asked:
+        prompt, text, images = self._prompt(messages)
         if len(prompt) + sampling.max_tokens > self._longest:
             raise BackendError(
                 f"{len(prompt)} tokens of prompt and {sampling.max_tokens} of answer were asked for, the model has "
@@ -142,20 +136,28 @@ class TorchBackend:
                 f"temperature {temperature} and top_p {top_p} were given, 0 or more and 0 to 1 were expected; pass such"
             )
         seed = randbits(31) if sampling.seed is None else sampling.seed
-        return _Asked(prompt, sampling, temperature, top_p, seed)
+        return Asked(prompt, sampling, temperature, top_p, seed, text, images)
 
-    def _prompt(self, messages: tuple[Message, ...]) -> list[int]:
-        if any(message.images for message in messages):
-            raise UsageError(
-                f"the model {self.name} is asked with images, the backend torch reads text; serve the model (vLLM) and "
-                "pass --backend openai"
-            )
-        said = [{"role": message.role, "content": message.text} for message in messages]
-        return prompt_of(self._tokenizer, said)
+    def _prompt(self, messages: tuple[Message, ...]) -> tuple[list[int], str, tuple[bytes, ...]]:
+        """A conversation in tokens; with pictures, as text too, and the pictures. UsageError for a model that does not
+        see."""
+        images = tuple(image for message in messages for image in message.images)
+        if self._processor is None:
+            if images:
+                raise UsageError(blind(self.name))
+            said = [{"role": message.role, "content": message.text} for message in messages]
+            return prompt_of(self._tokenizer, said), "", ()
+        parted = [
+            {"role": message.role, "content": [{"type": "image"}] * len(message.images)
+             + [{"type": "text", "text": message.text}]} for message in messages
+        ]  # fmt: skip
+        text = prompt_of(self._processor, parted, tokenize=False)
+        shown = {"images": [pictures_of(images)]} if images else {}
+        return list(self._processor(text=[text], **shown)["input_ids"][0]), text, images
 
-    def _answer(self, batch: list[_Asked]) -> list[Completion]:
+    def _answer(self, batch: list[Asked]) -> list[Completion]:
         started = perf_counter()
-        drawn = generate(self._model, batch, self._tokenizer.pad_token_id, self._ends, self._device)
+        drawn = self._drawn(batch)
         seconds = round(perf_counter() - started, 6)
         return [
             Completion(
@@ -170,7 +172,21 @@ class TorchBackend:
             for asked, one in zip(batch, drawn, strict=True)
         ]
 
-    def _told(self, asked: _Asked, drawn: _Drawn) -> tuple[TokenLogprob, ...]:
+    def _drawn(self, batch: list[Asked]) -> list[Drawn]:
+        """Answers to prompts with and without pictures."""
+        found: dict[int, Drawn] = {}
+        seen = [k for k, asked in enumerate(batch) if asked.images]
+        read = [k for k, asked in enumerate(batch) if not asked.images]
+        if seen:
+            those = [batch[k] for k in seen]
+            drawn = generate_seen(self._model, self._processor, those, self._ends, self._device)
+            found |= zip(seen, drawn, strict=True)
+        if read:
+            those, pad = [batch[k] for k in read], self._tokenizer.pad_token_id
+            found |= zip(read, generate(self._model, those, pad, self._ends, self._device), strict=True)
+        return [found[k] for k in range(len(batch))]
+
+    def _told(self, asked: Asked, drawn: Drawn) -> tuple[TokenLogprob, ...]:
         return tuple(
             TokenLogprob(token=self._text([token]), logprob=logprob, top=tuple((self._text([t]), p) for t, p in top))
             for token, logprob, top in zip(drawn.tokens, drawn.logprobs, drawn.tops, strict=True)
@@ -178,6 +194,14 @@ class TorchBackend:
 
     def _text(self, tokens: list[int]) -> str:
         return self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def blind(name: str) -> str:
+    """What is said where a model is to see that reads text alone."""
+    return (
+        f"the model {name} reads text, and what is asked is shown in pictures; pass --model with a vision-language "
+        "model, or have it told in words (without --vision and --look)"
+    )
 
 
 def refuse_sampling(sampling: Sampling) -> None:
@@ -196,73 +220,3 @@ def ends(model: Any, tokenizer: Any) -> frozenset[int]:
     declared = model.generation_config.eos_token_id
     more = declared if isinstance(declared, list) else [] if declared is None else [declared]
     return frozenset([tokenizer.eos_token_id, *more])
-
-
-def generate(model: Any, batch: list[_Asked], pad: int, ends: frozenset[int], device: str) -> list[_Drawn]:
-    """Draw an answer to each prompt, the past kept. Prompts are padded on the left."""
-    import torch
-
-    longest = max(len(asked.prompt) for asked in batch)
-    rows = torch.tensor([[pad] * (longest - len(a.prompt)) + a.prompt for a in batch], device=device)
-    mask = torch.tensor([[0] * (longest - len(a.prompt)) + [1] * len(a.prompt) for a in batch], device=device)
-    most = max(asked.sampling.max_tokens for asked in batch)
-    uniform = np.stack([stream(asked.seed, "torch").random(most) for asked in batch])
-    draws = torch.from_numpy(uniform).to(device)
-    drawn = [_Drawn([], [], [], False) for _ in batch]
-    past: Any = None
-    with torch.inference_mode():
-        for turn in range(most):
-            places = (mask.cumsum(-1) - 1).clamp(min=0)[:, -rows.shape[1] :]
-            made = model(
-                input_ids=rows, attention_mask=mask, position_ids=places, cache=past, use_cache=True,
-                logits_to_keep=1,
-            )  # fmt: skip
-            past, logprobs = made.cache, made.logits[:, -1].float().log_softmax(-1)
-            chosen = _choose(logprobs, batch, draws[:, turn])
-            drawn = _noted(drawn, batch, chosen, logprobs, ends)
-            if all(_over(one, asked) for one, asked in zip(drawn, batch, strict=True)):
-                break
-            rows, mask = chosen[:, None], torch.cat([mask, mask.new_ones(len(batch), 1)], dim=1)
-    return drawn
-
-
-def _choose(logprobs: Any, batch: list[_Asked], draws: Any) -> Any:
-    """Int["rows"]: the token of each row, where its draw from 0 to 1 falls among the tokens from the likeliest on."""
-    import torch
-
-    warm = torch.tensor([asked.temperature for asked in batch], device=logprobs.device)
-    top_p = torch.tensor([asked.top_p for asked in batch], dtype=torch.float64, device=logprobs.device)
-    scaled = logprobs / warm.clamp(min=1e-6)[:, None]
-    sorted_, order = scaled.double().softmax(-1).sort(dim=-1, descending=True, stable=True)
-    total = sorted_.cumsum(-1)
-    kept = sorted_.masked_fill(total - sorted_ >= top_p[:, None], 0.0).cumsum(-1)
-    place = (kept < draws[:, None] * kept[:, -1:]).sum(-1, keepdim=True)
-    place[warm == 0] = 0
-    return order.gather(1, place)[:, 0]
-
-
-def _noted(drawn: list[_Drawn], batch: list[_Asked], chosen: Any, logprobs: Any, ends: frozenset[int]) -> list[_Drawn]:
-    """The answers with their next token."""
-    picked = logprobs.gather(1, chosen[:, None])[:, 0].tolist()
-    count = max(asked.sampling.top_logprobs for asked in batch)
-    tops = logprobs.topk(count, dim=-1) if count else None
-    noted = []
-    for row, (one, asked, token) in enumerate(zip(drawn, batch, chosen.tolist(), strict=True)):
-        if not _over(one, asked):
-            if token in ends:
-                one = one._replace(ended=True)
-            else:
-                one.tokens.append(token)
-                one.logprobs.append(picked[row])
-                most = asked.sampling.top_logprobs
-                one.tops.append(
-                    list(zip(tops.indices[row, :most].tolist(), tops.values[row, :most].tolist(), strict=True))
-                    if tops is not None
-                    else []
-                )
-        noted.append(one)
-    return noted
-
-
-def _over(drawn: _Drawn, asked: _Asked) -> bool:
-    return drawn.ended or len(drawn.tokens) >= asked.sampling.max_tokens

@@ -18,6 +18,7 @@ from athanor.core.play import Planned
 from athanor.core.records import Record, Unreadable
 from athanor.environments.points import Chu2025, Deal, Exact, Grade, Points, Rule
 from athanor.environments.points import rule as rule_of
+from athanor.environments.points.cards import SUITS
 from athanor.environments.points.drawing import LOOKS, Look
 from athanor.environments.points.judge import Judge
 from athanor.environments.points.shifts import SHIFTS
@@ -44,6 +45,8 @@ class HandOptions:
     """The number to be made."""
     cards: int = 4
     """Cards of a hand, 1 to 6."""
+    suits: str = ""
+    """Suits of the deck, as letters: SC is that of the published training on pictures; left out, the shift's or all."""
     vision: bool = False
     """Show the cards as a picture and do not name them; they must then be told right too."""
     look: str = ""
@@ -127,9 +130,8 @@ def hands_of(options: HandOptions) -> Hands:
         raise UsageError(f"{given} given, one of them was expected; pass --rule 10, for example, or --shift rule")
     look = _look(options)
     if not options.shift:
-        return Hands(
-            rule=rule_of(options.rule), deal=Deal(cards=options.cards), target=options.target, printed=False, look=look
-        )
+        deal = Deal(cards=options.cards, suits=options.suits or SUITS)
+        return Hands(rule=rule_of(options.rule), deal=deal, target=options.target, printed=False, look=look)
     if options.shift not in SHIFTS:
         raise UsageError(f"--shift {options.shift!r} is not one of {', '.join(SHIFTS)}; pass one of them")
     shift = SHIFTS[options.shift]
@@ -140,10 +142,10 @@ def hands_of(options: HandOptions) -> Hands:
             f"--shift {options.shift} prints numbers on the cards, which no picture shows; leave --vision and --look "
             "out, or pass another --shift"
         )
-    return Hands(
-        rule=shift.rule, deal=msgspec.structs.replace(shift.deal, cards=options.cards), target=options.target,
-        printed=shift.printed, look=shift.look or look,
-    )  # fmt: skip
+    if options.suits and shift.deal.suits != SUITS:
+        raise UsageError(f"--shift {options.shift!r} has its own suits; leave --suits out")
+    deal = msgspec.structs.replace(shift.deal, cards=options.cards, suits=options.suits or shift.deal.suits)
+    return Hands(rule=shift.rule, deal=deal, target=options.target, printed=shift.printed, look=shift.look or look)
 
 
 def _look(options: HandOptions) -> Look | None:
@@ -207,6 +209,7 @@ def label_of(config: Config) -> str:
     parts = [model_name(options) if config.agent == "language" else config.agent]
     parts += [f"shift {hands.shift}"] if hands.shift not in ("", "none") else []
     parts += [f"J-Q-K {hands.rule}"] if hands.rule not in ("", "10") else []
+    parts += [f"suits {hands.suits}"] if hands.suits else []
     parts += [hands.look or "vision"] if hands.vision or hands.look else []
     parts += [config.verifier] if config.verifier != "exact" else []
     parts += ["hint"] if config.hint else []

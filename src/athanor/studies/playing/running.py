@@ -112,7 +112,7 @@ async def _whole(config: Common, match: Match) -> Ended:
     asked = match.asked
     if asked is not None:
         check_options(asked)
-        refuse(config.backend, sampling_of(asked, asked.max_tokens or 1), images=match.images)
+        refuse(config.backend, sampling_of(asked, asked.max_tokens or 1), images=match.images, model=asked.model)
     make = BACKENDS[config.backend.backend]
     backend = make(asked.model, config.backend) if asked is not None and asked.model else None
     try:

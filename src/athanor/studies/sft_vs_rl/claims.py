@@ -50,6 +50,7 @@ def claims(
         by, f"Supervised fine-tuning makes {its} worse under {shifted.strip(',')}", against, "Chu et al. 2025"
     ):
         yield made
+    yield from _seen(by, rl, start, its)
     memorised = [(sft, _name(sft, start, "seen", 1.0), 1), (sft, _name(sft, start, "unseen", 1.0), -1)]
     if made := _claim(by, "Supervised fine-tuning memorizes: it gains on hands it saw and loses on others", memorised,
                       "Chu et al. 2025"):  # fmt: skip
@@ -61,6 +62,25 @@ def claims(
     if made := _claim(by, "Fine-tuning on the base's own right answers keeps more than on given ones", own,
                       "arXiv:2510.18874"):  # fmt: skip
         yield made
+
+
+def _seen(by: By, rl: str, start: str, its: str) -> Iterator[Claim]:
+    """Of hands in pictures."""
+    sft, red = REFERENCE_SFT, "red suits"
+    read = [f"{rl} minus {sft}: recognised: {Key(name, 1.0, 1)}" for name in ("unseen", red)]
+    told = (
+        ("Reinforcement generalizes to red suits better than supervised fine-tuning",
+         [(rl, name, 1) for name in _both(rl, sft, red)], "Chu et al. 2025, 41.2 against 13.7%"),
+        (f"Reinforcement makes {its} better on red suits", [(rl, name, 1) for name in _both(rl, start, red)],
+         "Chu et al. 2025, 23.6 to 41.2%"),
+        (f"Supervised fine-tuning makes {its} worse on red suits", [(sft, name, -1) for name in _both(sft, start, red)],
+         "Chu et al. 2025, 23.6 to 13.7%"),
+        ("Reinforcement reads the cards better than supervised fine-tuning", [(rl, name, 1) for name in read],
+         "Chu et al. 2025, on visual recognition"),
+    )  # fmt: skip
+    for statement, named, source in told:
+        if made := _claim(by, statement, named, source):
+            yield made
 
 
 def _both(arm: str, other: str, condition: str) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +15,11 @@ from athanor.analysis.generalization import (
     Trained,
     difference,
     kept,
+    misreasoned,
     passed_more,
     passed_within,
     read_trained,
+    recognised_more,
     recognition,
     score,
 )
@@ -39,6 +41,21 @@ class Shown(NamedTuple):
     supervised: bool
     of: str = ""
     """The main arm of which this one is a lever; empty for main arms."""
+
+
+class Rounds(NamedTuple):
+    """The ablation of verification rounds."""
+
+    arms: dict[int, str]
+    """By how many there are in training."""
+    against: str
+    """The arm whose score is taken away."""
+
+
+LAPTOP_ROUNDS = Rounds({1: REFERENCE_RL, 3: "grpo, 3 rounds", 5: "grpo, 5 rounds"}, BASE)
+
+
+LAPTOP_CONDITIONS: Mapping[str, str] = {name: condition.about for name, condition in CONDITIONS.items()}
 
 
 class Cost(NamedTuple):
@@ -76,6 +93,13 @@ class Found:
     """What the bases had seen of each rule before post-training, in words."""
     logs: tuple[Logged, ...] = ()
     """Of trainings that were not stopped."""
+    rounds: Rounds = LAPTOP_ROUNDS
+    tried: Mapping[str, str] = field(default_factory=lambda: LAPTOP_CONDITIONS)
+    """Every condition that policies may be tried in, in order, and what it is."""
+    pictures: bool = False
+    """Whether hands were shown in pictures: then what is recognised are the cards, else the numbers."""
+    first: tuple[str, ...] = (REFERENCE_RL, "grpo after sft", "grpo after long sft")
+    """Arms that differ in what comes before reinforcement."""
     known: bool = False
     """Whether they had learned hands under the rule of the published shift."""
 
@@ -88,7 +112,7 @@ class Found:
     def conditions(self) -> tuple[str, ...]:
         """Those that policies were tried in, in their order."""
         tried = {key.condition for one in self.trained for key in one.scores}
-        return tuple(name for name in CONDITIONS if name in tried)
+        return tuple(name for name in self.tried if name in tried)
 
 
 def find(asked: Asked, folder: Path) -> Found:
@@ -121,6 +145,7 @@ def find(asked: Asked, folder: Path) -> Found:
 def found(
     trained: Sequence[Trained], shown: Sequence[Shown], *, bases: tuple[str, ...], missing: tuple[str, ...], about: str,
     folder: Path, start: str = BASE, rl: str = REFERENCE_RL, matched: bool = True, costs: tuple[Cost, ...] = (),
+    tried: Mapping[str, str] = LAPTOP_CONDITIONS, pictures: bool = False,
 ) -> Found:  # fmt: skip
     """What follows from trainings, wherever they were read from. DataError without any, or without their base."""
     names = {one.arm for one in trained}
@@ -129,22 +154,25 @@ def found(
         raise DataError(f"{folder} holds no finished training; run the study on with --resume")
     return Found(
         bases=bases, arms=mine, trained=tuple(trained), missing=missing, about=about, start=start, rl=rl,
-        matched=matched, costs=costs, estimates=tuple(_estimates(trained, mine, bases, start, rl)),
+        matched=matched, costs=costs, tried=tried, pictures=pictures,
+        estimates=(*_estimates(trained, mine, bases, start, rl, list(tried)),
+                   *(_seeing(trained, mine, start, list(tried)) if pictures else ())),
     )  # fmt: skip
 
 
-def keys_tried(trained: Sequence[Trained]) -> tuple[list[Key], list[Key]]:
-    """What single answers were tried in, at temperature 1 and greedily, and what several rounds were."""
+def keys_tried(trained: Sequence[Trained], order: list[str]) -> tuple[list[Key], list[Key]]:
+    """What single answers were tried in, at temperature 1 and greedily, and what several rounds were. `order`: of the
+    conditions."""
     tried = {key for one in trained for key in one.scores}
-    keys = [Key(name, play.temperature, 1) for name in CONDITIONS for play in PLAYS[:2]]
-    rounds = sorted((key for key in tried if key.rounds > 1), key=lambda key: list(CONDITIONS).index(key.condition))
+    keys = [Key(name, play.temperature, 1) for name in order for play in PLAYS[:2]]
+    rounds = sorted((key for key in tried if key.rounds > 1), key=lambda key: order.index(key.condition))
     return [key for key in keys if key in tried], rounds
 
 
 def _estimates(
-    trained: Sequence[Trained], mine: Sequence[Shown], bases: Sequence[str], start: str, rl: str
+    trained: Sequence[Trained], mine: Sequence[Shown], bases: Sequence[str], start: str, rl: str, order: list[str]
 ) -> Iterator[Estimate]:
-    keys, rounds = keys_tried(trained)
+    keys, rounds = keys_tried(trained, order)
     for name in (BASE, *(arm.name for arm in mine)):
         for key in (*keys, *rounds):
             yield score(trained, name, key)
@@ -152,10 +180,10 @@ def _estimates(
         if any(one.arithmetic is not None for one in trained):
             yield kept(trained, name)
     sharper = [
-        key for play in SHARPER for name in CONDITIONS
+        key for play in SHARPER for name in order
         if any((key := Key(name, play.temperature, 1)) in one.scores for one in trained)
     ]  # fmt: skip
-    yield from (score(trained, BASE, key) for key in sharper)
+    yield from (score(trained, name, key) for name in dict.fromkeys((BASE, start)) for key in sharper)
     names = {BASE, *(arm.name for arm in mine)}
     yield from _passes(trained, mine)
     for arm in mine:
@@ -166,6 +194,18 @@ def _estimates(
     if {rl, REFERENCE_SFT} <= names and len(bases) > 1:
         for base in bases:
             yield from (difference(trained, rl, REFERENCE_SFT, key, base=base) for key in keys)
+
+
+def _seeing(trained: Sequence[Trained], mine: Sequence[Shown], start: str, order: list[str]) -> Iterator[Estimate]:
+    """Of hands in pictures: how much of what was not solved was read right, and who reads better."""
+    keys, _ = keys_tried(trained, order)
+    names = [BASE, *(arm.name for arm in mine)]
+    for name in names:
+        yield from (misreasoned(trained, name, key) for key in keys)
+    for arm in mine:
+        for other in dict.fromkeys((start, BASE, REFERENCE_SFT)):
+            if other in names and other != arm.name:
+                yield from (recognised_more(trained, arm.name, other, key) for key in keys)
 
 
 def _passes(trained: Sequence[Trained], mine: Sequence[Shown]) -> Iterator[Estimate]:

@@ -13,18 +13,9 @@ from athanor.analysis.spending import Spent, spent, weights
 from athanor.analysis.tables import Run
 from athanor.core.errors import DataError
 from athanor.studies.carrying_out import Step, finished
-from athanor.studies.sft_vs_rl.findings import Cost, Found, Shown, found
-from athanor.studies.sft_vs_rl.plan import (
-    HOW,
-    INIT,
-    SFT,
-    Plan,
-    keys_of,
-    policies,
-    run_of,
-    steps,
-    trial_of,
-)
+from athanor.studies.sft_vs_rl.findings import Cost, Found, Rounds, Shown, found
+from athanor.studies.sft_vs_rl.plan import TRIALS, Plan, arm_of, keys_of, policies, run_of, steps, trial_of, ways_of
+from athanor.studies.sft_vs_rl.sized import INIT, ROUNDS
 
 Hands = dict[str, tuple[Path, tuple[str, ...]]]
 """By condition: the run that was read first, and its hands as they were dealt."""
@@ -48,21 +39,29 @@ def find_played(plan: Plan, folder: Path) -> Found:
     made = found(
         trained, shown(plan), bases=(plan.model,), missing=unfinished, start=INIT, rl=plan.method, costs=costs,
         matched=not plan.sft_steps, about=f"{Path(plan.model).name}, with the preset of the published training",
-        folder=folder,
+        folder=folder, tried={name: TRIALS[name].about for name in plan.conditions}, pictures=bool(plan.look),
     )  # fmt: skip
-    return replace(made, seen=SEEN)
+    return replace(made, seen=SEEN, rounds=rounds_of(plan), first=first_of(plan))
 
 
 def shown(plan: Plan) -> tuple[Shown, ...]:
     """The arms in words."""
-    longer = (
-        "as many steps as cost what reinforcement cost" if not plan.sft_steps else "a number of steps that was given"
+    given = "; a number of steps that was given" if plan.sft_steps else ""
+    return tuple(
+        Shown(arm.name, arm.about + (given if arm.supervised and arm.name != INIT else ""), arm.supervised, arm.of)
+        for arm in plan.planned
     )
-    return (
-        Shown(INIT, "a short fine-tuning, which gives the format; where the other arms begin", supervised=True),
-        Shown(SFT, f"fine-tuning that goes on from init, {longer}", supervised=True),
-        Shown(plan.method, "reinforcement that begins at init", supervised=False),
-    )
+
+
+def rounds_of(plan: Plan) -> Rounds:
+    """The arms that differ in their rounds of verification, by how many they have in training."""
+    named = {k: f"{plan.method}, {k} round{'s' if k > 1 else ''}" for k in ROUNDS}
+    return Rounds(dict(sorted({**named, plan.rounds: plan.method}.items())), INIT)
+
+
+def first_of(plan: Plan) -> tuple[str, ...]:
+    """The arms that differ in what comes before reinforcement."""
+    return f"{plan.method}, no init", plan.method, f"{plan.method} after sft"
 
 
 def _read(
@@ -73,32 +72,33 @@ def _read(
         return None
     scores: dict[Key, dict[int, Score]] = {}
     for condition in plan.conditions:
-        for how in HOW:
+        for how in ways_of(arm):
             out = trial_of(folder, arm, number, condition, how)
             if finished(folder, every[str(out)]):
                 run = read_run(out)
                 _same(run, condition, plan.episodes, hands)
                 for key in keys_of(condition, how):
                     scores[key] = {0: score_of(run, key.rounds)}
-    kind = "reinforced" if arm == plan.method else "" if number is None else "supervised"
+    kind = "" if number is None else "supervised" if arm_of(plan, arm).supervised else "reinforced"
     return Trained(arm=arm, base=plan.model, number=number, scores=scores, kind=kind) if scores else None
 
 
 def score_of(run: Run, rounds: int) -> Score:
-    """What a run solved within some rounds, by multisets of numbers in the order of their names."""
+    """What a run solved within some rounds, by multisets of numbers in the order of their names. What is recognised are
+    the cards of hands in pictures, else the numbers."""
     episodes = run.episodes
     _, owner = np.unique(np.array(episodes["numbers"].to_pylist()), return_inverse=True)
     passed = np.array([within is not None and within <= rounds for within in episodes["solved"].to_pylist()], float)
-    read = _first_numbers(run)
+    read = _first_said(run, "cards" if run.manifest.config.get("look") else "numbers")
     right = np.array([bool(read.get(key)) for key in episodes["episode"].to_pylist()], float)
     each = np.bincount(owner)
     return Score(np.bincount(owner, passed) / each, np.bincount(owner, right) / each)
 
 
-def _first_numbers(run: Run) -> dict[str, bool | None]:
-    """By episode: whether the first answer told the hand's numbers right; None where it told none."""
-    columns = (run.turns[name].to_pylist() for name in ("episode", "turn", "numbers"))
-    return {episode: numbers for episode, turn, numbers in zip(*columns, strict=True) if turn == 0}
+def _first_said(run: Run, what: str) -> dict[str, bool | None]:
+    """By episode: whether the first answer told the hand's cards, or numbers, right; None where it told none."""
+    columns = (run.turns[name].to_pylist() for name in ("episode", "turn", what))
+    return {episode: said for episode, turn, said in zip(*columns, strict=True) if turn == 0}
 
 
 def _same(run: Run, condition: str, episodes: int, hands: Hands) -> None:
