@@ -31,6 +31,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/scenes.py
 	$(BIN)/python benchmarks/points.py
 	$(BIN)/python benchmarks/reinforcement.py
+	$(BIN)/python benchmarks/muon.py
 
 .venv/installed: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; run make PYTHON=python3.11 (or newer)")'

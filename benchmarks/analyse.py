@@ -5,6 +5,9 @@
 The players draw pairs at random and never repeat one, by the rules of `brandle2023`; their numbers of turns are
 those of `benchmarks/values.py`, 159 on average with a long tail. The command runs in a process of its own, whose peak
 is what is told: reading, replay, both random baselines, and every fit. What is behind `--` goes to the command.
+
+Measured with `--turns 20000`, on two cores that other jobs used too: 17 s of the processor, 35 s on the clock, 0.37 GB.
+More turns were not measured.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Operations of the passes of a step (tokenizer, encoder, backbone, heads; forwards and backwards; counted by PyTorch,
 less the share of padding) over the time of the whole step (examples made, gradients, the optimizer's step), beside the
-rate of the backbone's own matrix products. One thread, CPU seconds, both in one run. Muon's products count as lost.
+rate of the backbone's own matrix products. One thread, CPU seconds, both in one run. Muon's products count as lost, and
+beside that as done: they weigh less the more tokens a step has.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from athanor.models.unified.config import TINY
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.unified import Unified
+from athanor.training.muon import orthogonal
 from athanor.training.unified.joint import Trainer, backward
 from athanor.training.unified.recipes import Recipe, tiny
 from athanor.training.unified.run import begun
@@ -46,6 +48,15 @@ def operations(unified: Unified, stage: Stage, step: int) -> float:
     return counter.get_total_flops() * tokens / sum(batch.tokens.numel() for batch in batches)
 
 
+def muons(stage: Stage, model: UnifiedModel) -> float:
+    """Of the products of one step of Muon, 0 without it."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        for weight in matrices(model) if stage.muon else ():
+            orthogonal(weight.detach()[None])
+    return counter.get_total_flops()
+
+
 def products(model: UnifiedModel, rows: int) -> float:
     """Operations a second of the model's own matrices by `rows` tokens, forwards and both products of the gradient."""
     done = spent = 0.0
@@ -65,17 +76,20 @@ def measured(recipe: Recipe, stage: Stage, steps: int) -> None:
     unified.model.train()
     trainer = Trainer(unified, stage, Scenes(seed=1), seed=1)
     trainer.step(0)
-    share = speed = rate = padding = 0.0
+    share = whole = speed = rate = padding = 0.0
+    more = muons(stage, unified.model)
     for step in range(1, steps + 1):
         done = operations(unified, stage, step)
         rate = max(rate, products(unified.model, 32 * 52))
         told = trainer.step(step)
         share = max(share, done / told["step_seconds"])
+        whole = max(whole, (done + more) / told["step_seconds"])
         speed, padding = max(speed, told["tokens"] / told["step_seconds"]), told["padding"]
     of = "Muon and AdamW" if stage.muon else "AdamW"
+    with_muon = f" ({whole / rate:.0%} with Muon's own)" if stage.muon else ""
     print(
         f"{sum(w.numel() for w in matrices(unified.model)):,} parameters in matrices, {of}: {speed:,.0f} tokens/s, "
-        f"{share / rate:.0%} of the matrix products alone ({rate / 1e9:.1f} GFLOP/s), {padding:.0%} padding"
+        f"{share / rate:.0%}{with_muon} of the matrix products alone ({rate / 1e9:.1f} GFLOP/s), {padding:.0%} padding"
     )
 
 

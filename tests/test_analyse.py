@@ -6,11 +6,16 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
 import pytest
 
 from athanor.analysis.multiplicity import HOLM, holm
 from athanor.analysis.nulls import is_p
 from athanor.environments.alchemy.worlds import table
+from tests.analysis.small import HAND, run, script
+from tests.analysis.test_ratings import experiment
 from tests.test_cli import athanor
 
 
@@ -134,3 +139,74 @@ def test_null_tests_of_several_runs_are_adjusted_together_in_the_output_and_coun
     assert adjusted == pytest.approx(holm(raw))
     assert "Of 2 comparisons with null choices, " in err
     assert "With 10 draws no p is below 0.091" in err
+
+
+def table_log(path: Path, suffix: str) -> str:
+    """Eight turns of two players of whom one names what is not owned, with columns of other names."""
+    base, finals = table("atelier").base, sorted(set(table("atelier").elements) - set(table("atelier").base))
+    pairs = [(a, b) for a in base for b in base][:4]
+    rows = [{"who": who, "a": a, "b": b} for who in ("p", "q") for a, b in pairs]
+    rows[-1] |= {"a": finals[0]}
+    found = pa.Table.from_pylist(rows)
+    if suffix == "parquet":
+        pq.write_table(found, path)
+    else:
+        csv.write_csv(found, path)
+    return str(path)
+
+
+NAMES = ("--columns", "player=who,first=a,second=b")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_tables_of_turns_are_read_from_csv_and_parquet_and_players_with_a_refused_turn_can_be_left_out(
+    capsys, tmp_path, suffix
+):
+    path = table_log(tmp_path / f"log.{suffix}", suffix)
+    asked = ("analyse", path, *ATELIER, *NAMES, "--regression", "survival", "--json", "--allow-excluded", "0.5")
+    code, out, err = athanor(capsys, *asked)
+    (own, *_) = [one for one in json.loads(out) if one["name"] == "inventory after 4 turns, still playing"]
+    assert (code, own["n"], "1 unowned" in err) == (0, 2, True)
+    code, out, err = athanor(capsys, *asked, "--illegal", "player")
+    (own, *_) = [one for one in json.loads(out) if one["name"] == "inventory after 4 turns, still playing"]
+    assert (code, own["n"], "4 illegal player" in err) == (0, 1, True)
+
+
+def test_a_form_can_be_said_and_says_nothing_of_run_folders(capsys, tmp_path):
+    path = log(tmp_path / "log.csv", ("m", "", 8), ("m", "", 8))
+    asked = (*ATELIER, "--regression", "survival")
+    assert athanor(capsys, "analyse", path, *asked, "--form", "table")[0] == 0
+    code, _, err = athanor(capsys, "analyse", path, *asked, "--form", "pan2025")
+    assert (code, "malformed" in err or "JSON" in err) == (1, True)
+    code, _, err = athanor(capsys, "analyse", path, *asked, "--form", "brandle2023")
+    assert (code, "has no column 'id' for player" in err) == (2, True)
+    folder = run(tmp_path / "run", script(HAND), episodes=1)
+    code, _, err = athanor(capsys, "analyse", str(folder), "--regression", "survival", "--form", "table")
+    assert (code, "--form says nothing of run folders" in err) == (2, True)
+
+
+def test_turns_are_kept_as_parquet_and_read_again_in_place_of_the_logs(capsys, tmp_path):
+    path, kept = log(tmp_path / "log.csv", *[("m", "", 8)] * 3), tmp_path / "kept" / "turns.parquet"
+    asked = (*ATELIER, "--regression", "survival", "--json")
+    code, first, _ = athanor(capsys, "analyse", path, *asked, "--out", str(kept))
+    assert (code, kept.is_file()) == (0, True)
+    assert athanor(capsys, "analyse", str(kept), *asked)[:2] == (0, first)
+    code, _, err = athanor(capsys, "analyse", path, *asked, "--out", str(kept))
+    assert (code, "already exists, a new file was expected" in err) == (2, True)
+    code, _, err = athanor(capsys, "analyse", path, str(kept), *asked, "--out", str(tmp_path / "two.parquet"))
+    assert (code, "--out keeps one file or run, 2 were given" in err) == (2, True)
+    code, _, err = athanor(capsys, "analyse", str(tmp_path), "--out", str(tmp_path / "x.parquet"))
+    assert (code, "--out says nothing without --regression" in err) == (2, True)
+
+
+def test_ratings_are_analysed_by_name(capsys, tmp_path):
+    path = experiment(tmp_path / "validation.json")
+    elements = tmp_path / "elements.csv"
+    elements.write_text("element_string,emp_value_predicted,emp_value_true\nwater,9,2\nmud,4,1\nbrick,1,0\nsteam,0,0\n")
+    code, out, _ = athanor(capsys, "analyse", str(path), "--regression", "ratings", "--pair-values", str(elements))
+    assert code == 0
+    assert "rating of an element's empowerment by predicted (predicted + true), as published" in out
+    code, _, err = athanor(capsys, "analyse", str(path), "--regression", "ratings")
+    assert (code, "--pair-values true needs a table of elements; pass it with --table" in err) == (2, True)
+    code, _, err = athanor(capsys, "analyse", str(path), "--regression", "ratings", "--seed", "3")
+    assert (code, "--seed says nothing with --regression ratings" in err) == (2, True)

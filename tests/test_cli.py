@@ -25,7 +25,7 @@ def world(tmp_path: Path, small) -> str:
     return str(tmp_path / "small.json")
 
 
-def athanor(capsys, *arguments: str) -> tuple[int, str, str]:
+def athanor(capsys, *arguments: str | Path) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
     with pytest.raises(SystemExit) as stopped:
         main([str(argument) for argument in arguments])

@@ -19,6 +19,7 @@ COMMANDS = {
     "study see-and-draw": "study_see_and_draw",
     "study sft-vs-rl": "study_sft_vs_rl",
     "study think-too-fast": "study_think_too_fast",
+    "eval draw": "eval_draw",
     "eval geneval": "eval_geneval",
     "eval dpg": "eval_dpg",
     "label": "label",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,8 +17,10 @@ from athanor.core.errors import UsageError
 from athanor.core.records import Message
 from athanor.models.unified.answering import Answering, ask
 from athanor.models.unified.checkpoints import read, write
+from athanor.models.unified.templates import TEMPLATES
+from athanor.models.unified.unified import Unified
 from tests.evals.drawn import png
-from tests.models.unified.small import unified
+from tests.models.unified.small import published, saved, unified
 
 
 @pytest.fixture(scope="module")
@@ -92,32 +95,96 @@ def test_what_the_model_cannot_do_is_told_to_lmms_eval(lmms: Any, folder: Path) 
         type(lmms)(model=str(folder), device="cpu", colour="red")
 
 
-def test_vlmevalkit_asks_by_messages_and_knows_the_model_by_its_name(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
-) -> None:
-    class BaseModel: ...
+@pytest.fixture
+def kit(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """VLMEvalKit's list of models, the adapter imported."""
 
+    class BaseModel:
+        def dump_image(self, line: Any, dataset: str) -> list[str]:
+            return [line["image_path"]]
+
+    kinds = {"POPE": "Y/N", "MME": "Y/N", "MMBench": "MCQ", "MMVet": "VQA", "COCO": "Caption"}
     known: dict[str, Any] = {}
     host(monkeypatch, vlmeval__vlm__base={"BaseModel": BaseModel})
-    host(monkeypatch, vlmeval__config={"supported_VLM": known})
-    host(monkeypatch, vlmeval__vlm__base={"BaseModel": BaseModel})
-    sys.modules["vlmeval.config"].supported_VLM = known  # pyright: ignore[reportAttributeAccessIssue]
+    for name, part in (("config", {"supported_VLM": known}), ("dataset", {"DATASET_TYPE": kinds.__getitem__})):
+        made = ModuleType(f"vlmeval.{name}")
+        vars(made).update(part)
+        monkeypatch.setitem(sys.modules, f"vlmeval.{name}", made)
     monkeypatch.delitem(sys.modules, "athanor.adapters.vlmevalkit", raising=False)
-    import_module("athanor.adapters.vlmevalkit").register("mine", str(folder), most=4, device="cpu")
+    return known
+
+
+def test_vlmevalkit_asks_by_messages_and_knows_the_model_by_its_name(
+    kit: dict[str, Any], folder: Path, tmp_path: Path
+) -> None:
+    import_module("athanor.adapters.vlmevalkit").register("mine", str(folder), prompts="host", most=4, device="cpu")
     (tmp_path / "a.png").write_bytes(png(200))
     image, text = {"type": "image", "value": str(tmp_path / "a.png")}, {"type": "text", "value": "how many circles ?"}
-    model = known["mine"]()
+    model = kit["mine"]()
     assert model.generate_inner([image, text], dataset="MMBench") == direct(folder, "how many circles ?", 4)
     assert isinstance(model.generate_inner([text, image, text, image]), str)
+    assert not model.use_custom_prompt("MMBench")
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    """In the shape of a release, with a tokenizer as it has."""
+    return saved(tmp_path / "release", published())
+
+
+def test_vlmevalkit_asks_in_the_words_of_the_published_evaluation(
+    kit: dict[str, Any], released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_module("athanor.adapters.vlmevalkit").register("pro", str(released), most=2, device="cpu")
+    model, seen = kit["pro"](), list[str]()
+
+    def listen(of: Unified, asked: Sequence[Sequence[Message]], how: Answering) -> list[str]:
+        seen.extend(told(of, one) for one in asked)
+        return [""] * len(asked)
+
+    monkeypatch.setattr("athanor.adapters.understanding.ask", listen)
+    (tmp_path / "a.png").write_bytes(png(200))
+    row = {"image_path": str(tmp_path / "a.png"), "question": "Is there a dog? Please answer yes or no."}
+    for dataset, more in (
+        ("POPE", {}), ("MME", {}),
+        ("MMBench", {"hint": float("nan"), "A": "a cat", "B": "a dog", "C": float("nan"), "D": None}),
+        ("MMBench", {"hint": "Look.", "A": float("nan")}), ("MMVet", {}),
+    ):  # fmt: skip
+        assert model.use_custom_prompt(dataset)
+        model.generate_inner(model.build_prompt({**row, **more}, dataset), dataset)
+    asked = "Is there a dog? Please answer yes or no."
+    assert seen == [
+        "User: <image>\nIs there a dog?\nAnswer the question using a single word or phrase.\n\nAssistant:",
+        f"User: <image>\n{asked}\nAnswer the question using a single word or phrase.\n\nAssistant:",
+        f"User: <image>\n{asked}\nA. a cat\nB. a dog\n\n"
+        "Answer with the option's letter from the given choices directly.\n\nAssistant:",
+        f"User: <image>\nHint: Look.\n{asked}\nAnswer the question directly.\n\nAssistant:",
+        "You are a helpful assistant. Please answer truthfully and write out your thinking step by step to be sure you "
+        f"get the right answer.\n\nUser: <image>\n{asked}\n\nAssistant:",
+    ]
+    assert not model.use_custom_prompt("COCO")
+
+
+def told(of: Unified, messages: Sequence[Message]) -> str:
+    """A conversation as the model reads it."""
+    pieces = TEMPLATES[of.template].pieces([*messages, Message(role="assistant", text="")])
+    return "".join(piece.content if isinstance(piece.content, str) else "<image>" for piece in pieces)
+
+
+def test_a_template_that_is_given_and_one_of_words_are_kept(folder: Path, released: Path) -> None:
+    question = ["a", Image.new("RGB", (8, 8)), "?"]
+    for model, template, begins in ((folder, "", "a"), (released, "janus-pro", "<|User|>: a")):
+        made = Understanding(str(model), device="cpu", published=True, template=template)
+        assert told(made.unified, [made.message(question)]).startswith(f"{begins}<image>?")
 
 
 def test_images_after_text_stand_where_they_come(folder: Path) -> None:
     made = Understanding(str(folder), device="cpu")
     picture = Image.new("RGB", (32, 32))
-    message = made._message(["a", picture, "b"])
+    message = made.message(["a", picture, "b"])
     assert message.text.split() == ["a", "<image_placeholder>", "b"]
     assert len(message.images) == 1
-    assert made._message([picture, picture, "a"]).text == "a"
+    assert made.message([picture, picture, "a"]).text == "a"
     with pytest.raises(UsageError, match="dtype 'int8'"):
         Understanding(str(folder), dtype="int8")
     with pytest.raises(UsageError, match="cannot be read"):

@@ -42,7 +42,7 @@ from athanor.studies.think_too_fast.published import (
     RANDOM,
     Published,
 )
-from athanor.studies.think_too_fast.study import Asked, _varied, analyse, run
+from athanor.studies.think_too_fast.study import Asked, Found, _varied, analyse, run
 
 
 def published(quantity: str, value: float, **more) -> Published:
@@ -451,6 +451,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked, tmp_path: Path):
     out = tmp_path / "study"
     assert run(asked, out) == 0
@@ -483,6 +484,15 @@ def test_the_study_plays_analyses_compares_and_goes_on_where_it_was(asked: Asked
     assert "not comparable: another model, another world, other rules and another number of turns" in text
     assert '<td class="name">11.6% [11.5%, 11.7%]</td>' in text
     assert (out / "figures" / "weights.svg").exists()
+
+
+def test_a_group_that_plays_in_two_worlds_is_told_apart_among_the_estimates():
+    both, alone = weight("w", 1, 0, 2, "m"), weight("w", 1, 0, 2, "n")
+    found = Found(
+        arms=(), exploration=(), worlds=(("here", (both, alone)), ("there", (both,))), comparisons=(), headlines=(),
+        places=(),
+    )  # fmt: skip
+    assert [one.group for one in found.estimates()] == ["m (here)", "n", "m (there)"]
 
 
 def test_a_folder_of_something_else_or_of_another_setting_is_refused(asked: Asked, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.regressions import REGRESSIONS, Group, group
 from athanor.analysis.weights import Options, named
 from athanor.core.errors import DataError
+from athanor.core.records import Estimate
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
 from athanor.studies.think_too_fast import procedures
 from athanor.studies.think_too_fast.comparisons import comparisons
 from athanor.studies.think_too_fast.people import People, people_of, read_people, together
+from athanor.studies.think_too_fast.places import Place
 from athanor.studies.think_too_fast.procedures import (
     POOLED,
     RECOVERY,
@@ -37,6 +40,12 @@ OPTIONS = Options(seed=1)
 def players(name: str, seed: int) -> Group:
     games = simulate(WORLD, RULES["strict"], np.full(6, 25), seed, never_repeats=False)
     return group(name, games, TRUE, seed=1)
+
+
+def nobody(found: Sequence[Estimate] = ()) -> Place:
+    """The place of these players, without an arm."""
+    by = {(one.group, one.name): one for one in found}
+    return Place(name="atelier, strict rules", table="atelier", arms=(), by=by, empowerment="the table's own")
 
 
 def test_every_published_weight_of_an_agent_is_compared_through_its_own_formula():
@@ -63,7 +72,7 @@ def test_models_are_pooled_as_published_beside_our_fits_and_random_players_have_
     assert never.low is not None
     assert random.high is not None
     assert never.low > random.high
-    rows = comparisons("laptop", "m", (), (), found, "the table's own")
+    rows = comparisons("laptop", "m", [nobody(found)])
     (row,) = [one for one in rows if (one.published.of, one.published.quantity) == ("random agent", "empowerment")]
     assert row.ours == by[NEVER_REPEATS, named("empowerment", RECOVERY.kind)]
     assert "formula" not in row.how
@@ -94,7 +103,7 @@ def test_published_numbers_of_people_are_set_beside_the_logs_that_are_given(log:
     people = given(log)
     rows = {
         (one.published.of, one.published.quantity): one
-        for one in comparisons("laptop", "m", (), (), (), "the table's own", people=people)
+        for one in comparisons("laptop", "m", [nobody()], people=people)
         if one.published.of.startswith("people")
     }  # fmt: skip
     for key in (
@@ -113,7 +122,7 @@ def test_published_numbers_of_people_are_set_beside_the_logs_that_are_given(log:
     lacking = rows[TRIED_ONCE, "trials in all"]
     assert lacking.ours is None  # these logs have repeated pairs
     assert "the logs that were given" in lacking.why
-    without = comparisons("laptop", "m", (), (), (), "")
+    without = comparisons("laptop", "m", [nobody()])
     (row,) = [one for one in without if (one.published.of, one.published.quantity) == ("people", "uncertainty")]
     assert row.ours is None
     assert "give their logs with --people" in row.why

@@ -87,17 +87,26 @@ def test_the_bases_of_the_package_are_of_one_shape_and_not_the_same():
     assert not torch.equal(one[0].head.weight, other[0].head.weight)
     for (policy, about), seed in ((one, 1), (other, 2)):
         assert about["recipe"]["seed"] == seed
-        assert sum(weight.numel() for weight in policy.parameters()) == 856_064
+        assert sum(weight.numel() for weight in policy.parameters()) == 848_256
         assert path_of(f"base-points-{seed}").stat().st_size < 2e6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EMBEDDED)
 @pytest.mark.parametrize("condition", ["unseen", "rule"])
-def test_a_base_solves_three_of_ten_hands_that_it_never_saw(name: str, condition: str):
+def test_a_base_solves_three_of_ten_hands_that_it_never_saw_greedily(name: str, condition: str):
     policy, _ = checkpoint.read_policy(path_of(name))
-    assert evaluate(policy, CONDITIONS[condition], Play(0.0, 1), 1, 2).share > 0.34
-    assert evaluate(policy, CONDITIONS[condition], Play(1.0, 1), 1, 4).share > 0.26
+    assert evaluate(policy, CONDITIONS[condition], Play(0.0, 1), 1, 3).share > 0.3
+    assert evaluate(policy, CONDITIONS[condition], Play(1.0, 1), 1, 3).share > 0.23
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_base_puts_right_what_it_is_told_was_wrong(name: str):
+    policy, _ = checkpoint.read_policy(path_of(name))
+    once, twice, often = (evaluate(policy, CONDITIONS["unseen"], Play(1.0, k), 1, 2).share for k in (1, 2, 10))
+    assert (twice - once) / (1 - once) > 0.15
+    assert often > 0.65
 
 
 def test_check_policy_prints_what_is_solved_as_estimates(base: Path, capsys):
@@ -105,5 +114,7 @@ def test_check_policy_prints_what_is_solved_as_estimates(base: Path, capsys):
     told = json.loads(capsys.readouterr().out)
     names = [one["name"] for one in told["estimates"]]
     assert names[0] == "seen, temperature 1"
-    assert len(names) == 2 * len(CONDITIONS) + 1
+    within = [name for name in names if "answers" in name]
+    assert within == [f"{name}, {k} answers, temperature 1" for name in ("unseen", "rule") for k in (2, 3, 5)]
+    assert len(names) == 2 * len(CONDITIONS) + len(within) + 1
     assert all(0 <= one["low"] <= one["value"] <= one["high"] <= 1 for one in told["estimates"][:-1])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from PIL import Image
 
+from athanor.adapters.published import ROLES
 from athanor.core.errors import UsageError
 from athanor.core.records import Message
 from athanor.models.backends.pretrained import device_of
@@ -28,40 +30,49 @@ class Understanding:
 
     def __init__(
         self, model: str, *, device: str = "auto", dtype: str = "", template: str = "", system: str = "",
-        batch: int = 16,
+        batch: int = 16, published: bool = False,
     ) -> None:  # fmt: skip
-        """`dtype`: float32, bfloat16, float16; empty is the file's. `template`: janus for a released Janus-1.3B."""
+        """`dtype`: float32, bfloat16, float16; empty is the file's. `template`: janus for a released Janus-1.3B.
+        `published`: with the roles of the published evaluation, if no template is given, and with texts and images put
+        together as they stand."""
         if dtype not in ("", "float32", "bfloat16", "float16"):
             raise UsageError(f"dtype {dtype!r} was given, float32, bfloat16 or float16 was expected; pass one")
-        self._unified = read(
+        self.unified = read(
             Path(model), template=template or None, device=device_of(device),
             dtype=getattr(torch, dtype) if dtype else None,
         )  # fmt: skip
-        self._system = Message(role="system", text=system)
-        self._between = TEMPLATES[self._unified.template].after_image
+        if published and not template and self.unified.template != "words":
+            self.unified = replace(self.unified, template=ROLES)
+        self._published = published
+        self._system = system
+        self._between = TEMPLATES[self.unified.template].after_image
         self.batch = batch
 
     def answers(
         self, asked: Sequence[Sequence[Part]], *, most: int = MOST, temperature: float = 0.0,
-        top_p: float | None = None, until: Sequence[str] = (), seed: int = 0,
+        top_p: float | None = None, until: Sequence[str] = (), seed: int = 0, system: str = "",
     ) -> list[str]:  # fmt: skip
         """The answers to questions of text and images in their order, each up to the first of the words in `until`.
+        `system`: the system message, in place of the model's usual one if it is not empty.
 
         UsageError or DataError, before anything is answered, if one cannot be asked.
         """
         how = Answering(
             most=most, sampling=Sampling(temperature=temperature, top_p=top_p), seed=seed, batch=self.batch
         )  # fmt: skip
-        found = ask(self._unified, [(self._system, self._message(parts)) for parts in asked], how)
+        first = Message(role="system", text=system or self._system)
+        found = ask(self.unified, [(first, self.message(parts)) for parts in asked], how)
         return [_before(answer, until) for answer in found]
 
-    def _message(self, parts: Sequence[Part]) -> Message:
-        """Images that come first stand where the template has them; others where they come."""
+    def message(self, parts: Sequence[Part]) -> Message:
+        """A user's message. Images that come first stand where the template has them, others where they come; as
+        published all stand where they come, and nothing between."""
         images = tuple(_png(part) for part in parts if not isinstance(part, str))
         kinds = [isinstance(part, str) for part in parts]
-        if kinds == sorted(kinds):
+        if kinds == sorted(kinds) and not self._published:
             return Message(role="user", text="\n".join(part for part in parts if isinstance(part, str)), images=images)
-        said = self._between.join(part if isinstance(part, str) else IMAGE_NAME for part in parts)
+        between = "" if self._published else self._between
+        said = between.join(part if isinstance(part, str) else IMAGE_NAME for part in parts)
         return Message(role="user", text=said, images=images)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from athanor.agents.baselines import draw
 from athanor.agents.choosing import choose, standardised
-from athanor.agents.explored import Explored, element_value, explored
+from athanor.agents.explored import Explored, Memory, candidates, element_value, explored
 from athanor.core.errors import UsageError
 from athanor.core.history import History
 from athanor.core.records import Decision
@@ -41,8 +40,8 @@ class CognitiveOptions:
     """Values with weights, e.g. uncertainty=1,empowerment=0.5; docs/values.md has their names, and so has the error."""
     pair_values: str = "true"
     """Values of pairs: true (of the table itself), or a folder made by `athanor train empowerment`."""
-    memory: Literal["none", "tried"] = "tried"
-    """Whether pairs tried before are candidates (none) or not (tried)."""
+    memory: Memory = "tried"
+    """Pairs tried before: all candidates (none), none (tried), or one more after every fifth turn (forgetful)."""
 
 
 def weights_of(text: str) -> tuple[tuple[str, float], ...]:
@@ -75,8 +74,8 @@ class Cognitive:
     """Chooses pairs by their worth (Brändle et al. 2023, their models of players).
 
     Each value is z-scored over the candidate pairs; the softmax is over their weighted sum, divided by the temperature.
-    A candidate is any pair of what can be combined, without those tried before unless `memory` is `none`. When nothing
-    is left it repeats at random.
+    A candidate is any pair of what can be combined that its `memory` does not leave out (`explored.candidates`). When
+    nothing is left it repeats at random.
     """
 
     values: PairValues
@@ -84,7 +83,7 @@ class Cognitive:
     weights: tuple[tuple[str, float], ...]
     """Names of values (of the past, live, or in `values`) with their weights."""
     temperature: float = TEMPERATURE
-    memory: Literal["none", "tried"] = "tried"
+    memory: Memory = "tried"
     name: str = field(default="cognitive")
 
     def __post_init__(self) -> None:
@@ -103,8 +102,7 @@ class Cognitive:
         elements = observation.combinable
         n = len(elements)
         past = explored(history, n)
-        untried = past.untried[:n, :n] if self.memory == "tried" else np.triu(np.ones((n, n), dtype=np.bool_))
-        low, high = untried.nonzero()
+        low, high = candidates(self.memory, history, n).nonzero()
         if not len(low):
             return Decision(action=draw(elements, rng))
         worth = np.zeros(len(low))

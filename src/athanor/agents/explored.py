@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from athanor.core.errors import UsageError
 from athanor.core.history import History
 from athanor.core.records import Turn
+from athanor.core.seeds import below, digest, stream
 from athanor.environments.alchemy.state import Pair
+from athanor.environments.alchemy.table import Names, ordered
 from athanor.values import formulas
 from athanor.values.arrays import Bools, Floats
 from athanor.values.formulas import PAST
 
 ROOM = 64
 """Elements that arrays have room for at first; they double when it is used up."""
+FORGETS = 5
+"""Turns after which a forgetful player forgets one pair (Brändle et al. 2023)."""
 
 
 @dataclass
@@ -92,6 +96,51 @@ def _note(past: Explored, low: int, high: int, parts: dict[str, Any]) -> None:
         past.worth[0, position] += gain[0]
         past.worth[1, position] += gain[1]
     past.turns += 1
+
+
+@dataclass
+class Remembered:
+    """The pairs that a player leaves out because it tried them, where now and then it forgets one."""
+
+    aside: dict[Names, None] = field(default_factory=dict)
+    """In the order in which they were left out."""
+    trail: int = 0
+    """A digest of all choices so far: it draws what is forgotten, so that the same past draws the same again."""
+
+
+def add_remembered(past: Remembered, turn: Turn[Pair]) -> None:
+    """Leave out the pair of a turn, then, after every `FORGETS` turns, forget one at random of all that are left out.
+
+    The memory of kind 2 of the published agents (Brändle et al. 2023): what is forgotten can be chosen again, and is
+    then left out anew.
+    """
+    action, offered = turn.action, turn.observation.combinable
+    if isinstance(action, Pair) and action.first in offered and action.second in offered:
+        past.aside[ordered(action.first, action.second)] = None
+        past.trail = digest(past.trail, action.first, action.second)
+    if (turn.index + 1) % FORGETS == 0 and past.aside:
+        del past.aside[list(past.aside)[below(stream(past.trail, "forgotten"), len(past.aside))]]
+
+
+Memory = Literal["none", "tried", "forgetful"]
+"""Which pairs a player who chooses by values leaves out; the kinds 0, 1 and 2 of the published agents."""
+
+
+def candidates(memory: Memory, history: History[Pair], n: int) -> Bools:
+    """Bool["n n"]: at [i, j], i <= j, whether the pair of positions i and j is a candidate; False below. Read it only.
+
+    `none`: every pair of the n elements that can be combined. `tried`: those not tried. `forgetful`: those not tried,
+    and of the others one more after every fifth turn, until it is chosen again.
+    """
+    past = explored(history, n)
+    if memory == "tried":
+        return past.untried[:n, :n]
+    found = np.triu(np.ones((n, n), dtype=np.bool_))
+    if memory == "forgetful":
+        for pair in history.fold(Remembered, add_remembered).aside:
+            one, other = (past.positions[name] for name in pair)
+            found[min(one, other), max(one, other)] = False
+    return found
 
 
 def element_value(name: str, past: Explored, n: int) -> Floats:

@@ -230,7 +230,7 @@ def decimals(name: str, value: float) -> str:
         return f"{value:.0f}"
     if name.startswith("seconds"):
         return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:,.1f}"
-    if name.startswith(("kappa", "weight", "r of", "log", "scaled")):
+    if name.startswith(("kappa", "weight", "r of", "log", "scaled", "rating")):
         return f"{value:.2f}"
     if name.startswith(("p of", HOLM, "R2")):
         return f"{value:.2g}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from athanor.analysis.arms import arms_of
 from athanor.analysis.logs import Logs, checked, from_arms, read_logs
 from athanor.analysis.logs.checks import ALLOWED
+from athanor.analysis.logs.read import Form
 from athanor.analysis.regressions import Comparison, Group, group
 from athanor.analysis.tables import read_runs, refuse_other, refuse_twice
 from athanor.analysis.weights import SAMPLED
@@ -36,8 +37,12 @@ class Reading:
     table: str = ""
     """Table of logs that do not name theirs; run folders do."""
     comparison: Comparison = "uniform"
+    form: Form = "auto"
+    """Of files."""
     columns: Mapping[str, str] = field(default_factory=dict)
+    """Of files."""
     allow: float = ALLOWED
+    illegal: Literal["turn", "player"] = "turn"
     first_tries: bool = False
     """Leave out pairs that a player combined before (the `memory` form of Brändle et al. 2023)."""
 
@@ -82,10 +87,13 @@ def read(paths: Sequence[Path], reading: Reading) -> list[Played]:
 def _played(world: TableArrays, rules: Rules, paths: Sequence[Path], reading: Reading) -> Played:
     folders = [path for path in paths if path.is_dir()]
     arms = arms_of(read_runs(folders)) if folders else []
-    logs = [checked(from_arms([arm], world), world, rules, allow=reading.allow) for arm in arms]
+    allow, illegal = reading.allow, reading.illegal
+    logs = [checked(from_arms([arm], world), world, rules, allow=allow, illegal=illegal) for arm in arms]
     for path in paths:
         if not path.is_dir():
-            logs.append(read_logs(path, world, rules, columns=reading.columns or None, allow=reading.allow))
+            logs.append(read_logs(
+                path, world, rules, form=reading.form, columns=reading.columns or None, allow=allow, illegal=illegal
+            ))  # fmt: skip
     return Played(world=world, rules=rules, logs=tuple(logs))
 
 

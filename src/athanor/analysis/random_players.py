@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -39,18 +40,33 @@ def random_games(
     )
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Random players and the groups that they stand beside."""
+
+    name: str
+    games: Games
+    groups: tuple[str, ...]
+
+
 def random_games_as_long(groups: Sequence[Group], seed: int) -> tuple[tuple[str, Games], ...]:
     """`random_games` of turns played, for numbers that depend on how many they are: a pair for all groups whose games
     are as long.
 
     Where there are several pairs, a name says which groups it is for.
     """
+    return tuple((one.name, one.games) for one in random_games_beside(groups, seed))
+
+
+def random_games_beside(groups: Sequence[Group], seed: int) -> tuple[Beside, ...]:
+    """`random_games_as_long`, with the groups that each pair is for."""
     sets = _as_long(groups)
-    return tuple(
-        (name if len(sets) == 1 else f"{name}, as long as {', '.join(one.name for one in alike)}", games)
-        for alike in sets
-        for name, games in random_games(alike, seed, turns="played")
-    )
+    found = []
+    for alike in sets:
+        names = tuple(one.name for one in alike)
+        told = "" if len(sets) == 1 else f", as long as {', '.join(names)}"
+        found += [Beside(f"{name}{told}", games, names) for name, games in random_games(alike, seed, turns="played")]
+    return tuple(found)
 
 
 def is_random(group: str) -> bool:

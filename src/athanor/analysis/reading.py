@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from athanor.analysis.choice import LEFT_OUT
+from athanor.analysis.contrasts import MINUS
+from athanor.analysis.contrasts import names as names_of_contrast
 from athanor.analysis.multiplicity import SURE, holm_of
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS, is_random
@@ -27,7 +29,8 @@ def readings(found: Sequence[Estimate]) -> list[str]:
         if all(one.value is None for one in weights):
             said.append(f"{name}: no weight can be estimated ({weights[0].method}).")
         else:
-            said.append(f"{name}: " + "; ".join([*_uncertainty(name, by), *_others(name, by), *_left_out(mine)]) + ".")
+            parts = [*_uncertainty(name, by), *_others(name, by), *_which_weighs_more(name, by), *_left_out(mine)]
+            said.append(f"{name}: " + "; ".join(parts) + ".")
     return said
 
 
@@ -113,9 +116,20 @@ def _others(name: str, by: Found) -> list[str]:
     ending = f" ({ALL})"
     for (group, full), one in by.items():
         term = full.removeprefix("weight of ").removesuffix(ending)
-        if (group, full) == (name, named(term, ALL)) and term not in ("uncertainty", *MARKS):
+        if (group, full) == (name, named(term, ALL)) and term not in ("uncertainty", MINUS, *MARKS):
             said.append(f"that of {term} among all pairs is {text(one)}{_verdict(one)}")
     return said
+
+
+def _which_weighs_more(name: str, by: Found) -> list[str]:
+    """Whether empowerment weighs more than uncertainty, among all pairs; nothing where that is not known."""
+    difference, p = (by.get((name, each)) for each in names_of_contrast(ALL))
+    if difference is None or p is None or difference.value is None or p.value is None:
+        return []
+    told = f"the difference is {text(difference)} (p = {p.value:.2g})"
+    if p.value >= SURE:
+        return [f"which of the two weighs more there cannot be told: {told}"]
+    return [f"empowerment weighs {'more' if difference.value > 0 else 'less'} than uncertainty there: {told}"]
 
 
 def _verdict(one: Estimate) -> str:

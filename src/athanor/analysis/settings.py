@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from msgspec.structs import replace
 
-from athanor.analysis import glmm
+from athanor.analysis import contrasts, glmm
 from athanor.analysis.glmm.laplace import NAGQ
 from athanor.analysis.intervals import LEVEL, t_quantile
 from athanor.analysis.least_squares import log_linear
@@ -63,6 +63,7 @@ def temperature_regression(
     columns = {name: values[kept] for name, values in {**made.columns, "temperature": temperature}.items()}
     fit = glmm.fit(FORMULAS[variant].format(empowerment), columns, nagq=nagq, level=level, threads=threads)
     found = [replace(e, name=_coefficient(e.name), group=TOGETHER) for e in fit.estimates()]
+    found += contrasts.of_fixed_effects(fit, "at temperature 0", TOGETHER)
     present = set(columns["player"].tolist())
     for one in groups:
         mine = [player for player in made.groups[one.name] if player in present]
@@ -71,6 +72,9 @@ def temperature_regression(
         for value in (empowerment, "uncertainty"):
             own, named_so = {value: 1.0, f"{value}:temperature": one.temperature}, f"at temperature {one.temperature:g}"
             found.append(fit.combination(own, mine, name=named(value, named_so), group=one.name))
+        warm = {f"{value}:temperature": weight * one.temperature for value, weight in contrasts.WEIGHTS.items()}
+        kind = f"at temperature {one.temperature:g}"
+        found += contrasts.of_means(fit, mine, kind, one.name, {**contrasts.WEIGHTS, **warm})
         if variant == "published":
             means = fit.mean_coefficients(mine, name=one.name)
             found += [
@@ -104,10 +108,9 @@ def random_preferences(
     )
     formula = f"decision ~ -1 + {values} + (1 + {values} | player)"
     fit = glmm.fit(formula, columns, nagq=nagq, level=level, threads=threads)
-    return tuple(
-        measurable(replace(e, name=named(e.name, "no temperature"), group=one.name, unit="players"))
-        for e in fit.estimates()
-    )
+    own = [measurable(replace(e, name=named(e.name, "no temperature"), group=one.name, unit="players"))
+           for e in fit.estimates()]  # fmt: skip
+    return *own, *contrasts.of_fixed_effects(fit, "no temperature", one.name)
 
 
 def _coefficient(term: str) -> str:

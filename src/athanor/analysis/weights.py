@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace as with_fields
 from numpy.typing import NDArray
 
-from athanor.analysis import glmm
+from athanor.analysis import contrasts, glmm
 from athanor.analysis.choice import PAIRS, choice_between, full_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.measurable import measurable
@@ -117,10 +117,11 @@ def _silent(one: Group, regression: Regression) -> Iterator[Estimate]:
 
 def _unknown(groups: Sequence[Group], regression: Regression, kind: str, why: str) -> Iterator[Estimate]:
     """What cannot be estimated, and why."""
+    both = contrasts.names(kind) if contrasts.WEIGHTS.keys() <= set(regression.terms) else ()
     for one in groups:
-        for term in regression.terms:
+        for name in (*(named(term, kind) for term in regression.terms), *both):
             yield Estimate(
-                name=named(term, kind), value=None, low=None, high=None, level=None, n=one.games.choices.players,
+                name=name, value=None, low=None, high=None, level=None, n=one.games.choices.players,
                 unit="players", method=why, group=one.name, excluded=one.excluded,
             )  # fmt: skip
 
@@ -161,9 +162,14 @@ def fitted(groups: Sequence[Group], regression: Regression, options: Options, ki
             found += [e for e in means if e.name not in ("1", "Intercept")]
     doubts = "".join(f"; {note}" for note in fit.diagnostics.notes)
     excluded = {one.name: one.excluded for one in groups}
+    found = [with_fields(estimate, name=named(estimate.name, kind)) for estimate in found]
+    found += contrasts.of_fixed_effects(fit, kind, groups[0].name if len(groups) == 1 else TOGETHER)
+    if len(groups) > 1:
+        for name, players in table.groups.items():
+            found += contrasts.of_means(fit, [p for p in players if p in present], kind, name)
     for estimate in found:
         yield measurable(with_fields(
-            estimate, name=named(estimate.name, kind), unit="players", method=estimate.method + doubts,
+            estimate, unit="players", method=estimate.method + doubts,
             excluded=excluded.get(estimate.group, sum(excluded.values())),
         ))  # fmt: skip
 
@@ -175,6 +181,7 @@ def _better(one: Group, fixed: PairValues, regression: Regression, options: Opti
         return
     sampled = choice_between(one.games.choices, one.less(terms, SAMPLED), terms)
     found = [(named(e.name, MANY), e) for e in sampled.estimates(one.name)]
+    found += [(e.name, e) for e in contrasts.of_choices(sampled, MANY, one.name)]
     try:
         marks, whole = (
             full_choice(one.games, fixed, some, threads=options.threads, most=options.pairs)
@@ -184,6 +191,7 @@ def _better(one: Group, fixed: PairValues, regression: Regression, options: Opti
         yield from _unknown([one], regression, ALL, str(error))
     else:
         found += [(named(e.name, ALL), e) for e in whole.estimates(one.name)]
+        found += [(e.name, e) for e in contrasts.of_choices(whole, ALL, one.name)]
         found += [(f"{e.name} ({ALL})", e) for e in whole.quality(marks, one.name)]
     for name, estimate in found:
         yield with_fields(estimate, name=name, excluded=estimate.excluded + one.excluded)

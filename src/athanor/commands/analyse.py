@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import tyro
@@ -16,10 +16,16 @@ from athanor.analysis import exploration, tables
 from athanor.analysis.exploration import table_text, write_estimates
 from athanor.analysis.multiplicity import differences_held, held_together, with_adjusted
 from athanor.analysis.tables import Run, game_of, write_tables
+from athanor.commands.logs import LogOptions, reading
 from athanor.core.disk import cannot
-from athanor.core.errors import UsageError
-from athanor.core.options import option
+from athanor.core.errors import StoreError, UsageError
+from athanor.core.options import changed, option
 from athanor.core.records import Estimate
+
+if TYPE_CHECKING:
+    from athanor.analysis.groups import Played
+
+RATINGS = "ratings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +37,14 @@ class Config:
     json: bool = False
     """Print JSON on standard output instead of a table."""
     regression: str = ""
-    """What drives choices (main, uncertainty, ... in docs/values.md), or stopping, usage, ... (docs/behaviour.md)."""
-    rules: str = ""
-    """Rules to replay the games by: strict, pan2025 or brandle2023; left out, the runs' own."""
+    """What drives choices (main, ... in docs/values.md), or stopping, usage, ratings, ... (docs/behaviour.md)."""
+    out: Path | None = None
+    """Also write the turns of the one file or run here, as Parquet that is read again in place of it."""
+    logs: Annotated[LogOptions, tyro.conf.arg(name="")] = field(default_factory=LogOptions)
     pair_values: str = "true"
-    """Empowerment and success: true (of the table itself), or a folder made by `athanor train empowerment`."""
+    """Empowerment and success: true (of the table), a folder of `train empowerment`, or with ratings a CSV file."""
     comparison: Literal["uniform", "matched"] = "uniform"
     """Pairs that choices are compared with: any, or those that succeed or fail as the choice did."""
-    first_tries: bool = False
-    """Leave out pairs that a player combined before (the memory form of Brändle et al. 2023)."""
     nagq: Literal[0, 1] = 1
     """Mixed models by full Laplace approximation (1), or as the publications fitted them (0)."""
     nulls: int = 0
@@ -50,18 +55,14 @@ class Config:
     """published: a game cut off counts as a stop (stopping), all effects differ by player (temperature)."""
     seed: int = 0
     """Draws the comparisons, the random players and the null choices."""
-    allow_excluded: float = 0.01
-    """Share of turns that may be left out (unreadable, unowned, gaps, ...) before the analysis refuses."""
-    table: str = ""
-    """The table of logs that are no run folder."""
-    columns: str = ""
-    """What the columns of a CSV or Parquet file are called: player=...,trial=...,first=...,second=..."""
 
 
 _AGAIN = "analyse again to keep them; they are printed all the same"
 
 
-_READING = ("rules", "table", "columns", "allow_excluded", "first_tries", "seed")
+_READING = (
+    "out", "rules", "table", "form", "columns", "illegal", "allow_excluded", "first_tries", "seed",
+)  # fmt: skip
 _READ: dict[str, tuple[str, ...]] = {
     "": (),
     "stopping": (*_READING, "nagq", "nulls", "variant"),
@@ -69,6 +70,7 @@ _READ: dict[str, tuple[str, ...]] = {
     "temperature": (*_READING, "nagq", "pair_values", "comparison", "variant"),
     "inventory": (*_READING, "nagq", "baseline"),
     "survival": _READING,
+    RATINGS: ("table", "allow_excluded", "pair_values"),
 }
 """The options that each analysis reads, by --regression."""
 _OF_CHOICES = (*_READING, "nagq", "pair_values", "comparison", "nulls")
@@ -78,7 +80,8 @@ _OF_CHOICES = (*_READING, "nagq", "pair_values", "comparison", "nulls")
 def run(config: Config) -> int:
     """Print the estimates; without --regression also keep each run's tables and estimates in its folder if possible."""
     _refuse_unread(config)
-    found, told = _regression(config) if config.regression else _kept(config)
+    make = {"": _kept, RATINGS: _ratings}.get(config.regression, _regression)
+    found, told = make(config)
     print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
     print(*told, sep="\n", file=sys.stderr if config.json else sys.stdout, end="\n" if told else "")
     return 0
@@ -87,14 +90,15 @@ def run(config: Config) -> int:
 def _refuse_unread(config: Config) -> None:
     """UsageError for an option that says nothing to what is asked."""
     read = _READ.get(config.regression, _OF_CHOICES)
-    given = [one.name for one in fields(config) if one.name not in ("runs", "json", "regression")]
-    plain = Config(runs=())
-    unread = [name for name in given if name not in read and getattr(config, name) != getattr(plain, name)]
+    plain, apart = Config(runs=()), ("runs", "json", "regression", "logs")
+    own = [one.name for one in fields(config) if one.name not in apart]
+    given = [option(name) for name in own if getattr(config, name) != getattr(plain, name)] + changed(config.logs)
+    unread = [one for one in given if one not in map(option, read)]
     if not unread:
         return
     where = f"with --regression {config.regression}" if config.regression else "without --regression"
-    readers = [name for name in (*_READ, "main") if unread[0] in _READ.get(name, _OF_CHOICES)]
-    one = option(unread[0])
+    one = unread[0]
+    readers = [name for name in (*_READ, "main") if one in map(option, _READ.get(name, _OF_CHOICES))]
     raise UsageError(f"{one} says nothing {where}; leave it out, or pass --regression {' or '.join(readers)}")
 
 
@@ -137,8 +141,8 @@ def _kept(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
 
 def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
     from athanor.analysis.behaviour import BEHAVIOUR, behaviour
-    from athanor.analysis.groups import Reading, groups_of, read
-    from athanor.analysis.logs import columns_of, left_out
+    from athanor.analysis.groups import groups_of, read
+    from athanor.analysis.logs import left_out
     from athanor.analysis.reading import readings
     from athanor.analysis.regressions import REGRESSIONS, regression
     from athanor.analysis.weights import Options, weights
@@ -146,17 +150,15 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
 
     other = config.regression if config.regression in BEHAVIOUR else ""
     wanted = REGRESSIONS["main"] if other else regression(config.regression)
-    reading = Reading(
-        seed=config.seed, rules=config.rules, table=config.table, comparison=config.comparison,
-        columns=columns_of(config.columns) if config.columns else {}, allow=config.allow_excluded,
-        first_tries=config.first_tries,
-    )  # fmt: skip
+    how = reading(config.logs, config.runs, seed=config.seed, comparison=config.comparison)
     options = Options(seed=config.seed, nagq=config.nagq, nulls=config.nulls, threads=len(os.sched_getaffinity(0)))
     worlds: list[Sequence[Estimate]] = []
     told: list[str] = []
-    for played in read(config.runs, reading):
+    every = read(config.runs, how)
+    _keep(config, every)
+    for played in every:
         fixed = pair_values(config.pair_values, played.world)
-        groups = groups_of(played, fixed, reading)
+        groups = groups_of(played, fixed, how)
         told += [note for logs in played.logs for note in logs.notes if not note.startswith("read as run")]
         told += [f"{logs.source}: left out {said}" for logs in played.logs for said in left_out(logs)]
         if other:
@@ -175,3 +177,34 @@ def _regression(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
     read_out = [] if other else [said for some in adjusted for said in readings(some)]
     held = held_together(found)
     return found, [*read_out, *told, *([held] if held else [])]
+
+
+def _keep(config: Config, every: Sequence[Played]) -> None:
+    """Write the turns to --out, if it is given. UsageError if they are of several sources, or the file is there."""
+    if config.out is None:
+        return
+    sources = [logs for played in every for logs in played.logs]
+    if len(sources) != 1:
+        raise UsageError(f"--out keeps one file or run, {len(sources)} were given; pass them one by one")
+    if config.out.exists():
+        raise UsageError(f"{config.out} already exists, a new file was expected; pass another --out")
+    try:
+        config.out.parent.mkdir(parents=True, exist_ok=True)
+        sources[0].write_parquet(config.out)
+    except OSError as error:
+        raise StoreError(f"cannot write {config.out}: {error.strerror or error}; pass another --out") from error
+
+
+def _ratings(config: Config) -> tuple[Sequence[Estimate], Sequence[str]]:
+    """What the ratings in files of the validation experiment follow."""
+    from athanor.analysis.ratings import estimates, ratings_of, worth_of
+    from athanor.environments.alchemy.worlds import table
+    from athanor.values.arrays import TableArrays
+
+    tables.refuse_none(config.runs)
+    every = [(str(path), ratings_of(path)) for path in config.runs]
+    named = config.logs.table
+    worth = worth_of(config.pair_values, TableArrays(table(named)) if named else None)
+    return [
+        one for name, ratings in every for one in estimates(ratings, worth, name, allow=config.logs.allow_excluded)
+    ], []

@@ -49,25 +49,44 @@ def run(config: Config) -> int:
     print(f"{config.policy}: {', '.join(f'{name} {value:,.4g}' for name, value in made.items())}")
     for one in found:
         between = "" if one.low is None or one.high is None else f"[{100 * one.low:.1f}, {100 * one.high:.1f}]"
-        print(f"  {one.name:26} {100 * (one.value or 0):5.1f}% {between:13} {one.n} {one.unit}")
+        print(f"  {one.name:34} {100 * (one.value or 0):5.1f}% {between:13} {one.n} {one.unit}")
     return 0
 
 
+ROUNDS = (2, 3, 5, 10)
+"""Answers to a hand, at most."""
+
+
 def scores(policy: Any, seed: int, each: int) -> Iterator[Estimate]:
-    """Shares of hands solved with their intervals over multisets, then single steps of arithmetic told right."""
-    from athanor.analysis.intervals import SHARE, mean
-    from athanor.training.evaluate import CONDITIONS, PLAYS, arithmetic, evaluate
+    """Shares of hands solved with their intervals over multisets: at the first answer, within several that are each
+    told what was wrong before; then single steps of arithmetic told right."""
+    from athanor.environments.points import tokens
+    from athanor.training.evaluate import CONDITIONS, ON_THE_WAY, PLAYS, Play, arithmetic
 
     for name, condition in CONDITIONS.items():
         for play in PLAYS[:2]:
-            solved = evaluate(policy, condition, play, seed, each)
-            told = mean((solved.solved / solved.hands).tolist(), within=SHARE, unit="multisets")
-            how = "greedy" if play.temperature == 0 else f"temperature {play.temperature:g}"
-            yield Estimate(
-                name=f"{name}, {how}", value=told.value, low=told.low, high=told.high, level=told.level, n=told.n,
-                unit="multisets", method=told.method,
-            )  # fmt: skip
+            yield _share(policy, name, condition, play, seed, each)
+    fits = (policy.config.context - tokens.PROMPT - tokens.ANSWER) // tokens.TURN + 1
+    for name in ON_THE_WAY:
+        for rounds in ROUNDS:
+            if rounds <= fits:
+                yield _share(policy, name, CONDITIONS[name], Play(1.0, rounds), seed, each)
     yield Estimate(
         name="arithmetic, greedy", value=arithmetic(policy, seed), low=None, high=None, level=None, n=2_000,
         unit="single steps", method="share of single steps told right",
+    )  # fmt: skip
+
+
+def _share(policy: Any, name: str, condition: Any, play: Any, seed: int, each: int) -> Estimate:
+    """The share of a condition's hands that is solved."""
+    from athanor.analysis.intervals import SHARE, mean
+    from athanor.training.evaluate import evaluate
+
+    solved = evaluate(policy, condition, play, seed, each)
+    told = mean((solved.solved / solved.hands).tolist(), within=SHARE, unit="multisets")
+    how = "greedy" if play.temperature == 0 else f"temperature {play.temperature:g}"
+    within = "" if play.rounds == 1 else f", {play.rounds} answers"
+    return Estimate(
+        name=f"{name}{within}, {how}", value=told.value, low=told.low, high=told.high, level=told.level, n=told.n,
+        unit="multisets", method=told.method,
     )  # fmt: skip

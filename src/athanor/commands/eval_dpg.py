@@ -27,6 +27,7 @@ from athanor.evals.dpg.answering import ASKED, Asked, Exact
 from athanor.evals.dpg.asking import Asked as Answers
 from athanor.evals.dpg.asking import Asking, ask_all
 from athanor.evals.dpg.pictures import files
+from athanor.evals.images import drawn_with
 from athanor.models.backends import BACKENDS, BackendConfig, answering, execution_of, idle, model_hash, refuse
 
 
@@ -142,7 +143,7 @@ def _manifest(config: Config, who: str, rows: Sequence[table.Question]) -> Manif
         "images": str(config.images), "concurrency": config.concurrency, "processes": config.processes,
         "command": " ".join(["athanor", *sys.argv[1:]]),
     }  # fmt: skip
-    hashes = {"questions": table.digest(rows)}
+    hashes = {"questions": table.digest(rows), **drawn_with(config.images)}
     if config.answerer == "model":
         science |= {"wording": _wording(config), "max_tokens": config.max_tokens, "temperature": config.temperature,
                     "seed": config.seed, **answering(config.backend)}  # fmt: skip

@@ -27,6 +27,7 @@ from athanor.evals.geneval.exact import Exact
 from athanor.evals.geneval.judging import RULES, Looked, judged
 from athanor.evals.geneval.looking import look_at_all
 from athanor.evals.geneval.scoring import estimates
+from athanor.evals.images import drawn_with
 
 HF = "hf:"
 """Before the folder or the name of a detector's weights."""
@@ -106,7 +107,8 @@ def _manifest(
         execution={
             "images": str(config.images), "device": config.device, "command": " ".join(["athanor", *sys.argv[1:]]),
         },
-        build=build_name(), versions=versions(), hashes={"prompts": prompts.digest(specs), **hashes},
+        build=build_name(), versions=versions(),
+        hashes={"prompts": prompts.digest(specs), **hashes, **drawn_with(config.images)},
         label=config.images.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 

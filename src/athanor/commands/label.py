@@ -1,9 +1,10 @@
-"""athanor label: the kinds of thought in a run's reasoning traces."""
+"""athanor label: the kinds of thought in the reasoning traces of a run or of published logs."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from athanor.analysis.traces.gold import gold, gold_passages
 from athanor.analysis.traces.labeller import Labeller
 from athanor.analysis.traces.labels import Labelled
 from athanor.analysis.traces.measures import estimates, position_table, sentence_table, trace_table
-from athanor.analysis.traces.passages import Source, Traces, traces_of_run
+from athanor.analysis.traces.passages import Source, Traces, traces_of
 from athanor.analysis.traces.sequences import ngram_table, transition_table
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
@@ -39,16 +40,16 @@ TOP = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Label the kinds of thought in a run's reasoning traces, after a trial of the labeller on the gold set."""
+    """Label the kinds of thought in reasoning traces, after a trial of the labeller on the gold set."""
 
     run: Annotated[Path, tyro.conf.Positional]
-    """The run folder whose traces are labelled; it is only read."""
+    """The run folder whose traces are labelled, or a JSON file of published logs with reasoning; it is only read."""
     model: str
     """Who labels. llamacpp: smollm2-135m-instruct or a GGUF file; openai: the server's name; scripted: a file."""
     out: Path
     """The folder to make; refused if it exists, unless --resume is given."""
     source: Source | None = None
-    """Where the traces are: hidden reasoning, or the answers' text; left out, what the run has."""
+    """Where a run's traces are: hidden reasoning, or the answers' text; left out, what the run has."""
     resume: bool = False
     """Go on in --out, if it is there; traces on which the backend failed are tried again."""
     constrained: bool = False
@@ -71,15 +72,15 @@ class Config:
 def run(config: Config) -> int:
     """Label, write tables and estimates, and print the estimates; 1 if the backend failed on any trace."""
     refuse_idle(idle(config.backend), f"--backend {config.backend.backend}")
-    traces = traces_of_run(config.run, config.source)
+    traces = traces_of(config.run, config.source)
     trial, lines = asyncio.run(_label(config, traces))
     counts = confusion(trial, gold())
     who = next((line.model for line in trial.values()), config.model)
     found = (
         *agreement(counts, f"{who} on the gold set"),
-        *estimates(list(lines.values()), traces.label, excluded=traces.excluded, empty=traces.empty),
+        *(one for group, mine in by_group(traces, lines.values()) for one in _estimates(traces, group, mine)),
     )
-    _write(config.out, confusion_table(counts), list(lines.values()), found)
+    _write(config.out, {"confusion": confusion_table(counts), **_tables(traces, lines.values())}, found)
     print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
     return _told(config, [*trial.values(), *lines.values()])
 
@@ -121,16 +122,40 @@ def _manifest(config: Config, labeller: Labeller, traces: Traces) -> Manifest:
     )  # fmt: skip
 
 
-def _write(out: Path, trial: pa.Table, lines: list[Labelled], found: tuple[Estimate, ...]) -> None:
-    """Write out/tables/*.parquet and out/estimates.jsonl, each whole or not at all."""
-    tables = {
-        "confusion": trial,
-        "sentences": sentence_table(lines),
-        "traces": trace_table(lines),
-        "transitions": transition_table(lines),
-        "ngrams": ngram_table(lines, NGRAMS, TOP),
-        "positions": position_table(lines),
+def by_group(traces: Traces, lines: Iterable[Labelled]) -> list[tuple[str, list[Labelled]]]:
+    """The labelled traces of each group; one without any is there, too."""
+    found: dict[str, list[Labelled]] = {group: [] for group in traces.named}
+    for line in lines:
+        found[traces.groups[line.episode]].append(line)
+    return list(found.items())
+
+
+def _estimates(traces: Traces, group: str, mine: list[Labelled]) -> tuple[Estimate, ...]:
+    empty = {key: count for key, count in traces.empty.items() if traces.groups[key] == group}
+    return estimates(mine, group, excluded=traces.excluded, empty=empty)
+
+
+def _tables(traces: Traces, lines: Iterable[Labelled]) -> dict[str, pa.Table]:
+    """The tables of the traces, group after group, which the first column names."""
+    makers: dict[str, Callable[[list[Labelled]], pa.Table]] = {
+        "sentences": sentence_table,
+        "traces": trace_table,
+        "transitions": transition_table,
+        "ngrams": lambda mine: ngram_table(mine, NGRAMS, TOP),
+        "positions": position_table,
     }
+    grouped = by_group(traces, lines)
+    return {
+        name: pa.concat_tables([_named(make(mine), group) for group, mine in grouped]) for name, make in makers.items()
+    }
+
+
+def _named(table: pa.Table, group: str) -> pa.Table:
+    return table.add_column(0, "group", pa.array([group] * table.num_rows, pa.string()))
+
+
+def _write(out: Path, tables: dict[str, pa.Table], found: tuple[Estimate, ...]) -> None:
+    """Write out/tables/*.parquet and out/estimates.jsonl, each whole or not at all."""
     (out / "tables").mkdir(exist_ok=True)
     for name, table in tables.items():
         buffer = pa.BufferOutputStream()

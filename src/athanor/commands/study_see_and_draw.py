@@ -46,11 +46,11 @@ class Paper:
     guidance: float = 5.0
     """That reinforcement draws with, and arms are compared at; all arms are tried without, too."""
     train_words: str = ""
-    """More options for trainings of stages: "--device cuda --tune.parts 16 --lora.rank 64"."""
+    """More options for trainings of stages, behind =, as --train-words="--device cuda --tune.parts 16"."""
     rl_words: str = ""
-    """More options for reinforcement: "--mixed --rl.micro 4"."""
+    """More options for reinforcement, behind =, as --rl-words="--mixed --rl.micro 4"."""
     trial_words: str = ""
-    """More options for trials: "--dtype bfloat16 --prompts 40"."""
+    """More options for trials, behind =, as --trial-words="--dtype bfloat16 --prompts 40"."""
     launch: str = ""
     """What goes before a training of stages: "accelerate launch --config_file FILE -m", "torchrun ... -m"."""
 

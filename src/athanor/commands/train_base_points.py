@@ -11,7 +11,7 @@ from athanor.core.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Train a small policy on GeneralPoints, from which post-training begins; 40 minutes on one core."""
+    """Train a small policy on GeneralPoints, from which post-training begins; under an hour on one core."""
 
     out: Path
     """The folder to make: model.safetensors, log.jsonl, checkpoints."""

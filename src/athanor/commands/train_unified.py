@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,7 @@ def run(config: Config) -> int:
     from athanor.models.unified.checkpoints import read
     from athanor.training.unified.recipes import RECIPES
     from athanor.training.unified.run import MODEL, train
+    from athanor.training.unified.teaching import refuse_normalised
 
     refuse_outside(config, RANGES)
     if config.tune.data:
@@ -74,8 +75,12 @@ def run(config: Config) -> int:
     recipe = RECIPES[config.recipe](config.seed)
     recipe = (recipe.quick() if config.quick else recipe).longer(config.length)
     recipe = recipe.scored(min(config.many, FEW) if config.quick else config.many)
-    initial = None if config.init is None else read(config.init)
-    train(recipe, config.out, device=config.device, initial=initial)
+    initial = None
+    if config.init is not None:
+        initial = read(config.init)
+        refuse_normalised(initial)
+        recipe = replace(recipe, shape=initial.model.config)
+    train(recipe, config.out, device=config.device, initial=initial, like=config.init)
     print((config.out / MODEL).resolve())
     return 0
 

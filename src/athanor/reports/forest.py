@@ -13,7 +13,7 @@ EDGE = 6
 """Pixels at the ends of a bent scale, in which a dot has room."""
 BEND = 0.3
 """Where a bent scale goes from linear to logarithmic."""
-TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
+TICKS = (-30, -10, -3, -1, -0.3, -0.1, 0, 0.1, 0.3, 1, 3, 10, 30)
 """Of a bent scale."""
 
 
@@ -55,7 +55,7 @@ def forest(
     if scale != "linear":
         x |= {
             "scale": {**SCALES[scale], "padding": EDGE},
-            "axis": {"values": list(ticks), "labelOverlap": True},
+            "axis": {"values": list(ticks), "labelOverlap": True, "format": "~g"},
         }
     colour = {"field": "colour", "type": "nominal", "scale": None}
     told = [

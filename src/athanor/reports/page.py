@@ -124,12 +124,14 @@ def rendered(
     counted: str = "episodes",
     groups: Sequence[str] | None = None,
     made: Sequence[dict[str, Any]] = (),
+    excluded: str | None = None,
     **context: Any,
 ) -> str:
     """The page with what every page has: all estimates, how the runs were made, and what was left out.
 
     `units`: what estimates count as independent, `counted`: what the last column of the tables under figures counts.
     `groups`: of the estimates, where they are not the arms; `made`: how what is no run folder was made.
+    `excluded`: what stands under each figure of episodes left out, where it is not made of the arms.
     `context`: the rest of what report.html names.
     """
     names = [arm.name for arm in arms] if groups is None else groups
@@ -138,7 +140,7 @@ def rendered(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
-        excluded=_excluded(arms), estimates=_estimate_groups(names, estimates),
+        excluded=_excluded(arms) if excluded is None else excluded, estimates=_estimate_groups(names, estimates),
         runs=[*(_made(arm) for arm in arms), *made], level=LEVEL_TEXT, build=build_name(), units=units,
         counted=counted, **context,
     )  # fmt: skip

@@ -235,7 +235,7 @@ def _followed(found: Found) -> Iterator[Chapter]:
 
 
 def _consistency(found: Found) -> Iterator[Chapter]:
-    arms = [arm.name for arm in found.arms if (arm.name, ABOUT_OWN) in found.by and arm.shown]
+    arms = [name for name in (REFERENCE, SHARED, RL) if (name, ABOUT_OWN) in found.by]
     groups = (
         ("Questions about what is in a drawing", (ABOUT_OWN, SAME)),
         ("Descriptions, one thing at a time", (TOLD_OWN, TOLD_SAME)), ("Right drawings", (PASSED, AMONG)),
@@ -244,8 +244,9 @@ def _consistency(found: Found) -> Iterator[Chapter]:
     )  # fmt: skip
     charts = [
         beside([
-            forest([Row(name, found.by.get((name, of)), OF_ARM[name]) for name in arms], title=of,
-                   x_title="share", labels=not place, width=240, zero=False)
+            forest([Row(name, found.by.get((name, of)), OF_ARM[name]) for name in arms],
+                   title=of.partition(", ")[0] if of.startswith("follows") else of, x_title="share",
+                   labels=not place, width=290, zero=False)
             for place, of in enumerate(pair)
         ], title) for title, pair in groups
     ]  # fmt: skip

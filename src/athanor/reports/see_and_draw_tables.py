@@ -135,12 +135,12 @@ def listed_arms(found: Found) -> Chapter:
         rows.append((
             arm.name, f"{arm.about}; stopped early: {stopped}" if stopped else arm.about, arm.begins or "nothing",
             str(len(mine)), f"{arm.flop:.3g}" if arm.flop else "",
-            f"{np.mean([one.seconds for one in mine]):.0f}",
+            f"{np.mean(spent):.0f}" if (spent := [one.seconds for one in mine if one.seconds]) else "",
         ))  # fmt: skip
     return Chapter(
         name="arms", title="The arms", rows=tuple(rows),
         titles=("arm", "what is trained", "begins from", "trainings", "operations", "CPU seconds"),
         note=f"Of one training, what it begins from left out. Operations, by count, of the backbone, the code head and "
-        f"the encoder; drawing in reinforcement included. Models: {found.about}; pictures of the style "
-        f"{found.style}.",
+        f"the encoder; drawing in reinforcement included. CPU seconds since it was last gone on with. Models: "
+        f"{found.about}; pictures of the style {found.style}.",
     )  # fmt: skip

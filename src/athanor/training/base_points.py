@@ -31,6 +31,8 @@ from athanor.training.optimizers import Optimizers, Rates, clip, warm_hold_decay
 from athanor.training.rollouts import generator_of, roll
 
 KIND = "base policy"
+ROUNDS = 10
+"""Attempts that fit into its context, the last of them learned after as many wrong ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +42,15 @@ class Recipe:
     seed: int
     steps: int = 3_000
     rows: int = 256
-    """Sequences of a step, of 25 tokens (42 with a revision)."""
+    """Sequences of a step, of 25 tokens (42 with a revision; fewer rows where there are more revisions)."""
     rates: Rates = field(default_factory=lambda: Rates(adamw=3e-3, muon=0.02, weight_decay=0.05))
-    mixture: Mixture = field(default_factory=Mixture)
+    mixture: Mixture = field(default_factory=lambda: Mixture(revisions=0.2, attempts=ROUNDS - 1))
     policy: PolicyConfig = field(
-        default_factory=lambda: PolicyConfig(vocabulary=tokens.VOCABULARY, numbers=tokens.LARGEST + 1)
-    )
+        default_factory=lambda: PolicyConfig(
+            vocabulary=tokens.VOCABULARY, numbers=tokens.LARGEST + 1,
+            first=tokens.PROMPT - 1, turn=tokens.TURN, context=tokens.PROMPT - 1 + ROUNDS * tokens.TURN,
+        )
+    )  # fmt: skip
     clip: float = 1.0
     every: int = 250
     """Steps between checkpoints, each with its scores on hands of the part `test`."""

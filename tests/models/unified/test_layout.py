@@ -38,9 +38,9 @@ def written(template: str, *messages: Message) -> str:
 
 
 def published(system: str, *turns: tuple[str, str]) -> str:
-    """The deepseek template as specified, by the number of a message."""
+    """The deepseek template as specified, by the number of a message, each without blanks at its ends."""
     text = f"{system}\n\n" if system else ""
-    for i, (role, words) in enumerate(turns):
+    for i, (role, words) in enumerate((role, words.strip()) for role, words in turns):
         text += f"{role}: {words}" + ("\n\n", END)[i % 2] if words else f"{role}:"
     return text.strip()
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from athanor.cli import main
+from athanor.models.unified.checkpoints import read
+from athanor.models.unified.unified import Unified, fresh
 from athanor.training import checkpoint
 from athanor.training.unified import recipes
+from athanor.training.unified.recipes import JANUS_PRO
 from athanor.training.unified.run import CARD, KIND, LOG, MODEL
+from athanor.training.unified.scores import Trial
+from tests.models.unified.small import JANUS, fast, model, saved
 from tests.training.unified.micro import micro
 
 
@@ -46,6 +53,42 @@ def test_every_curve_is_logged_and_the_model_can_be_asked(tmp_path: Path, capsys
     with pytest.raises(SystemExit) as ended:
         main(["draw", "a red star", "--model", str(folder), "--out", str(pictures), "--device", "cpu"])
     assert ended.value.code == 0
+
+
+def larger(side: int = 64, drawn: int = 64) -> Unified:
+    """In the published shape, on pictures of another size than the default's."""
+    shape = replace(
+        JANUS, encoder=replace(JANUS.encoder, image_size=side), tokenizer=replace(JANUS.tokenizer, image_size=drawn),
+        backbone=replace(JANUS.backbone, context=512),
+    )  # fmt: skip
+    return replace(fresh(model(shape), fast()), template="janus-pro")
+
+
+@pytest.mark.slow
+def test_published_stages_go_on_from_a_model_at_its_own_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init = saved(tmp_path / "init", larger())
+
+    def short(seed: int) -> recipes.Recipe:
+        stages = [replace(stage, steps=1, dose=replace(stage.dose, samples=5, packed=512)) for stage in JANUS_PRO]
+        return replace(recipes.janus_pro(seed), stages=tuple(stages), measured=1, watch=Trial(many=1))
+
+    monkeypatch.setitem(recipes.RECIPES, "janus-pro", short)
+    assert athanor("--recipe", "janus-pro", "--init", str(init), "--many", "1", "--out", str(tmp_path / "out")) == 0
+    before, after = (read(path).model for path in (init, Path(capsys.readouterr().out.strip())))
+    same = {name.split(".")[0] for name, w in before.state_dict().items() if torch.equal(w, after.state_dict()[name])}
+    assert after.config == before.config
+    assert "visual_tokenizer" in same
+    assert "backbone" not in same
+
+
+def test_a_model_that_draws_another_size_than_it_sees_takes_no_scenes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init = saved(tmp_path / "init", larger(48, 64))
+    assert athanor("--recipe", "janus-pro", "--init", str(init), "--out", str(tmp_path / "out")) == 2
+    assert "draws pictures of 64 pixels and sees them at 48" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,8 @@ def lines(out: Path) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize(
-    "after", [pytest.param(1, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow), 7,
-              pytest.param(10, marks=pytest.mark.slow)],
-)  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 4, 7, 10])
 def test_gone_on_with_after_being_killed_it_is_the_same_bit_for_bit(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:

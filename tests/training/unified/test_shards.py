@@ -364,3 +364,14 @@ def test_other_processes_make_the_same_examples_ready(tmp_path: Path):
     spoilt = one(tmp_path, [("a.png", b"no"), ("a.txt", b"x")])
     with pytest.raises(DataError, match="no picture that can be read"):
         Ahead(spoilt, request, 0, workers=1).take("drawing", 0, 4)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_what_shards_lack_is_told_by_other_processes_in_the_same_words(tmp_path: Path):
+    pictures = one(tmp_path, [("a.png", picture(1)), ("a.txt", b"x")])
+
+    def request(number: int) -> Request:
+        return "text", number, 1
+
+    with pytest.raises(UsageError, match="^the shards have no sample for text"):
+        Ahead(pictures, request, 0, workers=1).take("text", 0, 1)

@@ -76,6 +76,21 @@ def test_passes_of_one_task_each_and_packed_rows_have_the_gradient_of_the_sum_of
             torch.testing.assert_close(of.model.get_parameter(name).grad, grad, rtol=1e-3, atol=1e-6)
 
 
+def test_text_that_passes_through_nothing_that_learns_is_measured_and_changes_no_gradient() -> None:
+    of = unified()
+    stage = replace(micro().stages[1], trained=ADAPTORS)
+    freeze(of.model, stage)
+    found = lesson(of, EXAMPLES, Dose(samples=8, ratio=(1, 1, 2)), 1, 0)
+    backward(of.model, passes([found[0], [], found[2]], stage.dose))
+    expected = {name: weight.grad.clone() for name, weight in of.model.named_parameters() if weight.grad is not None}
+    of.model.zero_grad()
+    nats = backward(of.model, passes(found, stage.dose))
+    assert None not in nats
+    assert {module_of(name) for name in expected} == set(ADAPTORS)
+    for name, grad in expected.items():
+        torch.testing.assert_close(of.model.get_parameter(name).grad, grad)
+
+
 def test_every_step_mixes_all_tasks_in_their_ratio() -> None:
     assert Dose(samples=40, ratio=(5, 1, 4)).counts == (20, 4, 16)
     assert Dose(samples=4, ratio=(10, 0, 0.1)).counts == (4, 0, 1)

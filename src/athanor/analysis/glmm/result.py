@@ -160,6 +160,25 @@ class Fit:
             method=self._method(what if len(weights) == 1 else f"weighted sum of {what}", self._known()),
         )  # fmt: skip
 
+    def contrast(self, weights: Mapping[str, float], name: str) -> FixedEffect:
+        """A weighted sum of fixed effects by term, with its error from their covariance, tested against 0.
+
+        Where the values of groups tell some of them, interval and p are Student's with the fewest degrees of freedom
+        among them; where one's interval is unknown, so is this. UsageError for a term that is none of the model's.
+        """
+        effects = {effect.name: effect for effect in self.fixed}
+        if unknown := [term for term in weights if term not in effects]:
+            raise UsageError(
+                f"the term {unknown[0]!r} is not one of {', '.join(effects)}; pass one of the model's terms"
+            )
+        chosen, groups = [effects[term] for term in weights], len(self.groups.labels)
+        row, variance = np.array([weights.get(term, 0.0) for term in effects]), None
+        if self.fixed_covariance is not None and all(effect.low is not None for effect in chosen):
+            variance = float(row @ self.fixed_covariance @ row)
+        schur, hessian = (None, variance) if self._known() else (variance, None)
+        between = max((groups - int(effect.df) for effect in chosen if effect.df is not None), default=0)
+        return fixed_effect(name, float(row @ self._beta()), schur, hessian, self.level, groups=groups, between=between)
+
     def _positions(self, labels: Sequence[Any] | None) -> NDArray[np.int64]:
         if labels is None:
             return np.arange(len(self.groups.labels))

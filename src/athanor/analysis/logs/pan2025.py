@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +38,7 @@ class _Trial(msgspec.Struct):
 
 _trial = msgspec.json.Decoder(_Trial)
 _config = msgspec.json.Decoder(_Config | None, strict=False)  # a number in quotes is a number
+_text_alone = msgspec.json.Decoder(str | None)
 _UNFIT = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
@@ -52,6 +54,57 @@ def read_pan2025(path: Path) -> Rows:
         for run, raw in single(runs, f"{path}, {shortened(model)}").items():
             made.add(model, run, raw, f"{path}, {shortened(model)}, run {shortened(run)}")
     return made.rows(str(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reasoned:
+    """A run of the logs with what its model wrote before each choice."""
+
+    id: str
+    """As in the players of `read_pan2025`."""
+    group: str
+    """Empty where the file names neither a model nor a temperature."""
+    played: int
+    """Turns, those included of which there is no record, or none with a text."""
+    reasons: dict[int, str]
+    """The texts by trial, in order; a trial without one is not there."""
+
+
+def read_reasons(path: Path) -> list[Reasoned]:
+    """The `reason` of each trial, of the runs in order; of two records of a trial, that of the first.
+
+    The logs of GPT-4o have its whole visible answer there, those of DeepSeek-R1 its hidden reasoning. Errors as
+    `read_pan2025`.
+    """
+    return [
+        _reasoned(model, run, raw, f"{path}, {shortened(model)}, run {shortened(run)}")
+        for model, runs in top_level(path).items()
+        for run, raw in single(runs, f"{path}, {shortened(model)}").items()
+    ]
+
+
+def _reasoned(model: str, run: str, raw: msgspec.Raw, where: str) -> Reasoned:
+    said, trials = _parts(raw, where)
+    texts: dict[int, str] = {}
+    for key, text in trials:
+        number, record, _ = _read(key, text)
+        if number >= 0:
+            texts.setdefault(number, _words(record.reason))
+        said = record.config if bytes(said) == b"null" else said
+    config, _ = _configured(said)
+    who = _player(model, run, config, reasoned=True)
+    return Reasoned(
+        id=who["id"], group=who["group"], played=max(1 + max(texts, default=-1), config.max_trials or 0),
+        reasons={number: texts[number] for number in sorted(texts) if texts[number]},
+    )  # fmt: skip
+
+
+def _words(reason: msgspec.Raw) -> str:
+    """A text; nothing for what is none."""
+    try:
+        return _text_alone.decode(reason) or ""
+    except _UNFIT:
+        return ""
 
 
 class _Columns:
@@ -81,17 +134,12 @@ class _Columns:
             self._gained.add(_text(record.result))
             reasoned |= bytes(record.reason) != b"null"
             said = record.config if bytes(said) == b"null" else said
-        config = self._configured(said, where)
+        config, why = _configured(said)
+        if why:
+            self._notes.append(f"{where}: its configuration cannot be read ({why}) and is taken as not there")
         if config.max_trials is not None:
             self._planned[len(self._players)] = config.max_trials
         self._players.append(_player(model, run, config, reasoned))
-
-    def _configured(self, said: msgspec.Raw, where: str) -> _Config:
-        try:
-            return _config.decode(said) or _Config()
-        except _UNFIT as error:
-            self._notes.append(f"{where}: its configuration cannot be read ({error}) and is taken as not there")
-            return _Config()
 
     def rows(self, source: str) -> Rows:
         """All runs."""
@@ -102,6 +150,14 @@ class _Columns:
             gained=self._gained.words(), planned=self._planned, begin=0, unreadable=self._unreadable,
             notes=tuple(self._notes),
         )  # fmt: skip
+
+
+def _configured(said: msgspec.Raw) -> tuple[_Config, str]:
+    """A configuration, and why it could not be read if so."""
+    try:
+        return _config.decode(said) or _Config(), ""
+    except _UNFIT as error:
+        return _Config(), str(error)
 
 
 def _parts(raw: msgspec.Raw, where: str) -> tuple[msgspec.Raw, Members]:

@@ -37,8 +37,9 @@ class Passage(Record, kw_only=True):
     """The cluster that it belongs to: intervals are over episodes, never over sentences."""
     turn: int
     sentences: tuple[str, ...]
-    cut: bool = False
-    """Whether the trace was cut by the bound on tokens (or bytes), so that its end is unknown."""
+    cut: bool | None = False
+    """Whether the trace was cut by the bound on tokens (or bytes), so that its end is unknown; None where nobody says.
+    """
     tokens: float | None = None
     """Tokens of the trace as the model's server counted them; where it counts only a whole completion, the trace's
     share of the characters in it."""
@@ -53,7 +54,7 @@ class Labelled(Record, kw_only=True):
     sentences: tuple[str, ...]
     labels: tuple[Label | None, ...]
     """One a sentence; None where the labeller gave none that could be read."""
-    cut: bool = False
+    cut: bool | None = False
     tokens: float | None = None
     cause: str = ""
     """Why sentences are unlabelled."""

@@ -84,7 +84,10 @@ def _measures() -> dict[str, tuple[Measure, Range]]:
     """What is measured of each trace, None where it is unknown."""
     found: dict[str, tuple[Measure, Range]] = {
         "sentences per trace": (lambda line: len(line.sentences), AMOUNT),
-        "sentences per trace that was not cut": (lambda line: None if line.cut else len(line.sentences), AMOUNT),
+        "sentences per trace that was not cut": (
+            lambda line: None if line.cut or line.cut is None else len(line.sentences),
+            AMOUNT,
+        ),
         "blocks per trace": (lambda line: _blocks(line, "blocks"), AMOUNT),
         "blocks per trace, gaps joined (pan2025)": (lambda line: _blocks(line, "pan2025"), AMOUNT),
         "distinct labels per trace": (lambda line: _distinct(line) or None, AMOUNT),
@@ -124,7 +127,7 @@ def _labelling(
         yield _mean(f"share {label}", values, SHARE, group, excluded)
     missing = (1 - n / len(labels) if labels else None for labels, n in zip(given, known, strict=True))
     yield _mean("share of sentences unlabelled", missing, SHARE, group, excluded)
-    cut = (sum(line.cut for line in mine) / len(mine) if mine else None for mine in episodes.values())
+    cut = (_known_mean(None if line.cut is None else float(line.cut) for line in mine) for mine in episodes.values())
     yield _mean("share of traces cut", cut, SHARE, group, excluded)
     turns = {key: (empty.get(key, 0), len(mine)) for key, mine in episodes.items()}
     none = (gone / (gone + there) if gone + there else None for gone, there in turns.values())

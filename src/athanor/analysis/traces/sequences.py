@@ -3,7 +3,7 @@
 Three ways to read a trace, computed alike for every model. The published lengths of GPT-4o are counts of sentences
 and those of DeepSeek-R1 counts of blocks, which cannot be compared; here each is given for both.
 
-| reading | repeated labels | a sentence without a label | a trace that was cut |
+| reading | repeated labels | a sentence without a label | a trace that was cut, or of which that is unknown |
 |---|---|---|---|
 | `sentences` | each sentence counts | breaks the sequence | has no end |
 | `blocks` | collapsed into one | breaks the sequence | has no end |
@@ -82,7 +82,7 @@ def transitions(line: Labelled, reading: Reading) -> Iterator[tuple[str, str]]:
         yield "begin", found[0][0]
     for run in found:
         yield from pairwise(run)
-    if reading == "pan2025" or (line.labels[-1] and not line.cut):
+    if reading == "pan2025" or (line.labels[-1] and line.cut is not None and not line.cut):
         yield found[-1][-1], "end"
 
 

@@ -63,6 +63,17 @@ def cut(data: bytes, each: int, side: int | None, *, legacy: bool = False) -> tu
     return _written([image])
 
 
+def grid(images: Sequence[Image.Image]) -> bytes:
+    """Pictures of one size as a PNG file: one alone, up to four in a grid of 2 by 2, black where there is none."""
+    if len(images) == 1:
+        return _written(images)[0]
+    wide, high = images[0].size
+    whole = Image.new("RGB", (2 * wide, 2 * high))
+    for image, (x, y) in zip(images, CORNERS, strict=False):
+        whole.paste(image, (x * wide, y * high))
+    return _written([whole])[0]
+
+
 def _written(images: Sequence[Image.Image]) -> tuple[bytes, ...]:
     found = []
     for image in images:

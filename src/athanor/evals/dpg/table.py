@@ -68,6 +68,11 @@ def read(path: Path) -> tuple[Question, ...]:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); pass the benchmark's CSV file") from error
     if len(data) > LARGEST:
         raise DataError(f"{path} has more than {LARGEST:,} bytes, a file of questions was expected; pass a smaller one")
+    return parsed(data, str(path))
+
+
+def parsed(data: bytes, path: str) -> tuple[Question, ...]:
+    """The rows of a file's bytes, which errors call `path`."""
     try:
         lines = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         lacking = [name for name in NEEDED if name not in (lines.fieldnames or ())]

@@ -7,11 +7,15 @@ IMAGES/00000/samples/0000.png   and so on: names of digits, PNG, JPEG or WebP
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL.Image import Image
+
 from athanor.core.errors import DataError, UsageError
+from athanor.environments.scenes.drawing import png
 from athanor.environments.scenes.spec import Spec
 from athanor.evals.geneval.prompts import LARGEST, decoded, line
 
@@ -97,3 +101,15 @@ def _drawn_for(folder: Path, spec: Spec) -> None:
             f"{file} is not the line of prompt {int(folder.name)}, {line(spec)} was expected; pass --prompts with the "
             "file from which the images were drawn"
         )
+
+
+def sample(folder: Path, prompt: int, number: int) -> Path:
+    """Where an image of a prompt goes, both by their numbers."""
+    return folder / f"{prompt:0{DIGITS}d}" / "samples" / f"{number:04d}.png"
+
+
+def laid(folder: Path, prompt: int, spec: Spec, images: Sequence[Image]) -> Iterator[tuple[Path, bytes]]:
+    """The files of a prompt: its line, then its images."""
+    yield sample(folder, prompt, 0).parent.parent / "metadata.jsonl", f"{line(spec)}\n".encode()
+    for number, image in enumerate(images):
+        yield sample(folder, prompt, number), png(np.asarray(image))

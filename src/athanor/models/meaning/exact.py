@@ -144,8 +144,7 @@ def sharpness(logits: Floats, made: Longs) -> float:
         z = np.exp(log_factor) * logits
         return float((special.logsumexp(z, axis=1) - z[rows, made]).sum() + log_factor**2 / 2)
 
-    found = optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded") if len(rows) else None
-    return float(np.exp(found.x)) if found else 1.0
+    return float(np.exp(np.asarray(optimize.fminbound(loss, -3, 3)))) if len(rows) else 1.0
 
 
 def _link(

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import structs
+
 from athanor.core.errors import UsageError
 from athanor.core.records import Message
 from athanor.models.unified.text_tokenizer import IMAGE_NAME, SPECIAL_NAMES
@@ -49,8 +51,9 @@ class Template:
     def pieces(self, messages: Sequence[Message]) -> tuple[Piece, ...]:
         """The parts of a conversation; if its last message is an assistant's and empty, up to where it is to answer.
 
-        Images stand where the text has `<image_placeholder>`, or before it. UsageError if the two do not agree in
-        number, if a message spells another special token, or if a system message is not the first.
+        Images stand where the text has `<image_placeholder>`, or before it. Blanks at both ends of what a user or an
+        assistant says are left out, as by the released processor. UsageError if the two do not agree in number, if a
+        message spells another special token, or if a system message is not the first.
         """
         text, made = "", []
         for piece in self._all(messages):
@@ -70,7 +73,8 @@ class Template:
     def _all(self, messages: Sequence[Message]) -> Iterator[Piece]:
         if not messages:
             raise UsageError("a conversation has no message; give at least a user's")
-        for i, message in enumerate(messages):
+        for i, whole in enumerate(messages):
+            message = whole if whole.role == "system" else structs.replace(whole, text=whole.text.strip())
             if message.role == "assistant" and message.images:
                 raise UsageError("an assistant's message has images; put them into a user's message")
             if message.role == "system":

@@ -66,6 +66,8 @@ class Setting:
     seeds: int
     """Trainings of each arm."""
     steps: Steps
+    samples: int
+    """Of a step of stages I to III."""
     prompts: int
     """Images of each category that a model is tried on; different prompts, as far as there are."""
     questions: int
@@ -98,20 +100,20 @@ WHOLE = (
 )  # fmt: skip
 SETTINGS: dict[str, Setting] = {
     "smoke": Setting(
-        shape=SMALL, style="textured", seeds=2, prompts=2, questions=2, pictures=2, group=(2, 2),
+        shape=SMALL, style="textured", seeds=2, samples=24, prompts=2, questions=2, pictures=2, group=(2, 2),
         steps=Steps(tokenizer=3, encoder=2, language=1, one=1, two=2, three=2, reinforcement=1),
         arms=(REFERENCE, SHARED, SEES, DRAWS, RL),
         about="five arms of a step or two: that everything runs, in under a minute",
     ),
     "quick": Setting(
-        shape=MIDDLE, style="textured", seeds=2, prompts=24, questions=24, pictures=12, group=(8, 8),
-        steps=Steps(tokenizer=250, encoder=100, language=40, one=30, two=180, three=60, reinforcement=15),
+        shape=MIDDLE, style="jittered", seeds=2, samples=32, prompts=24, questions=24, pictures=12, group=(8, 8),
+        steps=Steps(tokenizer=300, encoder=100, language=40, one=30, two=200, three=60, reinforcement=15),
         arms=(REFERENCE, SHARED, RL), about="three arms, two seeds, in a quarter of an hour on two cores",
     ),
     "laptop": Setting(
-        shape=MIDDLE, style="textured", seeds=3, prompts=80, questions=60, pictures=24, group=(8, 8),
-        steps=Steps(tokenizer=600, encoder=200, language=60, one=50, two=340, three=120, reinforcement=40),
-        arms=WHOLE, about="every arm, three seeds, in an hour and a quarter on two cores",
+        shape=MIDDLE, style="jittered", seeds=5, samples=32, prompts=60, questions=48, pictures=16, group=(8, 8),
+        steps=Steps(tokenizer=500, encoder=150, language=50, one=60, two=340, three=120, reinforcement=20),
+        arms=WHOLE, about="every arm, five seeds, in 70 minutes on two cores",
     ),
 }  # fmt: skip
 
@@ -179,6 +181,8 @@ class _Made:
         self.setting, steps = setting, setting.steps
         usual = {stage.name: stage for stage in tiny(0).stages}
         self.language = replace(usual["language"], steps=steps.language)
+        usual |= {name: replace(stage, dose=replace(stage.dose, samples=setting.samples))
+                  for name, stage in usual.items() if name != "language"}  # fmt: skip
         self.one = replace(usual["I"], steps=steps.one, starts_codes=True)
         self.two = replace(usual["II"], steps=steps.two)
         pro, before = JANUS_PRO[-1].dose.ratio, JANUS[-1].dose.ratio

@@ -41,7 +41,7 @@ from athanor.studies.see_and_draw.consistency import of_own
 from athanor.studies.see_and_draw.tasks import Many, Tasks, tasks
 from athanor.training.unified.drawing_run import Execution, reinforce
 from athanor.training.unified.rejection import fine_tune
-from athanor.training.unified.run import MODEL, train
+from athanor.training.unified.run import CARD, MODEL, train
 
 KIND = "study see-and-draw"
 
@@ -172,6 +172,8 @@ def _trained(job: Job) -> None:
     if job.first is not None and not (job.first / MODEL / "config.json").exists():
         raise Stopped(f"what it begins from, {job.first.name}, was stopped")
     if arm.kind == "stages":
+        if (job.out / MODEL / CARD).exists():
+            return
         recipe = recipe_of(setting, arm, job.seed)
         train(recipe, job.out, initial=_initial(job), examples=taught, measured=False)
         return

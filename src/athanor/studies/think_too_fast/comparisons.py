@@ -19,13 +19,12 @@ from athanor.environments.alchemy.rules import RULES
 from athanor.studies.think_too_fast import published
 from athanor.studies.think_too_fast.claims import REFERENCE, Beside, Comparison, compare
 from athanor.studies.think_too_fast.how import How, another_world, apart
-from athanor.studies.think_too_fast.people import People
+from athanor.studies.think_too_fast.people import NOBODY, People
 from athanor.studies.think_too_fast.places import Place
 from athanor.studies.think_too_fast.procedures import RANDOM_RULES, RANDOM_TURNS, procedures_of, with_procedure
 from athanor.studies.think_too_fast.published import BOUND, NAMES, NEVER, ORACLE, RANDOM, Published
 
 WEIGHTS = ("uncertainty", "empowerment")
-NOBODY = People()
 SIMULATED = {"random agent": NEVER_REPEATS, NEVER: NEVER_REPEATS, RANDOM: MEMORYLESS}
 """Which simulated players' weights and usage are set beside a published player's."""
 BASELINE = {NEVER: "random-never-repeat", RANDOM: "random", ORACLE: "oracle"}

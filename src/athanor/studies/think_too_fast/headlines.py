@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
 
 from athanor.analysis.arms import Arm
 from athanor.analysis.exploration import FINAL
@@ -17,11 +15,32 @@ from athanor.analysis.weights import OBSERVED, PUBLISHED, TOGETHER, named
 from athanor.core.records import Estimate, Record
 from athanor.studies.think_too_fast import published
 from athanor.studies.think_too_fast.claims import interval
-from athanor.studies.think_too_fast.comparisons import is_model, made_an_attempt
+from athanor.studies.think_too_fast.claims_of_people import (
+    most_below_people,
+    people_by_both,
+    people_go_on,
+    people_use,
+    people_who_stay,
+)
+from athanor.studies.think_too_fast.comparisons import is_model
+from athanor.studies.think_too_fast.people import People, together
 from athanor.studies.think_too_fast.places import Place
 from athanor.studies.think_too_fast.published import REASONING
+from athanor.studies.think_too_fast.verdicts import (
+    Answer,
+    Run,
+    Verdict,
+    able,
+    arms_in_words,
+    at_once,
+    by_sign,
+    judged,
+    lies_above,
+    reasons,
+    side_of_zero,
+    span_in_words,
+)
 
-Verdict = Literal["holds here", "does not hold here", "cannot tell", "not tested here"]
 THINKING = "final inventory, reasoning minus base"
 """The name of the difference that reasoning makes."""
 _PAN, _BRANDLE, _AGAIN = "Pan et al. 2025", "Brändle et al. 2023", "re-analysis"
@@ -50,21 +69,9 @@ class Headline(Record, kw_only=True, omit_defaults=False):
     """What the study's other worlds say of it, control worlds among them; nothing where it is tested in none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What claims are tested on: one world's arms of models, and its estimates by group and name."""
-
-    arms: tuple[Arm, ...]
-    by: Mapping[tuple[str, str], Estimate]
-    table: str
-
-
-Answer = tuple[Verdict, str, str]
-
-
-def headlines(places: Sequence[Place]) -> tuple[Headline, ...]:
+def headlines(places: Sequence[Place], people: Sequence[People] = ()) -> tuple[Headline, ...]:
     """Every claim with what the study's first world says about it, and behind it what the others say."""
-    first, *others = [(place.called, _run_of(place)) for place in places] or [("", Run(arms=(), by={}, table=""))]
+    first, *others = [(place.called, _run_of(place, people)) for place in places] or [("", _NOTHING)]
     found = []
     for claim, source, test in _CLAIMS:
         verdict, said, sure = test(first[1])
@@ -79,23 +86,19 @@ def headlines(places: Sequence[Place]) -> tuple[Headline, ...]:
     return tuple(found)
 
 
-def _run_of(place: Place) -> Run:
+_NOTHING = Run(arms=(), by={}, table="")
+
+
+def _run_of(place: Place, people: Sequence[People]) -> Run:
     models = tuple(arm for arm in place.arms if arm.run.manifest.config.get("agent") == "language")
-    return Run(arms=models, by=place.by, table=place.table)
+    return Run(
+        arms=models, by=place.by, table=place.table, turns=max((arm.world.turns for arm in models), default=0),
+        people=together([one for one in people if one.how.table == place.table]),
+    )  # fmt: skip
 
 
 def _untested(why: str) -> Callable[[Run], Answer]:
     return lambda run: ("not tested here", why, "")
-
-
-def _able(run: Run) -> list[Arm]:
-    """The arms of models that made a valid attempt: others say nothing about exploring."""
-    return [arm for arm in run.arms if made_an_attempt(arm)]
-
-
-def _reasons(arm: Arm) -> bool:
-    config = arm.run.manifest.config
-    return config["condition"] == "reasoning" or any(is_model(name, config["model"]) for name in REASONING)
 
 
 def _below_people(run: Run) -> Answer:
@@ -106,7 +109,7 @@ def _below_people(run: Run) -> Answer:
         return "not tested here", why, ""
     low, high = interval(people)
     mine = [
-        (arm, one) for arm in _able(run) if not is_model("o1", arm.run.manifest.config["model"])
+        (arm, one) for arm in able(run) if not is_model("o1", arm.run.manifest.config["model"])
         and (one := run.by.get((arm.short, named("empowerment", PUBLISHED)))) and one.low is not None
         and one.high is not None
     ]  # fmt: skip
@@ -115,20 +118,12 @@ def _below_people(run: Run) -> Answer:
     wide = [simultaneous(one, len(mine)) for _, one in mine]
     below = [one for one in wide if one.high is not None and one.high < low]
     above = [one for one in wide if one.low is not None and one.low > high]
-    said = f"Of {_arms(len(mine))} {len(below)} lie below the {people.value:g} of people, {len(above)} above it."
-    verdict: Verdict = "does not hold here" if above else "holds here" if len(below) == len(mine) else "cannot tell"
-    sure = f"{_together(len(mine))} The weight of people is of another regression and of longer games."
+    said = (
+        f"Of {arms_in_words(len(mine))} {len(below)} lie below the {people.value:g} of people, {len(above)} above it."
+    )
+    verdict = judged(len(below) == len(mine) and not above, bool(above))
+    sure = f"{at_once(len(mine))} The weight of people is of another regression and of longer games."
     return verdict, said, sure
-
-
-def _arms(number: int) -> str:
-    return "1 arm" if number == 1 else f"{number} arms"
-
-
-def _together(number: int) -> str:
-    if number == 1:
-        return "One 95% interval."
-    return f"95% intervals that hold for {'both' if number == 2 else f'all {number}'} at once (Bonferroni)."
 
 
 def _warmer(run: Run) -> Answer:
@@ -140,19 +135,7 @@ def _warmer(run: Run) -> Answer:
         return "cannot tell", f"It has no finite estimate ({effect.method.rpartition('; ')[2]}).", ""
     said = f"A unit of temperature adds {text(effect)} to it, over {effect.n} players."
     sure = "The 95% interval of one regression." if excludes_zero(effect) else "The 95% interval has zero in it."
-    return _by_sign(effect), said, sure
-
-
-def _by_sign(one: Estimate) -> Verdict:
-    """Whether a difference is above zero."""
-    return {1: "holds here", -1: "does not hold here", 0: "cannot tell"}[_side(one)]
-
-
-def _side(one: Estimate) -> Literal[1, -1, 0]:
-    """On which side of zero an interval lies; 0 where it has zero in it or is unknown."""
-    if one.low is None or one.high is None or one.low <= 0 <= one.high:
-        return 0
-    return 1 if one.low > 0 else -1
+    return by_sign(effect), said, sure
 
 
 def _o1_highest(run: Run) -> Answer:
@@ -168,23 +151,18 @@ def _o1_highest(run: Run) -> Answer:
     if not first or not others:
         return "not tested here", "o1 and another model, both with weights that have intervals, do not play here.", ""
     pairs = [(one, other) for term, one in first for same, other in others if term == same]
-    above = sum(_lies_above(one, other) for one, other in pairs)
-    below = sum(_lies_above(other, one) for one, other in pairs)
-    verdict: Verdict = "does not hold here" if below else "holds here" if above == len(pairs) else "cannot tell"
+    above = sum(lies_above(one, other) for one, other in pairs)
+    below = sum(lies_above(other, one) for one, other in pairs)
+    verdict = judged(above == len(pairs), below > 0)
     said = f"The intervals of o1 lie above those of others in {above} of {len(pairs)} comparisons, below in {below}."
-    return verdict, said, _together(len(weights))
-
-
-def _lies_above(one: Estimate, other: Estimate) -> bool:
-    """Whether the whole interval of one is above that of the other; not where one is unknown."""
-    return one.low is not None and other.high is not None and one.low > other.high
+    return verdict, said, at_once(len(weights))
 
 
 def _beaten(agent: str) -> Callable[[Run], Answer]:
     """Whether models that do not reason fail to discover more than a random player."""
 
     def test(run: Run) -> Answer:
-        mine = [arm for arm in _able(run) if not _reasons(arm)]
+        mine = [arm for arm in able(run) if not reasons(arm)]
         return _against(run, mine, agent, expect_more=False)
 
     return test
@@ -192,7 +170,7 @@ def _beaten(agent: str) -> Callable[[Run], Answer]:
 
 def _reasoning_beats(run: Run) -> Answer:
     """o1 and R1 against the random player who never repeats."""
-    mine = [arm for arm in _able(run) if any(is_model(n, arm.run.manifest.config["model"]) for n in REASONING)]
+    mine = [arm for arm in able(run) if any(is_model(n, arm.run.manifest.config["model"]) for n in REASONING)]
     if not mine:
         return "not tested here", "Neither o1 nor R1 plays here.", ""
     return _against(run, mine, "random-never-repeat", expect_more=True)
@@ -205,26 +183,18 @@ def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) ->
     if not known:
         return "not tested here", "No arm that made a valid attempt has a difference with an interval.", ""
     more, less = (
-        [arm for arm, raw, _ in known if raw is not None and _side(raw) == side] for side in (1, -1)
+        [arm for arm, raw, _ in known if raw is not None and side_of_zero(raw) == side] for side in (1, -1)
     )  # fmt: skip
     sure = [arm for arm, _, wide in known if wide is not None and excludes_zero(wide)]
     as_claimed, against = (more, less) if expect_more else (less, more)
-    said = (
-        f"Of {_arms(len(known))} {len(more)} discovered more and {len(less)} less than it; of the rest it cannot be "
-        "told."
+    those, rest = arms_in_words(len(known)), _rest(len(known) - len(more) - len(less))
+    said = f"Of {those} {len(more)} discovered more and {len(less)} less than it{rest}."
+    verdict = judged(
+        len(as_claimed) == len(known) and all(arm in sure for arm in as_claimed), any(arm in sure for arm in against)
     )
-    verdict: Verdict = "cannot tell"
-    if any(arm in sure for arm in against):
-        verdict = "does not hold here"
-    elif len(as_claimed) == len(known) and all(arm in sure for arm in as_claimed):
-        verdict = "holds here"
     held = f"{len([arm for arm in (*more, *less) if arm in sure])} of these hold among all comparisons of the page"
     episodes = sorted({arm.n for arm, raw, _ in found if raw is not None and raw.low is not None})
-    return verdict, said, f"95% intervals of {_span(episodes)} episodes an arm; {held}."
-
-
-def _span(numbers: Sequence[int]) -> str:
-    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    return verdict, said, f"95% intervals of {span_in_words(episodes)} episodes an arm; {held}."
 
 
 def _difference(run: Run, arm: Arm, agent: str) -> tuple[Estimate | None, Estimate | None]:
@@ -235,7 +205,7 @@ def _difference(run: Run, arm: Arm, agent: str) -> tuple[Estimate | None, Estima
 
 def _between(run: Run) -> Answer:
     """The engineered prompt between the two random players."""
-    mine = [arm for arm in _able(run) if arm.run.manifest.config["condition"] == "engineered" and not _reasons(arm)]
+    mine = [arm for arm in able(run) if arm.run.manifest.config["condition"] == "engineered" and not reasons(arm)]
     found = [
         (arm, above, below) for arm in mine if (above := _difference(run, arm, "random")[1])
         and (below := _difference(run, arm, "random-never-repeat")[1]) and above.low is not None
@@ -247,32 +217,34 @@ def _between(run: Run) -> Answer:
         f"{arm.short} ends {text(above)} elements from the memoryless random player, {text(below)} from the other"
         for arm, above, below in found
     )
-    inside = all(_side(above) == 1 and _side(below) == -1 for _, above, below in found)
-    outside = any(_side(above) == -1 or _side(below) == 1 for _, above, below in found)
-    verdict: Verdict = "holds here" if inside else "does not hold here" if outside else "cannot tell"
-    episodes = _span(sorted({arm.n for arm, _, _ in found}))
+    inside = all(side_of_zero(above) == 1 and side_of_zero(below) == -1 for _, above, below in found)
+    outside = any(side_of_zero(above) == -1 or side_of_zero(below) == 1 for _, above, below in found)
+    verdict = judged(inside, outside)
+    episodes = span_in_words(sorted({arm.n for arm, _, _ in found}))
     return verdict, f"{said}.", f"95% intervals of {episodes} episodes that hold among all comparisons of the page."
 
 
 def _thinking(run: Run) -> Answer:
     """The difference that asking for reasoning makes."""
-    able = {arm.short for arm in _able(run)}
-    found = [one for (group, name), one in run.by.items() if name == THINKING and group in able and one.low is not None]
+    attempted = {arm.short for arm in able(run)}
+    found = [
+        one for (group, name), one in run.by.items() if name == THINKING and group in attempted and one.low is not None
+    ]
     if not found:
         return "not tested here", "No reasoning arm stands beside one like it that answers at once.", ""
     found = [simultaneous(one, len(found)) for one in found]
-    sides = {_by_sign(one) for one in found}
-    verdict = sides.pop() if len(sides) == 1 else "cannot tell"
+    sides = {by_sign(one) for one in found}
+    verdict = judged(sides == {"holds here"}, sides == {"does not hold here"})
     said = "; ".join(f"{one.group}: {text(one)} elements more" for one in found)
-    episodes = _span(sorted({one.n for one in found}))
-    return verdict, f"{said}.", f"{_together(len(found))} Over {episodes} episodes."
+    episodes = span_in_words(sorted({one.n for one in found}))
+    return verdict, f"{said}.", f"{at_once(len(found))} Over {episodes} episodes."
 
 
 def _uncertainty_driven(run: Run) -> Answer:
     """Models' weights of uncertainty against those of choices at random that repeat as the models do."""
     test = p_of("weight of uncertainty")
     more, less, sure, tested = [], [], [], 0
-    for arm in _able(run):
+    for arm in able(run):
         p = run.by.get((arm.short, test))
         observed, null = (run.by.get((arm.short, named("uncertainty", kind))) for kind in (OBSERVED, NULL))
         values = [one.value for one in (p, observed, null) if one is not None and one.value is not None]
@@ -287,17 +259,22 @@ def _uncertainty_driven(run: Run) -> Answer:
     if not tested:
         return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
     said = (
-        f"Of {_arms(tested)} {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat as they "
-        f"do, {len(less)} less; of the rest it cannot be told. A weight above zero alone would say nothing."
+        f"Of {arms_in_words(tested)} {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat "
+        f"as they do, {len(less)} less{_rest(tested - len(more) - len(less))}. "
+        "A weight above zero alone would say nothing."
     )
     against = any(arm in sure for arm in less)
     held = len(more) == tested and all(arm in sure for arm in more)
-    verdict: Verdict = "holds here" if held else "does not hold here" if against else "cannot tell"
+    verdict = judged(held, against)
     return (
         verdict,
         said,
         f"p below {SURE} by null choices; {len(sure)} of {len(more) + len(less)} hold among all (Holm).",
     )
+
+
+def _rest(number: int) -> str:
+    return f"; of {number} it cannot be told" if number else ""
 
 
 def _weigh(number: int) -> str:
@@ -311,10 +288,10 @@ def _confounded(run: Run) -> Answer:
         return "not tested here", "The random players have no weights with intervals.", ""
     never, random = simultaneous(never, 2), simultaneous(random, 2)
     said = f"Never repeating gives {text(never)}, repeating by chance {text(random)}."
-    holds = _side(never) == 1 and _lies_above(never, random)
-    against = _side(never) == -1 or _lies_above(random, never)
-    verdict: Verdict = "holds here" if holds else "does not hold here" if against else "cannot tell"
-    return verdict, said, f"{_together(2)} Of {never.n} simulated players each."
+    holds = side_of_zero(never) == 1 and lies_above(never, random)
+    against = side_of_zero(never) == -1 or lies_above(random, never)
+    verdict = judged(holds, against)
+    return verdict, said, f"{at_once(2)} Of {never.n} simulated players each."
 
 
 def _random_usage(run: Run) -> Answer:
@@ -329,21 +306,20 @@ def _random_usage(run: Run) -> Answer:
 
 
 def _claims() -> Iterator[tuple[str, str, Callable[[Run], Answer]]]:
-    no_people = "No people play in this study; `athanor analyse` reads their logs."
     figure = f"{_PAN}, figure captions"
     yield "All models but o1 weigh empowerment less than people do.", figure, _below_people
     yield "A model's weight of uncertainty rises with its temperature.", figure, _warmer
     yield "o1 has the highest weights of all models.", figure, _o1_highest
     yield "Models explore by uncertainty.", _PAN, _uncertainty_driven
     yield "Models that think longer before they answer discover more.", _PAN, _thinking
-    yield "Most models discover less than people, and o1 and R1 more.", _PAN, _untested(no_people)
+    yield "Most models discover less than people, and o1 and R1 more.", _PAN, most_below_people
     yield (
         "Without the latent of uncertainty a model's weight of it turns negative; without that of empowerment little "
         "changes.", _PAN, _untested("It needs sparse autoencoders, of which this study trains none."),
     )  # fmt: skip
-    yield "People explore by empowerment and by uncertainty, and more by the first.", _BRANDLE, _untested(no_people)
-    yield "People go on while what they find is of use.", f"{_BRANDLE}, stopping", _untested(no_people)
-    yield "People use at once what opens up more.", f"{_BRANDLE}, immediate usage", _untested(no_people)
+    yield "People explore by empowerment and by uncertainty, and more by the first.", _BRANDLE, people_by_both
+    yield "People go on while what they find is of use.", f"{_BRANDLE}, stopping", people_go_on
+    yield "People use at once what opens up more.", f"{_BRANDLE}, immediate usage", people_use
     yield "Random players use what is new whatever it opens up.", f"{_BRANDLE}, immediate usage", _random_usage
     yield (
         "Never repeating a pair gives a weight of uncertainty that looks like a preference, repeating by chance none.",
@@ -356,7 +332,7 @@ def _claims() -> Iterator[tuple[str, str, Callable[[Run], Answer]]]:
     yield "The engineered prompt lies between the two random players.", _AGAIN, _between
     yield (
         "People who reach 500 trials hold more than twice the pooled mean, for most stop early.", _AGAIN,
-        _untested(no_people),
+        people_who_stay,
     )  # fmt: skip
     yield (
         "An answer of three tokens leaves most elements out of reach.", _AGAIN,

@@ -26,6 +26,9 @@ from athanor.studies.think_too_fast.published import RAW_LOGS, TRIED_ONCE
 from athanor.values.tables import PairValues
 
 STOPPING = "empowerment + success"
+LONG = 500
+STAYED = f"people, {LONG} trials"
+"""The published group of those whose last trial has this number, from 0, or a higher one; up to it (501 trials)."""
 TRIALS, OWNED = (10, 50, 100, 500, 1_000, 10_000), (10, 20, 50, 100, 200, 300, 400, 500, 600, 700)
 """Numbers of trials and of elements beyond which published counts of players go."""
 
@@ -43,12 +46,22 @@ class People:
     groups: tuple[Group, ...] = ()
 
     def called(self, of: str) -> tuple[str, ...]:
-        """The groups that stand beside people as a publication has them; none for those of 500 trials."""
+        """The groups that stand beside people as a publication has them."""
+        if of == STAYED:
+            return tuple(stayed(name) for name in self.names)
         if of == RAW_LOGS:
             return self.repeating
         if of == TRIED_ONCE:
             return tuple(name for name in self.names if name not in self.repeating)
         return self.names if of == "people" else ()
+
+
+NOBODY = People()
+
+
+def stayed(name: str) -> str:
+    """The name of those of a group who come to 500 trials."""
+    return f"{name}, {LONG} trials"
 
 
 def read_people(paths: Sequence[Path], reading: Reading) -> list[Played]:
@@ -59,8 +72,10 @@ def read_people(paths: Sequence[Path], reading: Reading) -> list[Played]:
     return [*(read(files, reading) if files else ()), *(read(folders, free) if folders else ())]
 
 
-def people_of(played: Played, fixed: PairValues, reading: Reading, options: Options) -> People:
-    """The groups in logs of people, with their numbers."""
+def people_of(
+    played: Played, fixed: PairValues, reading: Reading, options: Options, turns: Sequence[int] = ()
+) -> People:
+    """The groups in logs of people, with their numbers. `turns`: of games that stand beside theirs."""
     groups = [
         renamed(one, name=f"people, {one.name}") for one in groups_of(played, fixed, reading) if len(one.games.pool)
     ]  # fmt: skip
@@ -68,7 +83,7 @@ def people_of(played: Played, fixed: PairValues, reading: Reading, options: Opti
         names=tuple(one.name for one in groups),
         repeating=tuple(one.name for one in groups if one.games.repeated.any()),
         how=How(table=played.world.table.name),
-        estimates=tuple(e for one in groups for e in _numbers(one, options)),
+        estimates=tuple(e for one in groups for e in _numbers(one, options, turns)),
         groups=tuple(groups),
     )
 
@@ -82,16 +97,17 @@ def together(several: Sequence[People]) -> People:
     )  # fmt: skip
 
 
-def _numbers(one: Group, options: Options) -> Iterator[Estimate]:
+def _numbers(one: Group, options: Options, turns: Sequence[int]) -> Iterator[Estimate]:
     """Every number of a group that was published of people, by the name that the published one has."""
     yield from by_procedure([one], PEOPLE, options)
     yield from _tried(lambda: _stopping(one, options), one, f"stopping: {STOPPING}")
     yield from _tried(lambda: _usage(one, options), one, "usage")
     careers = Careers.of(one.games)
     longest = int(careers.lengths.max(initial=0))
-    at = [turn for turn in (100, 500) if turn <= longest]
+    at = sorted({turn for turn in (100, 500, *turns) if turn <= longest})
     yield from (e for e in survival_estimates(careers, at, one.name) if e.name.endswith("still playing"))
     yield from _behaviour(one)
+    yield from _staying(one)
     yield from _counts(one)
 
 
@@ -120,7 +136,19 @@ def _usage(one: Group, options: Options) -> Iterator[Estimate]:
 
 
 def _behaviour(one: Group) -> Iterator[Estimate]:
-    """Means over players: the categories of what they tried, what they own at last, and their last trial's number."""
+    """Means over players: shares of what their turns were, what they own at last, and their last trial's number."""
+    games = one.games
+    yield from _shares(one)
+    played = games.choices.played > 0
+    yield _mean(one, "final inventory", games.last_owned()[played].astype(float))
+    yield _mean(one, "last trial's number, from 0", games.choices.played[played].astype(float) - 1)
+    yield _mean(
+        one, "share of players with at most 500 trials", (games.choices.played[played] <= 500) * 1.0, share=True
+    )
+
+
+def _shares(one: Group) -> Iterator[Estimate]:
+    """Mean shares over players of what their turns were."""
     games = one.games
     player, players = games.choices.player, games.choices.players
     turns = np.bincount(player, minlength=players)
@@ -131,12 +159,16 @@ def _behaviour(one: Group) -> Iterator[Estimate]:
             shares = np.bincount(player[these], minlength=players)[shown] / turns[shown]
             name = f"share {'success' if success else 'failure'}-{'existing' if again else 'new'}"
             yield _mean(one, name, shares, share=True)
-    played = games.choices.played > 0
-    yield _mean(one, "final inventory", games.last_owned()[played].astype(float))
-    yield _mean(one, "last trial's number, from 0", games.choices.played[played].astype(float) - 1)
-    yield _mean(
-        one, "share of players with at most 500 trials", (games.choices.played[played] <= 500) * 1.0, share=True
-    )
+
+
+def _staying(one: Group) -> Iterator[Estimate]:
+    """The same of those who come to 500 trials, up to there; unknown where nobody does."""
+    games = one.games.of(one.games.choices.played > LONG)
+    if games.choices.players:
+        early = games.keep(games.choices.turn <= LONG)
+        yield from _shares(renamed(one, name=stayed(one.name), games=early))
+        owned = early.last_owned().astype(float)
+        yield _mean(renamed(one, name=stayed(one.name)), "final inventory", owned)
 
 
 def _counts(one: Group) -> Iterator[Estimate]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +90,10 @@ class Found:
 
     def estimates(self) -> tuple[Estimate, ...]:
         """All of them, groups that several worlds have told apart."""
+        where = Counter(group for _, found in self.worlds for group in {one.group for one in found})
         named = (
             msgspec.structs.replace(one, group=f"{one.group} ({world})")
-            if one.group in ("", TOGETHER, NEVER_REPEATS, MEMORYLESS) else one
+            if one.group in ("", TOGETHER, NEVER_REPEATS, MEMORYLESS) or where[one.group] > 1 else one
             for world, found in self.worlds for one in found
         )  # fmt: skip
         return (*self.exploration, *named)
@@ -201,7 +203,7 @@ def analyse(asked: Asked, folder: Path) -> Found:
     found = Found(
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
         comparisons=comparisons(asked.setting, asked.model, places, nagq=asked.nagq, people=together(people)),
-        headlines=headlines(places), places=places,
+        headlines=headlines(places, people), places=places,
     )  # fmt: skip
     write_estimates(folder / "estimates.jsonl", found.estimates())
     for name, rows in (("comparisons", found.comparisons), ("headlines", found.headlines)):
@@ -221,7 +223,8 @@ def _in_world(
     groups, withheld = allowed(groups_of(played, fixed, reading) if played else (), MAIN, asked.allow_excluded)
     model = [arm.short for arm in arms if arm.run.manifest.config["agent"] == "language"]
     ours, apart = [g for g in groups if g.name in model], [g for g in groups if g.name not in model]
-    found = [people_of(one, fixed, reading, options) for one in humans]
+    turns = [arm.world.turns for arm in arms if arm.world.table == _whole(of)]
+    found = [people_of(one, fixed, reading, options, turns) for one in humans]
     apart += [one for people in found for one in people.groups]
     here = (
         *withheld, *(weights(ours, fixed, MAIN, options, apart=apart) if groups or apart else ()),

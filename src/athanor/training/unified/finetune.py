@@ -42,7 +42,7 @@ from athanor.training.unified.settings import Lora, Purpose, Tuning, Work
 from athanor.training.unified.shards import Ahead, Blend, Shards, shards_of
 from athanor.training.unified.stages import Stage
 from athanor.training.unified.tars import scanned
-from athanor.training.unified.teaching import Dose, Ratio, conversation, pixels_of
+from athanor.training.unified.teaching import Dose, Ratio, conversation, pixels_of, refuse_normalised
 
 KIND = "fine-tuning of a unified model"
 LOG, MODEL, ADAPTER = "log.jsonl", "model", "adapter.safetensors"
@@ -124,7 +124,7 @@ def finetune(
         return out / MODEL
     unified = checkpoints.read(init, template=how.template, dtype=torch.float32)
     unified = unified if tuning.understanding is None else understanding(unified, tuning.understanding)
-    _refuse(unified)
+    refuse_normalised(unified)
     if (how.layout or checkpoints.layout_of(init)) == "huggingface":
         configurations.holds(unified.model.config)
     if lora.rank:
@@ -152,14 +152,6 @@ def finetune(
         )
     accelerator.wait_for_everyone()
     return out / MODEL
-
-
-def _refuse(unified: Unified) -> None:
-    if (*unified.preparation.mean, *unified.preparation.std) != (0.5,) * 6:
-        raise UsageError(
-            f"the model's images have the mean {unified.preparation.mean} and spread {unified.preparation.std}, 0.5 "
-            "everywhere was expected, as in the published models; mend its preprocessor_config.json"
-        )
 
 
 def sources(tuning: Tuning, unified: Unified, index: Path, seed: int) -> Shards | Blend:

@@ -68,7 +68,8 @@ def backward(model: UnifiedModel, batches: Sequence[Batch]) -> list[float | None
         hidden = model.hidden(batch)
         nats, tasks = token_losses(model, hidden, batch)
         weights = torch.tensor([1 / n if n else 0.0 for n in whole], device=nats.device)[tasks]
-        (nats * weights).sum().backward()
+        if nats.requires_grad:  # text alone passes through nothing that learns in stage I
+            (nats * weights).sum().backward()
         for k in range(len(TASKS)):
             summed[k] += float(nats.detach()[tasks == k].sum())
     return [total / n if n else None for total, n in zip(summed, whole, strict=True)]

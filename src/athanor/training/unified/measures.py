@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from athanor.core.seeds import digest
 from athanor.environments.scenes.batches import Source, batch, entropies
+from athanor.environments.scenes.drawing import SMALLEST
 from athanor.environments.scenes.scene import STYLES
 from athanor.environments.scenes.spec import CATEGORIES
 from athanor.environments.scenes.splits import split_of
@@ -38,9 +39,9 @@ class Held:
     understanding: tuple[Example, ...]
 
 
-def held(seed: int, each: int, style: str) -> Held:
-    """So many pictures of each category."""
-    source = Source(style=STYLES[style], split=split_of("test"))
+def held(seed: int, each: int, style: str, pixels: int = SMALLEST) -> Held:
+    """So many pictures of each category, of so many pixels a side."""
+    source = Source(style=STYLES[style], split=split_of("test"), pixels=pixels)
     drawing: list[Example] = []
     asked: list[Example] = []
     for category in CATEGORIES:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from athanor.core.errors import UsageError
 from athanor.models.unified.config import JANUS_1B3, JANUS_PRO_1B, TINY, UnifiedConfig
 from athanor.training.unified.encoder import EncoderRecipe
 from athanor.training.unified.scores import Trial
@@ -49,6 +50,17 @@ class Recipe:
     """What is drawn on the way."""
     final: Trial = field(default_factory=lambda: Trial(many=200, seed=0))
     """What the model is scored on at the end."""
+
+    @property
+    def pixels(self) -> int:
+        """Of a side of the pictures of scenes. UsageError if the model draws another size than it sees."""
+        drawn, seen = self.shape.tokenizer.image_size, self.shape.seen_size
+        if drawn != seen:
+            raise UsageError(
+                f"the model draws pictures of {drawn} pixels and sees them at {seen}, one size was expected; pass "
+                "shards with --tune.data, whose pictures are made to fit both"
+            )
+        return drawn
 
     @property
     def steps(self) -> tuple[int, ...]:

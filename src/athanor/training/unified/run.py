@@ -55,13 +55,13 @@ def begun(recipe: Recipe, device: str) -> Unified:
 def makers(recipe: Recipe, unified: Unified, examples: Callable[[Recipe, int], Examples]) -> list[Callable[[], Part]]:
     """The parts in their order, each made when it begins."""
     seed, trial = recipe.seed, recipe.watch
-    measured = held(seed, recipe.measured, recipe.style)
+    measured = held(seed, recipe.measured, recipe.style, recipe.pixels)
     of = [examples(recipe, k) for k in range(len(recipe.stages) + 1)]
 
     def stage(k: int) -> Callable[[], Part]:
         return lambda: StagePart(unified, recipe.stages[k], of[k + 1], measured, trial, seed)
 
-    other = Scenes(seed=digest(seed, "retrieved"), style=recipe.style)
+    other = Scenes(seed=digest(seed, "retrieved"), style=recipe.style, pixels=recipe.pixels)
     made: list[Callable[[], Part]] = []
     if recipe.tokenizer is not None:
         tokenizer = recipe.tokenizer
@@ -76,10 +76,11 @@ def scenes(recipe: Recipe, k: int) -> Examples:
     """The generator of scenes for the part before the stages (0) or for stage `k`."""
     seed = digest(recipe.seed, "examples", k)
     if k == 0:
-        return Scenes(seed=seed, style=recipe.style)
+        return Scenes(seed=seed, style=recipe.style, pixels=recipe.pixels)
     stage = recipe.stages[k - 1]
     late = Scenes(
-        seed=seed, style=recipe.style, weights=stage.weights, dense=stage.dense, described=stage.described
+        seed=seed, style=recipe.style, weights=stage.weights, dense=stage.dense, described=stage.described,
+        pixels=recipe.pixels,
     )  # fmt: skip
     if stage.early is None:
         return late
@@ -88,17 +89,18 @@ def scenes(recipe: Recipe, k: int) -> Examples:
 
 def train(
     recipe: Recipe, out: Path, *, device: str = "cpu", initial: Unified | None = None,
-    examples: Callable[[Recipe, int], Examples] = scenes, measured: bool = True,
+    examples: Callable[[Recipe, int], Examples] = scenes, measured: bool = True, like: Path | None = None,
 ) -> Unified:  # fmt: skip
     """Train, or go on with what is in `out`; gives the model, and writes logs.jsonl, checkpoints, `model/` and, where
     TensorBoard is installed, tensorboard/. `initial`: a model to begin from in place of random weights. `measured`:
-    whether anything is measured on the way and scored at the end."""
+    whether anything is measured on the way and scored at the end. `like`: a folder whose layout and dtypes the model is
+    written in, that of `initial`; left out, float16."""
     unified = initial.to(device, torch.float32) if initial is not None else begun(recipe, device)
     _manifest(recipe, out)
     path = checkpoint.newest(out)
     found = checkpoint.read(path, KIND, device) if path is not None else None
     about = {"part": 0, "step": 0, "total": 0, "cpu_seconds": 0.0} if found is None else found.about
-    run = _Run(recipe=recipe, unified=unified, out=out, spent=about["cpu_seconds"], measured=measured)
+    run = _Run(recipe=recipe, unified=unified, out=out, spent=about["cpu_seconds"], measured=measured, like=like)
     with _log(out, about["total"]) as tell:
         for number, make in enumerate(makers(recipe, unified, examples)):
             if number < about["part"]:
@@ -138,6 +140,7 @@ class _Run:
     spent: float = 0.0
     """CPU seconds."""
     measured: bool = True
+    like: Path | None = None
 
 
 def _through(run: _Run, part: Part, number: int, begin: int, tell: Callable[[dict[str, Any], int], None]) -> None:
@@ -214,9 +217,16 @@ def finish(run: _Run) -> None:
         "summary": named(scores), "scores": [msgspec.to_builtins(one) for one in scores],
     }  # fmt: skip
     if not (folder / "config.json").exists():
-        checkpoints.write(folder, unified, dtype=torch.float16)
+        _write(run, folder)
     write_atomically(folder / CARD, json.dumps(card, indent=1).encode())
     print(json.dumps({"part": "final", "cpu_seconds": round(spent, 1), **card["summary"]}), file=sys.stderr)
+
+
+def _write(run: _Run, folder: Path) -> None:
+    if run.like is None:
+        checkpoints.write(folder, run.unified, dtype=torch.float16)
+    else:
+        checkpoints.write_changed(run.like, folder, run.unified.model.state_dict(), template=run.unified.template)
 
 
 def _manifest(recipe: Recipe, out: Path) -> None:

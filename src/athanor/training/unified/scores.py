@@ -17,7 +17,7 @@ from athanor.core.errors import UsageError
 from athanor.core.records import Message, Record
 from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Batch, Source, batch
-from athanor.environments.scenes.drawing import Images, png
+from athanor.environments.scenes.drawing import SMALLEST, Images, png
 from athanor.environments.scenes.judge import Judge
 from athanor.environments.scenes.prompts import prompts
 from athanor.environments.scenes.scene import STYLES
@@ -118,7 +118,7 @@ def checked(of: str, category: str, pictures: Iterable[tuple[Spec, Images]]) -> 
 def reconstructed(unified: Unified, trial: Trial) -> list[Score]:
     """True pictures through the visual tokenizer and back: no drawing can be scored higher than these."""
     found: list[Score] = []
-    for some in _pictures(trial):
+    for some in _pictures(trial, unified.model.config.tokenizer.image_size):
         with torch.no_grad():
             codes = unified.model.visual_tokenizer.encode(pixels_of(list(some.images)).to(unified.device))
         images = to_images(paint(unified, codes, trial.batch))
@@ -130,7 +130,7 @@ def reconstructed(unified: Unified, trial: Trial) -> list[Score]:
 def answered(unified: Unified, trial: Trial) -> list[Score]:
     """Questions about true pictures of every category, answered greedily; right where the words are the answer's."""
     right, n = Counter[str](), Counter[str]()
-    for some in _pictures(trial):
+    for some in _pictures(trial, max(SMALLEST, unified.preparation.size)):
         asked = [
             [Message(role="user", text=one.text, images=(png(image),))]
             for one, image in zip(some.questions, some.images, strict=True)
@@ -142,8 +142,9 @@ def answered(unified: Unified, trial: Trial) -> list[Score]:
     return [Score(of="answered", name=kind, right=right[kind], n=n[kind]) for kind in sorted(n)]
 
 
-def _pictures(trial: Trial) -> Iterator[Batch]:
-    """True pictures of each category, with prompts and questions."""
+def _pictures(trial: Trial, pixels: int) -> Iterator[Batch]:
+    """True pictures of each category, of so many pixels a side, with prompts and questions."""
+    look, split = STYLES[trial.style], split_of(trial.part)
     for category in CATEGORIES:
-        source = Source(style=STYLES[trial.style], split=split_of(trial.part), weights=((category, 1.0),))
+        source = Source(style=look, split=split, pixels=pixels, weights=((category, 1.0),))
         yield batch(source, digest(trial.seed, "tried pictures", category), 0, trial.many)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.errors import AthanorError, DataError, UsageError
 from athanor.core.records import Record
 from athanor.core.seeds import stream
 from athanor.environments.scenes.drawing import Images
@@ -337,7 +337,7 @@ class Ahead:
         assert (use, index, size) == self.requests(self.next)
         self.next += 1
         examples, faults = next(self._loader)
-        if isinstance(examples, DataError):
+        if isinstance(examples, AthanorError):
             raise examples
         for mine, other in zip(self.faults, faults, strict=True):
             mine.take(other)
@@ -350,10 +350,10 @@ class _Ready(Dataset):
     def __init__(self, source: Shards | Blend, requests: Callable[[int], Request]) -> None:
         self.source, self.requests = source, requests
 
-    def __getitem__(self, number: int) -> tuple[Sequence[Example] | DataError, list[Faults]]:
+    def __getitem__(self, number: int) -> tuple[Sequence[Example] | AthanorError, list[Faults]]:
         try:
-            made: Sequence[Example] | DataError = self.source.take(*self.requests(number))
-        except DataError as error:
+            made: Sequence[Example] | AthanorError = self.source.take(*self.requests(number))
+        except AthanorError as error:
             made = error
         faults = [one.faults for one in shards_of(self.source)]
         for one in shards_of(self.source):

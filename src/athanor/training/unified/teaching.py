@@ -59,6 +59,15 @@ def pixels_of(pictures: Sequence[Images]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def refuse_normalised(unified: Unified) -> None:
+    """UsageError for a model whose images are not normalised as `pixels_of` does."""
+    if (*unified.preparation.mean, *unified.preparation.std) != (0.5,) * 6:
+        raise UsageError(
+            f"the model's images have the mean {unified.preparation.mean} and spread {unified.preparation.std}, 0.5 "
+            "everywhere was expected, as in the published models; mend its preprocessor_config.json"
+        )
+
+
 def conversation(layout: Layout, example: Example, pixels: Tensor | None) -> Sample:
     """An example's questions and answers: the answers learned, or all of the text where there is no picture."""
     messages: list[Message] = []
