@@ -171,8 +171,6 @@ def test_fine_tuning_can_be_as_long_as_costs_what_another_training_cost(model: P
     assert train(config(model, out, steps=None, match=str(other), resume=True)) == out / "final"
     with pytest.raises(UsageError, match="--steps 3 and --match"):
         train(config(model, tmp_path / "a", match=str(other)))
-    with pytest.raises(UsageError, match="--match has no effect with --method grpo"):
-        train(config(model, tmp_path / "a", steps=None, method="grpo", match=str(other)))
     with pytest.raises(UsageError, match="is no finished training"):
         train(config(model, tmp_path / "a", steps=None, match=str(tmp_path)))
 

@@ -87,6 +87,7 @@ def test_importing_every_module_does_nothing_to_the_folder_the_environment_or_th
     program = (
         "import os, sys, random, importlib, numpy, torch.distributed.tensor\n"
         "from transformers import TrainerCallback  # which names a folder of torch's own in the environment\n"
+        "from trl import GRPOTrainer  # which draws a number\n"
         "before = os.getcwd(), dict(os.environ), random.getstate(), numpy.random.get_state()[1].tolist()\n"
         f"[importlib.import_module(name) for name in {[m for m in modules if not m.endswith('__main__')]!r}]\n"
         "after = os.getcwd(), dict(os.environ), random.getstate(), numpy.random.get_state()[1].tolist()\n"
