@@ -63,7 +63,7 @@ class Config:
     out: Path
     """The study's folder: runs/, estimates.jsonl, claims.jsonl, figures/, report.html."""
     setting: Literal["smoke", "laptop", "paper"] = "laptop"
-    """smoke: under a minute; laptop: some 70 minutes on two cores; paper: --model at the published size, for weeks."""
+    """smoke: under a minute; laptop: 90 minutes on two cores; paper: --model at the published size, for weeks."""
     quick: bool = False
     """Three arms, two seeds, in a quarter of an hour on two cores."""
     resume: bool = False

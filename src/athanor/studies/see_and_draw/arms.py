@@ -113,7 +113,7 @@ SETTINGS: dict[str, Setting] = {
     "laptop": Setting(
         shape=MIDDLE, style="jittered", seeds=5, samples=32, prompts=60, questions=48, pictures=16, group=(8, 8),
         steps=Steps(tokenizer=500, encoder=150, language=50, one=60, two=340, three=120, reinforcement=20),
-        arms=WHOLE, about="every arm, five seeds, in 70 minutes on two cores",
+        arms=WHOLE, about="every arm, five seeds, in an hour and a half on two cores",
     ),
 }  # fmt: skip
 
