@@ -67,18 +67,30 @@ class Chapter:
     """Pages to go on with: words and the path beside this page."""
 
 
-def report(runs: list[Path], out: Path, chapters: Sequence[Chapter] = (), more: Sequence[Estimate] = ()) -> Path:
+class Answer(NamedTuple):
+    """What a study asks and what it found, at the top of its page."""
+
+    question: str
+    said: str
+    points: tuple[str, ...] = ()
+
+
+def report(
+    runs: list[Path], out: Path, chapters: Sequence[Chapter] = (), more: Sequence[Estimate] = (),
+    answer: Answer | None = None,
+) -> Path:  # fmt: skip
     """Compare run folders on one page: out/report.html, out/figures/*.svg and *.png, out/estimates.jsonl.
 
-    `chapters` come after the figures of exploration, `more` estimates after its own in the file. Nothing is written
-    into the runs, and nothing on the page needs a network. The same runs give the same files.
+    `chapters` come after the figures of exploration, `more` estimates after its own in the file; an `answer` stands
+    above all, its question in the place of the title. Nothing is written into the runs, and nothing on the page needs a
+    network. The same runs give the same files.
     UsageError when there is no run or one is no run folder; DataError when one cannot be read.
     """
     arms = sorted(arms_of(read_runs(runs)), key=lambda arm: arm.baseline is not None)
     found = estimates_of(arms)
     figures = figures_of(arms)
     drawn = [*figures, *(chapter.figure for chapter in chapters if chapter.figure)]
-    return written(page_of(arms, found, figures, chapters), drawn, [*found, *more], out)
+    return written(page_of(arms, found, figures, chapters, answer), drawn, [*found, *more], out)
 
 
 def written(page: str, drawn: Sequence[Figure], estimates: Sequence[Estimate], out: Path) -> Path:
@@ -96,18 +108,27 @@ def written(page: str, drawn: Sequence[Figure], estimates: Sequence[Estimate], o
 
 
 def page_of(
-    arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequence[Figure], chapters: Sequence[Chapter] = ()
-) -> str:
+    arms: Sequence[Arm], estimates: Sequence[Estimate], figures: Sequence[Figure], chapters: Sequence[Chapter] = (),
+    answer: Answer | None = None,
+) -> str:  # fmt: skip
     """The page as HTML. Every text in it is escaped but the figures' own SVG, whose text its maker escapes."""
     found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
     return rendered(
-        arms, estimates,
-        title=_title(arms), findings=findings(arms, found), note=" ".join([BRACKETS, *_together(estimates)]),
+        arms, estimates, answer=_answered(answer, _title(arms)),
+        title=answer.question if answer else _title(arms), findings=findings(arms, found), note=" ".join([BRACKETS, *_together(estimates)]),
         left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
         sections=[_section(figure, arms, found) for figure in figures],
         chapters=[chapter_of(chapter) for chapter in chapters],
         transcripts=[transcript for arm in arms if (transcript := transcript_of(arm, turn_row))],
     )  # fmt: skip
+
+
+def _answered(answer: Answer | None, played: str) -> dict[str, Any] | None:
+    """An answer as report.html takes it, with what was played behind it."""
+    if answer is None:
+        return None
+    points = [block(point, 2000) for point in answer.points]
+    return {"said": block(answer.said, 2000), "points": points, "played": f"{played}."}
 
 
 def _together(estimates: Sequence[Estimate]) -> list[str]:
@@ -125,6 +146,7 @@ def rendered(
     groups: Sequence[str] | None = None,
     made: Sequence[dict[str, Any]] = (),
     excluded: str | None = None,
+    answer: dict[str, Any] | None = None,
     **context: Any,
 ) -> str:
     """The page with what every page has: all estimates, how the runs were made, and what was left out.
@@ -132,6 +154,7 @@ def rendered(
     `units`: what estimates count as independent, `counted`: what the last column of the tables under figures counts.
     `groups`: of the estimates, where they are not the arms; `made`: how what is no run folder was made.
     `excluded`: what stands under each figure of episodes left out, where it is not made of the arms.
+    `answer`: what a study found, above all else.
     `context`: the rest of what report.html names.
     """
     names = [arm.name for arm in arms] if groups is None else groups
@@ -142,7 +165,7 @@ def rendered(
     return environment.get_template("report.html").render(
         excluded=_excluded(arms) if excluded is None else excluded, estimates=_estimate_groups(names, estimates),
         runs=[*(_made(arm) for arm in arms), *made], level=LEVEL_TEXT, build=build_name(), units=units,
-        counted=counted, **context,
+        counted=counted, answer=answer, **context,
     )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from athanor.reports.drawing import COLOURS, to_png, to_svg
 from athanor.reports.figures import Figure
 from athanor.reports.forest import GREY, Row, forest
 from athanor.reports.weights import labels_of
-from athanor.studies.think_too_fast.claims import has_interval, interval
+from athanor.studies.think_too_fast.claims import Comparison, has_interval, interval
+from athanor.studies.think_too_fast.comparisons import needs_no_model
 from athanor.studies.think_too_fast.places import Place
 from athanor.studies.think_too_fast.published import NEVER, ORACLE, PUBLISHED, RANDOM, Published
 
@@ -23,19 +24,27 @@ PANELS = {
 """What is shown beside ours, and what its panel is called."""
 INVENTORIES = (3, 10, 30, 100, 300)
 """Ticks of the axis of inventories."""
+SAME_GAME = "here, the same game"
+"""Behind the name of a random player of ours who played the published game."""
+_OF_THE_SAME = (
+    f" “{SAME_GAME}”: random players and the oracle by the published rules, in as many turns, on the game's own table; "
+    "these are to be compared number by number."
+)
 _PLAYERS = {NEVER: "random-never-repeat", RANDOM: "random", ORACLE: "oracle"}
 _SOURCES = {"Pan": "Pan et al.", "Brändle": "Brändle et al.", "re-analysis:": "re-analysis"}
 
 
-def published_weights(terms: Sequence[str]) -> dict[str, list[Row]]:
-    """By term the published weights of players that this laboratory has, or could have, beside them."""
-    return {
-        term: [
-            Row(label_of(one), estimate_of(one), BLACK) for one in PUBLISHED
-            if one.quantity == term and "ablated" not in one.of and "Tiny" not in one.of
-        ]
-        for term in terms
-    }  # fmt: skip
+def published_weights(terms: Sequence[str], found: Sequence[Comparison] = ()) -> dict[str, list[Row]]:
+    """By term the published weights of players that this laboratory has, or could have, and, of `found`, below each
+    ours where it is of the same player in the same game."""
+    ours = {(one.published.quantity, one.published.of): one.ours for one in found if not one.another}
+    rows: dict[str, list[Row]] = {term: [] for term in terms}
+    for one in PUBLISHED:
+        if one.quantity in rows and "ablated" not in one.of and "Tiny" not in one.of:
+            rows[one.quantity].append(Row(label_of(one), estimate_of(one), BLACK))
+            if needs_no_model(one) and (mine := ours.get((one.quantity, one.of))):
+                rows[one.quantity].append(Row(f"{label_of(one).rpartition(' (')[0]} ({SAME_GAME})", mine, GREY))
+    return rows
 
 
 def label_of(one: Published) -> str:
@@ -57,8 +66,11 @@ def estimate_of(one: Published) -> Estimate:
     )  # fmt: skip
 
 
-def published_figure(place: Place) -> Figure | None:
-    """What was discovered and how turns went, published above ours; None where ours has nothing of it."""
+def published_figure(place: Place, exact: Place | None = None) -> Figure | None:
+    """What was discovered and how turns went, published above ours; None where ours has nothing of it.
+
+    `exact`: where random players and the oracle played the published games; they stand between the two.
+    """
     shown = [one for one in PUBLISHED if one.quantity in PANELS and one.of != "people" and "Tiny" not in one.of]
     theirs = {(label_of(one), one.quantity): estimate_of(one) for one in shown}
     arms = sorted(place.arms, key=lambda arm: arm.baseline is not None)
@@ -68,6 +80,10 @@ def published_figure(place: Place) -> Figure | None:
     panels = []
     for quantity, title in PANELS.items():
         rows = [Row(label, theirs.get((label, quantity)), BLACK) for label in dict.fromkeys(k for k, _ in theirs)]
+        rows += [
+            Row(f"{arm.short.partition(' (')[0]} ({SAME_GAME})", exact.by.get((arm.name, quantity)), GREY)
+            for arm in (exact.arms if exact else ())
+        ]  # fmt: skip
         rows += [
             Row(f"{names[arm.short]} (here)", place.by.get((arm.name, quantity)), GREY if arm.baseline else COLOURS[0])
             for arm in arms
@@ -84,6 +100,7 @@ def published_figure(place: Place) -> Figure | None:
         "only the order is to be compared, each with the random players of its own. Llama's shares are of temperature "
         "1, its inventories of all temperatures. Inventories stand on a logarithmic scale. "
         "The model's name is left out where most arms have it."
+        f"{_OF_THE_SAME if exact else ''}"
     )
     svg = to_svg([{"hconcat": panels, "spacing": 12}])
     return Figure(name="published", title="Published numbers beside ours", svg=svg, png=to_png(svg), caption=caption)

@@ -9,39 +9,70 @@ from typing import get_args
 
 from athanor.agents.cognitive import weights_of
 from athanor.analysis.multiplicity import held_together
+from athanor.analysis.random_players import is_random
 from athanor.analysis.reading import readings, text
 from athanor.analysis.settings import PER_UNIT
 from athanor.analysis.weights import ALL, named
 from athanor.core.records import Estimate
-from athanor.reports.page import Chapter, report
+from athanor.reports.page import Answer, Chapter, report
 from athanor.reports.published import published_figure, published_weights
 from athanor.reports.text import listed, one_line
 from athanor.reports.weights import weights_figure
 from athanor.studies.think_too_fast.arms import COGNITIVE
 from athanor.studies.think_too_fast.claims import Agreement, Comparison, interval
+from athanor.studies.think_too_fast.exact import place_of
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, Verdict
+from athanor.studies.think_too_fast.published import GAME
 from athanor.studies.think_too_fast.study import Found
 
 TERMS = ("uncertainty", "empowerment")
+QUESTION = "Do language models think too fast to explore?"
+THINK_LONGER = "Models that think longer before they answer discover more."
+LEADING = (
+    THINK_LONGER, "Models that do not reason do not beat a random player who never repeats.",
+    "Models explore by uncertainty.",
+)  # fmt: skip
+"""The claims that answer the question, the first of them most of all."""
+HELPS: dict[str, str] = {
+    "holds here": "Thinking before they answer helped the models that play here.",
+    "does not hold here": "Thinking before they answer did not help the models that play here: they discovered less.",
+    "cannot tell": "Whether thinking before they answer helps the models that play here cannot be told.",
+    "not tested here": "Whether thinking before they answer helps was not tested here.",
+}
+"""The answer by the verdict on the first claim; another verdict speaks for itself."""
 
 
 def page(found: Found, folder: Path) -> Path:
     """Write folder/report.html with its figures, and give its path."""
     chapters = [_weights(found), _more(found), _headlines(found), _comparisons(found), _lacking(found)]
     more = found.estimates()[len(found.exploration) :]
-    return report([arm.run.path for arm in found.arms], folder, chapters, more)
+    return report([arm.run.path for arm in found.arms], folder, chapters, more, _answer(found))
+
+
+def _answer(found: Found) -> Answer:
+    """What the study's question is answered by: the verdicts on its leading claims in the first world."""
+    by = {one.claim: one for one in found.headlines}
+    told = [by[claim] for claim in LEADING if claim in by]
+    said = HELPS.get(by[THINK_LONGER].verdict, "") if THINK_LONGER in by else ""
+    where = f" What three claims come to in {found.places[0].name}:" if found.places else ""
+    return Answer(
+        question=QUESTION, said=f"{said}{where}".strip(),
+        points=tuple(f"{one.claim} {one.verdict.capitalize()}. {one.said} {one.sure}".strip() for one in told),
+    )  # fmt: skip
 
 
 def _weights(found: Found) -> Chapter:
     words = []
     for world, estimates in found.worlds:
+        if all(is_random(one.group) for one in estimates):
+            continue  # the published games, which no arm of the study plays
         lead, *points = [*readings(estimates), *_recovered(estimates)] or ["No weight could be estimated."]
         words.append((f"{world}. {lead}", tuple(points)))
     if held := held_together([one for _, estimates in found.worlds for one in estimates]):
         words.append((held, ()))
     return Chapter(
         name="weights", title="What drives choices", words=tuple(words),
-        figure=weights_figure(found.worlds, TERMS, published_weights(TERMS)),
+        figure=weights_figure(found.worlds, TERMS, published_weights(TERMS, found.comparisons)),
         note="Empowerment is the table's own where no predicted values were given. Estimates with their methods are in "
         "estimates.jsonl.",
     )  # fmt: skip
@@ -111,24 +142,45 @@ def _elsewhere(one: Headline) -> str:
 
 
 def _comparisons(found: Found) -> Chapter:
-    mine = [one for one in found.comparisons if _is_beside(one)]
+    mine = sorted((one for one in found.comparisons if _is_beside(one)), key=lambda one: bool(one.another))
     return Chapter(
-        name="published", title="Published numbers beside ours",
-        words=((
-            f"{len(found.comparisons)} numbers are published or follow from what is; {len(mine)} of them have one of "
-            f"ours beside them. The direction {_directions(mine)}; the interval {_counted(mine)}. Ours is a stand-in "
-            "wherever it is of another model, world or length: then it replicates nothing, its direction only shows "
-            "how such a number is read, and its interval is not compared.",
-            (),
-        ),),
-        figure=published_figure(found.places[0]) if found.places else None,
+        name="published", title="Published numbers beside ours", words=tuple((said, ()) for said in _counts(found)),
+        figure=published_figure(found.places[0], place_of(found.places)) if found.places else None,
         titles=("quantity", "of", "published", "ours", "direction", "interval"),
         rows=tuple(_row(one) for one in mine),
         below=tuple(_below(one) for one in mine),
         note="Intervals of published numbers are made from their standard errors, from their deviations over players "
         "where the number of these is known, or from the number of elements behind a correlation. Others stand "
-        "alone, and no direction of theirs is sure.",
+        "alone: no direction of theirs is sure, and their interval agrees where ours has the number in it, else it "
+        "cannot be told. By construction: the direction follows from what the number is, or from how the player was "
+        "made, whatever is found. What is of the same game comes first.",
     )  # fmt: skip
+
+
+def _counts(found: Found) -> Iterator[str]:
+    """How many numbers have one of ours beside them, and what the two say, those of the same game and stand-ins apart.
+
+    What a fetched table would add is said where it would.
+    """
+    mine = [one for one in found.comparisons if _is_beside(one)]
+    same, others = ([one for one in mine if bool(one.another) == stands_in] for stands_in in (False, True))
+    yield f"{len(found.comparisons)} numbers are published or follow from what is; {len(mine)} have ours beside them."
+    if same:
+        yield (
+            f"{len(same)} of ours are of the same model or player, on the same table, by the same rules and in as many "
+            f"turns. Their interval {_counted(same)}; their direction {_directions(same)}."
+        )
+    if found.lacking:
+        yield (
+            f"{found.lacking} numbers need no model, only the game's own table, and stand here for another world's. "
+            f"Run `athanor fetch {GAME}`, then this study again with --resume: it computes them as they were published."
+        )
+    if others:
+        yield (
+            f"{len(others)} are stand-ins, of another model, world or length: such a one replicates nothing. Its "
+            "interval is not compared, and its direction only shows how the number is read: it "
+            f"{_directions(others)}."
+        )
 
 
 def _is_beside(one: Comparison) -> bool:
@@ -149,7 +201,7 @@ def _lacking(found: Found) -> Chapter:
 
 VERBS: dict[Agreement, str] = {
     "agrees": "agrees", "differs": "differs", "cannot tell": "cannot be told", "no direction": "does not exist",
-    "not comparable": "is not comparable",
+    "not comparable": "is not comparable", "by construction": "is given by construction",
 }  # fmt: skip
 
 

@@ -55,9 +55,15 @@ def weights_figure(
         "turn: random players have none. The scale is linear near zero and logarithmic beyond, so that small weights "
         "can be told apart beside very large ones. The name that most groups begin with, a model's, is left out."
         f"{' Under the first world, in black: published weights, each by the fit of its source.' if published else ''}"
+        f"{' In grey below them: ours of the same players in the same game.' if _has_ours(published) else ''}"
     )
     svg = to_svg(charts)
     return Figure(name="weights", title="What drives choices", svg=svg, png=to_png(svg), caption=caption)
+
+
+def _has_ours(published: Mapping[str, Sequence[Row]] | None) -> bool:
+    """Whether there are numbers of ours among the published ones."""
+    return any(row.colour == GREY for rows in (published or {}).values() for row in rows)
 
 
 def labels_of(groups: Sequence[str]) -> dict[str, str]:

@@ -48,6 +48,11 @@ def data_folder() -> Path:
     return platformdirs.user_data_path("athanor") / "tables"
 
 
+def is_here(name: str) -> bool:
+    """Whether a table that has to be fetched was."""
+    return (data_folder() / f"{name}.json").is_file()
+
+
 def table(name: str) -> Table:
     """The table of that name. UsageError lists the names there are; DataError says what is wrong with a file."""
     kind, _, rest = name.partition(":")

@@ -11,8 +11,10 @@ from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import LanguageOptions
 from athanor.environments.alchemy.rules import RulesName
 from athanor.environments.alchemy.text import Condition
+from athanor.environments.alchemy.worlds import is_here
 from athanor.models.backends import BackendConfig, takes_grammar
 from athanor.studies.playing.alchemy import Config as Play
+from athanor.studies.think_too_fast.published import GAME
 
 COGNITIVE: tuple[tuple[str, str, float], ...] = (
     ("uncertainty agent", "uncertainty=1", TEMPERATURE),
@@ -22,6 +24,9 @@ COGNITIVE: tuple[tuple[str, str, float], ...] = (
 """Name, weights and temperature. The last is warm enough for its weights to be recovered: each is 1."""
 
 
+PUBLISHED_RULES: RulesName = "pan2025"
+PUBLISHED_TURNS, PUBLISHED_PLAYERS = 500, 400
+"""Rules and turns of the published games, and the random players of the re-analysis."""
 SHORT, THOUGHT = 16, 96
 """Bounds on the tokens of a small model's answer: of a pair, and of a thought with one."""
 WITHOUT_TEMPERATURE = re.compile(r"o\d+([.-].*)?")
@@ -55,6 +60,8 @@ class Setting:
     folds: int
     """Folds in which empowerment is learned from meaning, in worlds whose names have one; 0 takes the table's own."""
     about: str
+    exact: bool = False
+    """Whether random players and the oracle play the published games too, where the game's own table is there."""
 
 
 def _small_arms() -> tuple[Asking, ...]:
@@ -88,12 +95,12 @@ SETTINGS: dict[str, Setting] = {
     ),
     "laptop": Setting(
         worlds=(("atelier", "strict"), ("generated:opaque:1", "strict")), turns=20, random=60, oracle=4,
-        arms=_small_arms(), folds=5,
+        arms=_small_arms(), folds=5, exact=True,
         about="a small model in the bundled and in a generated world, in under a quarter of an hour on two cores",
     ),
     "paper": Setting(
-        worlds=(("little-alchemy-2", "pan2025"),), turns=500, random=400, oracle=5, arms=_published_arms(),
-        folds=10,
+        worlds=((GAME, PUBLISHED_RULES),), turns=PUBLISHED_TURNS, random=PUBLISHED_PLAYERS, oracle=5,
+        arms=_published_arms(), folds=10,
         about="the published sizes: five runs of 500 trials an arm; hours to days, resumable",
     ),
 }  # fmt: skip
@@ -106,16 +113,16 @@ def arms(
 
     `values`: by the name of a table, the pair values that the analysis reads choices by. The cognitive agents choose
     by the same, or what they were given could not be recovered.
+
+    A setting that is `exact` ends with the published games of those who need no model, where their table is there.
     """
     for number, (table, rules) in enumerate(setting.worlds):
-        begins = folder / "runs" / f"{table.replace(':', '-')}-{rules}"
+        begins = _begins(folder, table, rules)
         one = Play(
             table=table, rules=rules, agent="random", episodes=setting.random, turns=setting.turns, seed=seed,
             resume=True, out=Path(f"{begins}-random"),
         )  # fmt: skip
-        yield one
-        yield replace(one, agent="random-never-repeat", out=Path(f"{begins}-random-never-repeat"))
-        yield replace(one, agent="oracle", episodes=setting.oracle, out=Path(f"{begins}-oracle"))
+        yield from _without_model(one, begins, setting.oracle)
         for name, weights, temperature in COGNITIVE:
             yield replace(
                 one, agent="cognitive", label=name, out=Path(f"{begins}-{_slug(name)}"),
@@ -129,6 +136,25 @@ def arms(
                     one, agent="language", episodes=asking.episodes, label=named(options), language=options,
                     backend=backend, out=Path(f"{begins}-{_slug(named(options))}"),
                 )  # fmt: skip
+    if setting.exact and is_here(GAME):
+        begins = _begins(folder, GAME, PUBLISHED_RULES)
+        one = Play(
+            table=GAME, rules=PUBLISHED_RULES, agent="random", episodes=PUBLISHED_PLAYERS, turns=PUBLISHED_TURNS,
+            seed=seed, resume=True, out=Path(f"{begins}-random"),
+        )  # fmt: skip
+        yield from _without_model(one, begins, setting.oracle)
+
+
+def _begins(folder: Path, table: str, rules: str) -> Path:
+    """How the paths of a world's runs begin."""
+    return folder / "runs" / f"{table.replace(':', '-')}-{rules}"
+
+
+def _without_model(one: Play, begins: Path, oracle: int) -> Iterator[Play]:
+    """The memoryless random player's run, and those of the other baselines like it; `oracle`: its episodes."""
+    yield one
+    yield replace(one, agent="random-never-repeat", out=Path(f"{begins}-random-never-repeat"))
+    yield replace(one, agent="oracle", episodes=oracle, out=Path(f"{begins}-oracle"))
 
 
 def asked_of(model: str, planned: Sequence[Asking], backend: BackendConfig) -> tuple[Asking, ...]:

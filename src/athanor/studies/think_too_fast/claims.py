@@ -7,7 +7,7 @@ from typing import Literal
 
 from athanor.analysis.intervals import t_quantile
 from athanor.core.records import Estimate, Record
-from athanor.studies.think_too_fast.published import BOUND, NEVER, PUBLISHED, RANDOM, Published
+from athanor.studies.think_too_fast.published import BOUND, NEVER, ORACLE, PUBLISHED, RANDOM, Published
 
 WHO = {NEVER: "random players who never repeat a pair", RANDOM: "memoryless random players"}
 _READ_AGAINST = {
@@ -20,7 +20,11 @@ REFERENCE: dict[str, Published] = {
 """The line that a number of models or people lies above or below: what which random player reaches by the rules of Pan
 et al. Repeats are read against the player who repeats by chance."""
 
-Agreement = Literal["agrees", "differs", "cannot tell", "not computed", "not comparable", "no direction"]
+Agreement = Literal[
+    "agrees", "differs", "cannot tell", "by construction", "not computed", "not comparable", "no direction"
+]
+SIGNED = ("uncertainty", "empowerment", "stopping: ", "usage: r ", "usage: usage % by ")
+"""How the quantities begin that can be negative; others are above zero whatever is found."""
 
 
 class Beside(Record, kw_only=True):
@@ -87,6 +91,8 @@ def compare(
         direction, why = _against_random(published, ours, line, reference)
     else:
         direction, why = _by_sign(published, ours)
+    if (reason := _constructed(published)) and direction not in ("differs", "no direction"):
+        direction, why = "by construction", f"{reason} Only how large it is, and the interval, say something."
     sure = has_interval(published)
     if direction in ("agrees", "differs") and not sure:
         why += " The published number stands without an interval, so that this is not sure."
@@ -94,6 +100,19 @@ def compare(
         published=published, ours=ours, another=another, direction=direction, sure=sure,
         interval="not comparable" if another else _overlap(published, ours), why=why, how=how,
     )  # fmt: skip
+
+
+def _constructed(published: Published) -> str:
+    """Why the direction of a number is given before anything is played; empty where it is not."""
+    if published.of == NEVER and published.quantity.endswith("-existing"):
+        return "It is by construction: who never repeats a pair has no such turn."
+    if (published.of, published.quantity) == (ORACLE, "final inventory"):
+        return "It is by construction: the oracle knows the table, and random players do not."
+    if published.of == f"{published.quantity} agent":
+        return f"It is by construction: the agent was made to follow {published.quantity}."
+    if published.quantity not in _READ_AGAINST and not published.quantity.startswith(SIGNED):
+        return "It is by construction: it cannot be negative."
+    return ""
 
 
 def _unknown(ours: Estimate) -> str:
@@ -161,7 +180,11 @@ def interval(published: Published) -> tuple[float, float]:
 
 
 def _overlap(published: Published, ours: Estimate) -> Agreement:
-    if ours.low is None or ours.high is None or not has_interval(published):
+    """Whether the two intervals overlap. A published number without one agrees where ours has it in it, for any interval
+    around it would overlap; where ours has it not, that it differs cannot be told."""
+    if ours.low is None or ours.high is None:
         return "cannot tell"
     low, high = interval(published)
-    return "agrees" if ours.low <= high and low <= ours.high else "differs"
+    if ours.low <= high and low <= ours.high:
+        return "agrees"
+    return "differs" if has_interval(published) else "cannot tell"

@@ -21,16 +21,22 @@ from athanor.studies.think_too_fast.claims import REFERENCE, Beside, Comparison,
 from athanor.studies.think_too_fast.how import How, another_world, apart
 from athanor.studies.think_too_fast.people import NOBODY, People
 from athanor.studies.think_too_fast.places import Place
-from athanor.studies.think_too_fast.procedures import RANDOM_RULES, RANDOM_TURNS, procedures_of, with_procedure
-from athanor.studies.think_too_fast.published import BOUND, NAMES, NEVER, ORACLE, RANDOM, Published
+from athanor.studies.think_too_fast.procedures import (
+    RANDOM_RULES,
+    RANDOM_TURNS,
+    USAGE,
+    procedures_of,
+    with_procedure,
+)
+from athanor.studies.think_too_fast.published import BOUND, GAME, NAMES, NEVER, ORACLE, RANDOM, Published
 
 WEIGHTS = ("uncertainty", "empowerment")
 SIMULATED = {"random agent": NEVER_REPEATS, NEVER: NEVER_REPEATS, RANDOM: MEMORYLESS}
 """Which simulated players' weights and usage are set beside a published player's."""
+WITHOUT_A_MODEL = (RANDOM, NEVER, ORACLE, "random agent")
+"""Published players that need no model to play, only the game's table."""
 BASELINE = {NEVER: "random-never-repeat", RANDOM: "random", ORACLE: "oracle"}
 """Which arm a player of the re-analysis is."""
-USAGE = (1000, 1000)
-"""Random players, and turns of each, for the published analysis of immediate usage."""
 REGRESSION = {
     "uncertainty": "brandle-empowerment-uncertainty", "empowerment": "brandle-empowerment-uncertainty",
     "stopping": "stopping", "usage": "usage", "inventory after": "survival", "players with a trial": "survival",
@@ -55,20 +61,31 @@ class Subject:
 def comparisons(
     setting: str, model: str, places: Sequence[Place], *, nagq: Literal[0, 1] = 1, people: People = NOBODY
 ) -> tuple[Comparison, ...]:
-    """The comparisons, in the order of the published numbers. Ours are of the study's first world, and behind each
-    stands the same of every other one that has it.
+    """The comparisons, in the order of the published numbers. Ours are of the study's first world, those that need no
+    model of the game's own table where it is played on, and behind each stands the same of every other world that has
+    it.
 
     `nagq`: how weights of an arm alone were fitted; `people`: whose logs were given, of the first world.
     """
-    first, *others = places
-    there = [(place, _in(setting, model, place, nagq, NOBODY)) for place in others]
-    return tuple(
-        replace(one, elsewhere=tuple(
-            Beside(world=place.called, ours=found[k].ours, direction=found[k].direction, why=found[k].why)
-            for place, found in there if found[k].ours is not None and found[k].direction != "not computed"
-        ))
-        for k, one in enumerate(_in(setting, model, first, nagq, people))
-    )  # fmt: skip
+    found = [_in(setting, model, place, nagq, NOBODY if k else people) for k, place in enumerate(places)]
+    game = next((k for k, place in enumerate(places) if place.table == GAME), 0)
+    rows = []
+    for k, one in enumerate(published.PUBLISHED):
+        at = game if needs_no_model(one) else 0
+        there = [(place, mine[k]) for place, mine in zip(places, found, strict=True) if mine is not found[at]]
+        rows.append(replace(found[at][k], elsewhere=tuple(
+            Beside(world=place.called, ours=row.ours, direction=row.direction, why=row.why)
+            for place, row in there if row.ours is not None and row.direction != "not computed"
+        )))  # fmt: skip
+    return tuple(rows)
+
+
+def needs_no_model(one: Published) -> bool:
+    """Whether a published number follows from the game's table and its rules alone.
+
+    A weight of empowerment does not: the published values are predicted by a model of word vectors.
+    """
+    return one.of in WITHOUT_A_MODEL and one.quantity != "empowerment"
 
 
 def _in(setting: str, model: str, place: Place, nagq: Literal[0, 1], people: People) -> list[Comparison]:

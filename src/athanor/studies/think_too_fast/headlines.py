@@ -75,7 +75,7 @@ def headlines(places: Sequence[Place], people: Sequence[People] = ()) -> tuple[H
     found = []
     for claim, source, test in _CLAIMS:
         verdict, said, sure = test(first[1])
-        there = [(name, test(run)) for name, run in others]
+        there = [(name, test(run)) for name, run in others if run.arms or test(run)[0] != "not tested here"]
         found.append(Headline(
             claim=claim, source=source, verdict=verdict, said=said, sure=sure,
             elsewhere=tuple(

@@ -10,15 +10,19 @@ from msgspec.structs import replace
 
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.regressions import REGRESSIONS, Group, group
+from athanor.analysis.usage import immediate_usage
 from athanor.analysis.weights import PUBLISHED, Options, fitted
 from athanor.core.records import Estimate, Record
 from athanor.environments.alchemy.rules import RULES
 from athanor.studies.think_too_fast.how import How
+from athanor.values.arrays import TableArrays
 from athanor.values.games import simulate
 from athanor.values.tables import PairValues
 
 RANDOM_RULES, RANDOM_TURNS, RANDOM_PLAYERS = "brandle2023", 200, 200
 """Rules and length of the random agents' published games; ours are fewer."""
+USAGE = (1000, 1000)
+"""Random players, and turns of each, for the published analysis of immediate usage."""
 
 
 class Procedure(Record, kw_only=True):
@@ -92,9 +96,24 @@ def as_published(
     for one in agents:
         if len(one.games.pool):
             yield from by_procedure([one], RECOVERY, options)
+    yield from weights_of_random(fixed, options, RANDOM_PLAYERS)
+
+
+def weights_of_random(fixed: PairValues, options: Options, players: int) -> Iterator[Estimate]:
+    """The weights of so many simulated random players of each kind by the regressions of their sources, in games of
+    the published rules and length."""
     for name, never in ((NEVER_REPEATS, True), (MEMORYLESS, False)):
-        lengths = np.full(RANDOM_PLAYERS, RANDOM_TURNS)
+        lengths = np.full(players, RANDOM_TURNS)
         games = simulate(fixed.world, RULES[RANDOM_RULES], lengths, options.seed, never_repeats=never)
         random = group(name, games, fixed, seed=options.seed)
         for procedure in (RECOVERY, REPLICATION):
             yield from by_procedure([random], procedure, options)
+
+
+def usage_of_random(world: TableArrays, seed: int) -> Iterator[Estimate]:
+    """Immediate usage by simulated random players who never repeat a pair, as published."""
+    players, turns = USAGE
+    games = simulate(world, RULES[RANDOM_RULES], np.full(players, turns), seed, never_repeats=True)
+    for one in immediate_usage(games, seed=seed, resamples=200, name=NEVER_REPEATS):
+        if one.unit == "elements":
+            yield replace(one, name=f"usage: {one.name}")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 from athanor.agents.asking import sampling_of
 from athanor.agents.registry import max_tokens_of
@@ -25,26 +24,25 @@ from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.regressions import REGRESSIONS, Group
 from athanor.analysis.settings import PER_UNIT, temperature_regression
 from athanor.analysis.tables import read_runs
-from athanor.analysis.usage import immediate_usage
 from athanor.analysis.weights import TOGETHER, Options, weights
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
-from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig, refuse, refuse_setup, takes_grammar
 from athanor.studies import meaning
 from athanor.studies.folder import begin
 from athanor.studies.playing import alchemy as playing
+from athanor.studies.think_too_fast import exact
 from athanor.studies.think_too_fast.allowance import ALLOWED_OF_AN_ARM, allowed, refuse_share
 from athanor.studies.think_too_fast.arms import SETTINGS, Setting, arms, asked_of
 from athanor.studies.think_too_fast.claims import Comparison
-from athanor.studies.think_too_fast.comparisons import USAGE, comparisons
+from athanor.studies.think_too_fast.comparisons import comparisons
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
 from athanor.studies.think_too_fast.people import People, people_of, read_people, together
 from athanor.studies.think_too_fast.places import Place, place_name, places_of
-from athanor.studies.think_too_fast.procedures import as_published
-from athanor.values.games import simulate
+from athanor.studies.think_too_fast.procedures import as_published, usage_of_random
+from athanor.studies.think_too_fast.published import GAME
 from athanor.values.meaning import pair_values
 
 KIND = "study think-too-fast"
@@ -87,6 +85,8 @@ class Found:
     headlines: tuple[Headline, ...]
     places: tuple[Place, ...]
     """The worlds again, in the setting's order, with who played there."""
+    lacking: int = 0
+    """Published numbers that would be computed as published, were the game's own table fetched."""
 
     def estimates(self) -> tuple[Estimate, ...]:
         """All of them, groups that several worlds have told apart."""
@@ -193,17 +193,21 @@ def analyse(asked: Asked, folder: Path) -> Found:
         here, found = _in_world(asked, folder, (), None, [played])
         worlds.append((f"{place_name(played.world.table.name, played.rules.name)}, people", here))
         people += found
+    options = Options(seed=asked.seed, nagq=asked.nagq, threads=asked.threads)
+    if alone := exact.numbers(SETTINGS[asked.setting], found_arms, options):
+        worlds.append((exact.NAME, alone))
     adjusted = with_adjusted(*(found for _, found in worlds))
     worlds = [(name, found) for (name, _), found in zip(worlds, adjusted, strict=True)]
     exploration = estimates_of(found_arms)
     sources = {
         table(name).name: _source_of_empowerment(asked, folder, name) for name, _ in SETTINGS[asked.setting].worlds
     }
+    sources.setdefault(GAME, exact.EMPOWERMENT)
     places = places_of(found_arms, exploration, worlds, sources)
     found = Found(
         arms=found_arms, exploration=exploration, worlds=tuple(worlds),
         comparisons=comparisons(asked.setting, asked.model, places, nagq=asked.nagq, people=together(people)),
-        headlines=headlines(places, people), places=places,
+        headlines=headlines(places, people), places=places, lacking=exact.lacking(SETTINGS[asked.setting], places),
     )  # fmt: skip
     write_estimates(folder / "estimates.jsonl", found.estimates())
     for name, rows in (("comparisons", found.comparisons), ("headlines", found.headlines)):
@@ -231,7 +235,7 @@ def _in_world(
         *(as_published(ours, apart, fixed, options) if played else ()),
         *_temperature(_varied(ours, arms), asked),
         *_thinking([arm for arm in arms if arm.short in model and arm.world.table == _whole(of)]),
-        *(_usage(of.world, asked.seed) if played else ()), *(e for people in found for e in people.estimates),
+        *(usage_of_random(of.world, asked.seed) if played else ()), *(e for people in found for e in people.estimates),
     )  # fmt: skip
     return here, found
 
@@ -320,12 +324,3 @@ def _thinking(arms: Sequence[Arm]) -> Iterator[Estimate]:
                     name=THINKING, value=found.value, low=found.low, high=found.high, level=found.level, n=found.n,
                     unit="episodes", method=found.method, group=arm.short,
                 )  # fmt: skip
-
-
-def _usage(world, seed: int) -> Iterator[Estimate]:
-    """Immediate usage of random players, to set beside the published ones."""
-    players, turns = USAGE
-    games = simulate(world, RULES["brandle2023"], np.full(players, turns), seed, never_repeats=True)
-    for one in immediate_usage(games, seed=seed, resamples=200, name=NEVER_REPEATS):
-        if one.unit == "elements":
-            yield msgspec.structs.replace(one, name=f"usage: {one.name}")
