@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from athanor.analysis.arms import BASELINES, Arm, arms_of
+from athanor.analysis.construction import constructed, is_by_construction, zero_by_construction
 from athanor.analysis.intervals import AMOUNT, BOUNDED, LEVEL, SHARE, Interval, Range, difference, mean
 from athanor.analysis.multiplicity import ALL_HOLD, HOLM, bonferroni
 from athanor.analysis.tables import Run
@@ -78,8 +79,10 @@ def _measures(arm: Arm) -> Iterator[Estimate]:
     yield _mean(arm, "discoveries", arm.episodes("return"))
     if arm.world.split != "open":
         yield _mean(arm, "share of episodes that made the goal", arm.episodes("passed"), within=SHARE)
+    known = zero_by_construction(arm)
     for name, values in share_columns(arm).items():
-        yield _mean(arm, name, arm.by_episode(values), within=SHARE)
+        share = _mean(arm, name, arm.by_episode(values), within=SHARE)
+        yield constructed(share, known[name]) if name in known else share
     for cause, name in WITHHELD.items():
         if count := arm.run.turns["cause"].to_pylist().count(cause):
             yield count_of(arm, name, count, "count over all turns stored")
@@ -246,7 +249,11 @@ def _three_digits(value: float) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """An interval as text; `unknown` when there is none, and nothing for sums, counts and p-values, which have none."""
+    """An interval as text; `unknown` when there is none, and nothing for sums, counts and p-values, which have none.
+
+    What is 0 by construction is said to be."""
+    if is_by_construction(estimate):
+        return "by construction"
     if estimate.low is None or estimate.high is None:
         without = estimate.method.startswith(("sum", "count")) or estimate.name.startswith(("p of", HOLM))
         return "" if without and estimate.value is not None else "unknown"

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from athanor.analysis.behaviour import MILESTONES
+from athanor.analysis.construction import AGAIN, INVALID, LEGAL, UNTRIED, constructed
 from athanor.analysis.groups import Played, Reading, groups_of, read
 from athanor.analysis.intervals import AMOUNT, SHARE, Interval, Point, mean
-from athanor.analysis.random_players import random_games_beside
+from athanor.analysis.random_players import NEVER_REPEATS, random_games_beside
 from athanor.analysis.regressions import Group, Regression
 from athanor.analysis.survival import Careers, carried_curve, playing_curve, staying_curve
 from athanor.analysis.survival import estimates as survival_estimates
@@ -95,7 +96,7 @@ def _world(
         at = [*(turn for turn in MILESTONES if turn < longest), longest]
         told = survival_estimates(Careers.of(one), at, label)
         found += [e for e in told if not (beside and e.name.startswith("share"))]
-        found += _shares(label, one)
+        found += _shares_of_random(label, one) if beside else _shares(label, one)
     if regression:
         found += weights(groups, fixed, regression, options)
     return LoggedWorld(
@@ -160,6 +161,15 @@ def _shares(name: str, games: Games) -> Iterator[Estimate]:
             category = f"{'success' if success else 'failure'}-{'existing' if again else 'new'}"
             yield _share(name, category, (count[shown] / played[shown]).tolist())
     yield _share(name, CATEGORIES[-1], (1 - counted[shown] / played[shown]).tolist())
+
+
+def _shares_of_random(name: str, games: Games) -> Iterator[Estimate]:
+    """The same of simulated random players, some of which are 0 by construction."""
+    for one in _shares(name, games):
+        if one.name in INVALID:
+            yield constructed(one, LEGAL)
+        else:
+            yield constructed(one, UNTRIED) if name.startswith(NEVER_REPEATS) and one.name in AGAIN else one
 
 
 def _share(name: str, category: str, values: list[float]) -> Estimate:

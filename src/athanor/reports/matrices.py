@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from athanor.analysis.arms import Arm, world_names, worlds_of
 from athanor.analysis.exploration import CAUSES, CUT, FINAL, WITHHELD, interval_text, value_text
 from athanor.core.records import Estimate
@@ -38,17 +40,19 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 NOTES = {
     "inventory": "Student t, from the inventory at the start up; unknown where all episodes are the same, for then "
     "nothing tells the spread. Differences of the final inventory are between means, with Welch's t interval (a side "
-    "that is the same in all takes over the other's spread); those called “all together” have the interval that holds "
-    "for all comparisons on this page at once (Bonferroni). A dash: not compared.",
+    "that is the same in all takes over the other's spread). An oracle only breaks ties at random: where its games end "
+    "alike, it is one game played several times, and no sample. Differences called “all together” have the interval "
+    "that holds for all comparisons on this page at once (Bonferroni). A dash: not compared.",
     "categories": "Shares of turns, over episodes. Their intervals hold at least as often as the level says, for any "
     "number of episodes (Gaffke's bound): episodes that agree do not make them vanish, more make them narrower. Of a "
-    "few episodes it is this bound, and not their spread, that makes them wide.",
+    "few episodes it is this bound, and not their spread, that makes them wide. By construction: the share cannot be "
+    "anything but 0, for the player chooses among legal pairs or takes none again, or a grammar binds the model.",
     "repeats": "Repeated: among the answers in which a pair was read. Successes: among pairs not combined before. The "
     "rest are shares of all turns; an element not owned counts whether the rules refuse it or look it up. Invalid "
     "because nothing could be read, there is no such element, it is not owned, or it is final and cannot be combined; "
     "filtered, where the server withheld the answer, and refused, where the model declined, are shown if there are "
     "any. Cut: answers that the token bound ended. Intervals as in the table before: at least as sure as the level "
-    "says. A dash: no model was asked.",
+    "says, none where the share is 0 by construction. A dash: no model was asked.",
     "spending": "Means a turn, Student t over episodes, unknown where all are the same, and for seconds where several "
     "episodes were played at once: they shared the model's time. The total is a sum over everything played and has no "
     "interval. Cost is in the currency of the configured prices. A dash: no model was asked.",
@@ -102,9 +106,17 @@ def _row(arm: Arm, estimates: Sequence[Estimate | None]) -> dict[str, Any]:
         "arm": one_line(arm.short, 80),
         "baseline": arm.baseline is not None,
         "cells": [cell(estimate) for estimate in estimates],
-        "n": arm.n if arm.units == "episodes" else f"{arm.n} of {len(arm.by_unit(arm.episodes('start')))} tasks",
+        "n": _units(arm),
         "excluded": arm.errors + arm.unfinished,
     }
+
+
+def _units(arm: Arm) -> str:
+    """The number of episodes; of tasks too where these are the units, and that an oracle's games are one game."""
+    if arm.units != "episodes":
+        return f"{arm.n} of {len(arm.by_unit(arm.episodes('start')))} tasks"
+    alike = arm.baseline == "oracle" and arm.n > 1 and np.ptp(arm.episodes("inventory")) == 0
+    return f"{arm.n}, alike" if alike else f"{arm.n}"
 
 
 def cell(estimate: Estimate | None) -> dict[str, str]:

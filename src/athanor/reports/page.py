@@ -114,8 +114,10 @@ def page_of(
     """The page as HTML. Every text in it is escaped but the figures' own SVG, whose text its maker escapes."""
     found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
     return rendered(
-        arms, estimates, answer=_answered(answer, _title(arms)),
-        title=answer.question if answer else _title(arms), findings=findings(arms, found), note=" ".join([BRACKETS, *_together(estimates)]),
+        arms, estimates,
+        answer=_answered(answer, _title(arms)),
+        title=answer.question if answer else _title(arms),
+        findings=findings(arms, found), note=" ".join([BRACKETS, *_together(estimates)]),
         left_out=" ".join(said for said in (few(arms, found), left_out(arms)) if said),
         sections=[_section(figure, arms, found) for figure in figures],
         chapters=[chapter_of(chapter) for chapter in chapters],

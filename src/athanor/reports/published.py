@@ -9,7 +9,7 @@ from athanor.core.records import Estimate
 from athanor.reports.drawing import COLOURS, to_png, to_svg
 from athanor.reports.figures import Figure
 from athanor.reports.forest import GREY, Row, forest
-from athanor.reports.weights import labels_of
+from athanor.reports.weights import labels_of, said_of_labels
 from athanor.studies.think_too_fast.claims import Comparison, has_interval, interval
 from athanor.studies.think_too_fast.comparisons import needs_no_model
 from athanor.studies.think_too_fast.places import Place
@@ -74,7 +74,8 @@ def published_figure(place: Place, exact: Place | None = None) -> Figure | None:
     shown = [one for one in PUBLISHED if one.quantity in PANELS and one.of != "people" and "Tiny" not in one.of]
     theirs = {(label_of(one), one.quantity): estimate_of(one) for one in shown}
     arms = sorted(place.arms, key=lambda arm: arm.baseline is not None)
-    names = labels_of([arm.short for arm in arms])
+    shorts = [arm.short for arm in arms]
+    names = labels_of(shorts)
     if not any((arm.name, quantity) in place.by for arm in arms for quantity in PANELS):
         return None
     panels = []
@@ -99,7 +100,7 @@ def published_figure(place: Place, exact: Place | None = None) -> Figure | None:
         f"ours: {max((arm.world.turns for arm in arms), default=0)} turns of {place.name}. Of other lengths and worlds "
         "only the order is to be compared, each with the random players of its own. Llama's shares are of temperature "
         "1, its inventories of all temperatures. Inventories stand on a logarithmic scale. "
-        "The model's name is left out where most arms have it."
+        f"{said_of_labels(shorts).strip()}"
         f"{_OF_THE_SAME if exact else ''}"
     )
     svg = to_svg([{"hconcat": panels, "spacing": 12}])

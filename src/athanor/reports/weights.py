@@ -17,7 +17,7 @@ from athanor.reports.text import one_line
 KINDS = (PUBLISHED, MANY, ALL)
 TITLES = {PUBLISHED: "One random pair (published)", MANY: "Many sampled pairs", ALL: "All pairs, repeats apart"}
 RANDOM = (NEVER_REPEATS, MEMORYLESS)
-LABEL = 40
+LABEL = 46
 """Characters of a group's name, at most."""
 
 
@@ -35,10 +35,11 @@ def weights_figure(
     stand under the first world's own, in the panel of the published regression. None when there is none.
     """
     charts: list[Spec] = []
+    every = [group for _, found in worlds for group in groups_in(found)]
     for k, (world, found) in enumerate(worlds):
         by = {(one.group, one.name): one for one in found}
-        groups = [group for group in dict.fromkeys(one.group for one in found) if group != TOGETHER]
-        labels = labels_of(groups)
+        groups = groups_in(found)
+        labels = labels_of(groups, every)
         for term in terms:
             more = list((published or {}).get(term, ())) if k == 0 else []
             panels = [_panel(term, kind, groups, labels, by, more) for kind in KINDS]
@@ -53,7 +54,7 @@ def weights_figure(
         "one random pair; the band is what random players who never repeat a pair get by it. Middle: against many "
         "sampled pairs. Right: among all pairs that could be combined, with repeats and self-pairs apart, z-scored by "
         "turn: random players have none. The scale is linear near zero and logarithmic beyond, so that small weights "
-        "can be told apart beside very large ones. The name that most groups begin with, a model's, is left out."
+        f"can be told apart beside very large ones.{said_of_labels(every)}"
         f"{' Under the first world, in black: published weights, each by the fit of its source.' if published else ''}"
         f"{' In grey below them: ours of the same players in the same game.' if _has_ours(published) else ''}"
     )
@@ -66,16 +67,36 @@ def _has_ours(published: Mapping[str, Sequence[Row]] | None) -> bool:
     return any(row.colour == GREY for rows in (published or {}).values() for row in rows)
 
 
-def labels_of(groups: Sequence[str]) -> dict[str, str]:
-    """Short names, unique: what most names begin with (a model's) is left out, and long ones lose their middle."""
-    begins = Counter(group.partition(", ")[0] for group in groups if group not in RANDOM)
-    most = max(begins, key=begins.__getitem__, default="")
+def groups_in(found: Sequence[Estimate]) -> list[str]:
+    """The groups of a world that have a row of their own."""
+    return [group for group in dict.fromkeys(one.group for one in found) if group != TOGETHER]
+
+
+def labels_of(groups: Sequence[str], every: Sequence[str] = ()) -> dict[str, str]:
+    """Short names, unique: what most names begin with (a model's) is left out, and long ones lose their middle.
+
+    `every`: the groups of all worlds of a figure, so that a name is short in all or in none.
+    """
+    most = _model_of(every or groups)
     found = {}
     for group in groups:
         model, _, rest = group.partition(", ")
-        found[group] = shortened(rest if rest and model == most and begins[model] > 1 else group, LABEL)
+        found[group] = shortened(rest if rest and model == most else group, LABEL)
     twice = Counter(found.values())
     return {g: f"{label} #{k + 1}" if twice[label] > 1 else label for k, (g, label) in enumerate(found.items())}
+
+
+def said_of_labels(groups: Sequence[str]) -> str:
+    """Which name the labels leave out, for a caption; empty where none."""
+    most = _model_of(groups)
+    return f" Names that begin with “{one_line(most, 80)}” are written without it." if most else ""
+
+
+def _model_of(groups: Sequence[str]) -> str:
+    """What most names begin with and go on from; empty where none does twice."""
+    begins = Counter(group.partition(", ")[0] for group in groups if group not in RANDOM and ", " in group)
+    most = max(begins, key=begins.__getitem__, default="")
+    return most if begins[most] > 1 else ""
 
 
 def _panel(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import atanh, sqrt, tanh
 from typing import Literal
 
+from athanor.analysis.construction import is_by_construction
 from athanor.analysis.intervals import t_quantile
 from athanor.core.records import Estimate, Record
 from athanor.studies.think_too_fast.published import BOUND, NEVER, ORACLE, PUBLISHED, RANDOM, Published
@@ -132,13 +133,13 @@ def _against_random(
         return "cannot tell", f"The published number cannot be told from that of {who} ({shown})."
     above = low > most
     said = f"The published number lies {'above' if above else 'below'} that of {who} ({shown})"
-    if ours.low is None or ours.high is None:
+    if (mine := ends(ours)) is None:
         return "cannot tell", f"{said}; ours has no interval to place it by."
-    if line is None or line.low is None or line.high is None:
+    if line is None or (theirs := ends(line)) is None:
         return "cannot tell", f"{said}; theirs here has no interval to place ours by."
-    if ours.low > line.high:
+    if mine[0] > theirs[1]:
         return ("agrees" if above else "differs"), f"{said}, ours above theirs here."
-    if ours.high < line.low:
+    if mine[1] < theirs[0]:
         return ("differs" if above else "agrees"), f"{said}, ours below theirs here."
     return "cannot tell", f"{said}; ours cannot be told from theirs here."
 
@@ -156,6 +157,13 @@ def _by_sign(published: Published, ours: Estimate) -> tuple[Agreement, str]:
     if mine == sign:
         return "agrees", f"Both are {sign}."
     return "differs", f"The published number is {sign}, ours {mine}."
+
+
+def ends(one: Estimate) -> tuple[float, float] | None:
+    """Between what a number of ours lies: its interval, or the number itself where it is so by construction."""
+    if is_by_construction(one) and one.value is not None:
+        return one.value, one.value
+    return None if one.low is None or one.high is None else (one.low, one.high)
 
 
 def has_interval(published: Published) -> bool:
@@ -180,11 +188,14 @@ def interval(published: Published) -> tuple[float, float]:
 
 
 def _overlap(published: Published, ours: Estimate) -> Agreement:
-    """Whether the two intervals overlap. A published number without one agrees where ours has it in it, for any interval
-    around it would overlap; where ours has it not, that it differs cannot be told."""
-    if ours.low is None or ours.high is None:
+    """Whether the two intervals overlap.
+
+    A published number without one agrees where ours has it in it, for any interval around it would overlap; where ours
+    has it not, that it differs cannot be told.
+    """
+    if (mine := ends(ours)) is None:
         return "cannot tell"
     low, high = interval(published)
-    if ours.low <= high and low <= ours.high:
+    if mine[0] <= high and low <= mine[1]:
         return "agrees"
     return "differs" if has_interval(published) else "cannot tell"

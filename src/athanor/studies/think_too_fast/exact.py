@@ -1,7 +1,7 @@
 """Numbers that need no model, computed as published: by the published rules and lengths, on the game's own table.
 
-Random players and the oracle play the games of the re-analysis into run folders (`arms`). Here are the simulated players
-of the published regressions and of immediate usage, and the place that all of them make.
+Random players and the oracle play the games of the re-analysis into run folders (`arms`). Here are the simulated
+players of the published regressions and of immediate usage, and the place that all of them make.
 """
 
 from __future__ import annotations
