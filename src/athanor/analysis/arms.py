@@ -108,6 +108,11 @@ class Arm:
         )
 
     @property
+    def one_game(self) -> bool:
+        """Whether this is an oracle, which chance only breaks ties for, and all of its games end alike."""
+        return self.baseline == "oracle" and self.n > 1 and float(np.ptp(self.episodes("inventory"))) == 0
+
+    @property
     def errors(self) -> int:
         """Episodes that ended in an error."""
         return self.run.episodes["end"].to_pylist().count("error")

@@ -34,6 +34,8 @@ WITHHELD: dict[str, str] = {
 """Causes of invalid turns that only a model's answer can have, and what their count is called."""
 SHARED = "several episodes were played at once and shared the model's time, so their seconds are not independent"
 
+ONE_GAME = "the oracle's games are one game played several times, and no sample"
+
 LEVEL_TEXT = f"{LEVEL:.0%}"
 
 
@@ -80,8 +82,9 @@ def _measures(arm: Arm) -> Iterator[Estimate]:
     if arm.world.split != "open":
         yield _mean(arm, "share of episodes that made the goal", arm.episodes("passed"), within=SHARE)
     known = zero_by_construction(arm)
+    alone = ONE_GAME if arm.one_game else ""
     for name, values in share_columns(arm).items():
-        share = _mean(arm, name, arm.by_episode(values), within=SHARE)
+        share = _mean(arm, name, arm.by_episode(values), within=SHARE, dependent=alone)
         yield constructed(share, known[name]) if name in known else share
     for cause, name in WITHHELD.items():
         if count := arm.run.turns["cause"].to_pylist().count(cause):

@@ -238,9 +238,7 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     charts: list[Spec] = []
     for world, name, here in by_world(arms):
         columns = {arm.name: share_columns(arm) for arm in here}
-        curves = {
-            key: {arm.name: binned(arm, columns[arm.name][key], within=SHARE) for arm in here} for _, key in REPEATS
-        }
+        curves = {key: {arm.name: _shares(arm, columns[arm.name][key]) for arm in here} for _, key in REPEATS}
         for part, crowd in parts(here):
             pair = [
                 _share_panel(title, world, [(styles[arm.name], curves[key][arm.name]) for arm in crowd])
@@ -253,24 +251,33 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     caption = (
         "Left: of the answers in which a pair was read, how many named a pair read earlier in the episode. Right: of "
         "all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with an interval that "
-        f"holds at least {LEVEL_TEXT} of the time (Gaffke's bound). Arms that have none at any turn are not drawn but "
-        "named. "
+        f"holds at least {LEVEL_TEXT} of the time (Gaffke's bound; none for an oracle whose games are all alike). "
+        "Arms that have none at any turn are not drawn but named. "
         f"{named_in(arms)}"
     )
     return figure_of("repeats", "Repeats and invalid answers over time", charts, caption)
+
+
+def _shares(arm: Arm, values: np.ndarray) -> tuple[Point, ...]:
+    """Shares in the course of the episode; without a band where the episodes are one game."""
+    points = binned(arm, values, within=SHARE)
+    return tuple(replace(point, low=None, high=None) for point in points) if arm.one_game else points
 
 
 Curves = Sequence[tuple[Style, tuple[Point, ...]]]
 
 
 def _share_panel(title: str, world: World, curves: Curves) -> Spec:
-    """Shares over turns; curves that are zero throughout are named and not drawn."""
+    """Shares over turns; curves that are zero throughout are named and not drawn, and without others no panel is."""
     drawn = [(style, points) for style, points in curves if any(p.value for p in points)]
     none = [style.label for style, points in curves if points and not any(p.value for p in points)]
     note = textwrap.wrap(f"None by {listed(none)}.", 64) if none else [" "]
     if len(note) > 2:
         note = [f"None by {len(none)} arms; the table says by which."]
-    top = min(1.0, max(0.05, _top([points for _, points in drawn]))) if drawn else 1.0
+    if not drawn:
+        head = {"text": title, "subtitle": note}
+        return {"layer": [writing(" ", 0, 6)], "width": WIDTH // 2 - 80, "height": 12, "title": head}
+    top = min(1.0, max(0.05, _top([points for _, points in drawn])))
     return _small(title, note, "share", world, drawn, top, percent=True)
 
 

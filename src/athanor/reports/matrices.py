@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from athanor.analysis.arms import Arm, world_names, worlds_of
 from athanor.analysis.exploration import CAUSES, CUT, FINAL, WITHHELD, interval_text, value_text
 from athanor.core.records import Estimate
@@ -115,8 +113,7 @@ def _units(arm: Arm) -> str:
     """The number of episodes; of tasks too where these are the units, and that an oracle's games are one game."""
     if arm.units != "episodes":
         return f"{arm.n} of {len(arm.by_unit(arm.episodes('start')))} tasks"
-    alike = arm.baseline == "oracle" and arm.n > 1 and np.ptp(arm.episodes("inventory")) == 0
-    return f"{arm.n}, alike" if alike else f"{arm.n}"
+    return f"{arm.n}, alike" if arm.one_game else f"{arm.n}"
 
 
 def cell(estimate: Estimate | None) -> dict[str, str]:

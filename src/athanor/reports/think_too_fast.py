@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from athanor.agents.cognitive import weights_of
+from athanor.analysis.construction import is_by_construction
 from athanor.analysis.multiplicity import held_together
 from athanor.analysis.random_players import is_random
 from athanor.analysis.reading import readings, text
@@ -22,11 +23,13 @@ from athanor.studies.think_too_fast.arms import COGNITIVE
 from athanor.studies.think_too_fast.claims import Agreement, Comparison, interval
 from athanor.studies.think_too_fast.exact import place_of
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, Verdict
-from athanor.studies.think_too_fast.published import GAME
+from athanor.studies.think_too_fast.published import GAME, PUBLISHED
 from athanor.studies.think_too_fast.study import Found
 
 TERMS = ("uncertainty", "empowerment")
 QUESTION = "Do language models think too fast to explore?"
+USAGES = {one.quantity for one in PUBLISHED if one.quantity.startswith("usage")}
+"""What was published of immediate usage; we have more."""
 THINK_LONGER = "Models that think longer before they answer discover more."
 LEADING = (
     THINK_LONGER, "Models that do not reason do not beat a random player who never repeats.",
@@ -93,7 +96,7 @@ def _more(found: Found) -> Chapter:
     rows = tuple(
         (world, one_line(one.group, 90), one.name, text(one), str(one.n), one.method)
         for world, estimates in found.worlds for one in estimates
-        if one.name == THINKING or one.name.startswith("usage") or PER_UNIT in one.name
+        if one.name == THINKING or one.name in USAGES or PER_UNIT in one.name
     )  # fmt: skip
     without = [arm.short for arm in found.arms if arm.asked and arm.run.manifest.config.get("temperature") is None]
     words = [
@@ -104,7 +107,8 @@ def _more(found: Found) -> Chapter:
         name="more", title="Reasoning, temperature and immediate usage", words=tuple((said, ()) for said in words),
         titles=("world", "group", "estimate", "value and interval", "n", "method"), rows=rows,
         note="Usage: of the times that an element joined, how often the very next turn used it, against its children; "
-        "of random players who never repeat, since none of the arms is long enough.",
+        "of random players who never repeat, by the rules of Brändle et al. in 1,000 turns, since none of the arms is "
+        "long enough. More of it is among all estimates in estimates.jsonl.",
     )  # fmt: skip
 
 
@@ -243,7 +247,7 @@ def _below(one: Comparison) -> str:
         f" In {there.world}: {_shown_estimate(one.published.quantity, there.ours)}; direction: {there.direction}."
         for there in one.elsewhere if there.ours is not None
     )  # fmt: skip
-    return f"{one.why}{how}{whose}{others} Source: {one.published.source}."
+    return f"{one.why}{how}{whose}{others} Source: {one.published.source.removesuffix('.')}."
 
 
 def _quantity(one: Comparison) -> str:
@@ -257,7 +261,8 @@ def _published(one: Comparison) -> str:
 
 def _shown_estimate(quantity: str, one: Estimate) -> str:
     between = None if one.low is None or one.high is None else (one.low, one.high)
-    return "unknown" if one.value is None else _shown(quantity, one.value, between)
+    constructed = ", by construction" if is_by_construction(one) else ""
+    return "unknown" if one.value is None else _shown(quantity, one.value, between) + constructed
 
 
 def _shown(quantity: str, value: float, between: tuple[float, float] | None) -> str:
