@@ -26,7 +26,7 @@ from athanor.reports.text import block, listed, one_line
 from athanor.reports.weights import weights_figure
 
 FEWEST = 5
-"""Players of whom the mean has a band."""
+"""Players of whom a mean has a band, and those of a larger group whose mean is drawn."""
 STEPS = 240
 """Points of a curve of shares that are drawn, at most."""
 PANELS: tuple[tuple[str, Callable[[Curves], tuple[Point, ...]]], ...] = (
@@ -34,16 +34,18 @@ PANELS: tuple[tuple[str, Callable[[Curves], tuple[Point, ...]]], ...] = (
     ("All players, the last inventory carried forward", lambda curves: curves.carried),
 )
 SURVIVORS = (
-    "Most people stop early, and those who go on are not like those who stop. Left, the mean inventory of those who "
-    "still play: it rises because players find more, and because those who find little leave. Right, the mean of all, "
-    "in which those who stopped keep what they had. Below, the share that goes on (Kaplan and Meier; who was cut off "
-    "is not taken for one who stopped). Random players play by the groups' rules and stop when they do."
+    "Those who go on may not be like those who stop. Left, the mean inventory of those who still play: it may rise "
+    "because players find more, and because those who find little leave. Right, the mean of all, in which those who "
+    "stopped keep what they had: it rises for the first reason alone. Below, the share that goes on (Kaplan and Meier; "
+    "who was cut off is not taken for one who stopped). Random players play by the groups' rules and stop when they "
+    "do, so that with them nothing depends on who leaves."
 )
 
 
 NOTES = {
-    "survival": "Student t over players. Going on: Greenwood's variance on the log-minus-log scale. A dash: not asked "
-    "of random players, who stop when the groups do.",
+    "survival": "Student t over players; behind the interval of those still playing, how many they are. "
+    "Going on: Greenwood's variance on the log-minus-log scale. A dash: not asked of random players, who stop when the "
+    "groups do.",
     "categories": "Means over players; their intervals hold at least as often as the level says (Gaffke's bound).",
 }
 
@@ -159,8 +161,9 @@ def _survival(worlds: Sequence[LoggedWorld]) -> Figure:
         " Curves end where fewer than one in a hundred players have played as long; the estimates go on to the last."
     )  # fmt: skip
     caption = (
-        f"{SURVIVORS} Mean over players with its {LEVEL_TEXT} interval; no band where fewer "
-        f"than {FEWEST} play. Base elements and gifts are counted; a turn that does not count is one in which nothing "
+        f"{SURVIVORS} Mean over players with its {LEVEL_TEXT} interval. The mean of those who still play ends where "
+        f"fewer than {FEWEST} do; a group that has fewer is drawn without a band. Base elements and gifts are counted; "
+        "a turn that does not count is one in which nothing "
         f"joined.{shown}"
     )
     return figure_of("survival", "How far players come", charts, caption)
@@ -174,14 +177,20 @@ def _inventories(
     title: str, world: LoggedWorld, every: Sequence[Curves], pick: Callable[[Curves], tuple[Point, ...]],
     styles: dict[str, Style],
 ) -> Spec:  # fmt: skip
-    drawn = {one.group: tuple(map(_banded, pick(one))) for one in every}
+    drawn = {one.group: tuple(map(_banded, _of_enough(pick(one)))) for one in every}
     lines = [Line(style=styles[name], points=points, last=points[-1].value) for name, points in drawn.items() if points]
-    both = [_banded(p) for one in every for _, curve in PANELS for p in curve(one)]
+    both = [_banded(p) for one in every for _, curve in PANELS for p in _of_enough(curve(one))]
     tops = [p.value if p.high is None else p.high for p in both]
     return panel(
         lines, title=title, y_title="elements owned", turns=max(1, world.turns), top=1.06 * max(tops),
         width=WIDTH // 2 - 80, height=230,
     )  # fmt: skip
+
+
+def _of_enough(points: Sequence[Point]) -> list[Point]:
+    """A curve up to where fewer than FEWEST are left of a group that has as many; whole where it never had."""
+    few = not points or points[0].n < FEWEST
+    return [point for point in points if few or point.n >= FEWEST]
 
 
 def _banded(point: Point) -> Point:
@@ -261,12 +270,20 @@ def _matrices(worlds: Sequence[LoggedWorld], columns: Callable[[LoggedWorld], Co
         rows = [
             {
                 "arm": one_line(one.group, 80), "baseline": bool(one.beside),
-                "cells": [cell(by.get((one.group, name))) for _, name in kept],
+                "cells": [_cell(by.get((one.group, name))) for _, name in kept],
                 "n": max((e.n for _, name in kept if (e := by.get((one.group, name)))), default=0),
             } for one in world.curves
         ]  # fmt: skip
         tables.append({"world": one_line(world.name, 90), "titles": [title for title, _ in kept], "rows": rows})
     return tables
+
+
+def _cell(one: Estimate | None) -> dict[str, str]:
+    """A number with its interval; of those who still play, how many they are."""
+    found = cell(one)
+    if one is not None and one.value is not None and one.name.endswith("still playing"):
+        found["interval"] = f"{found['interval']} of {one.n:,}".strip()
+    return found
 
 
 def _weights_of(world: LoggedWorld) -> list[Estimate]:
