@@ -200,7 +200,9 @@ def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
         measured["norm"] = descend(run, loss, [*run.policy.parameters(), *run.critic.parameters()])
         apart = measured["kl"] if apart is None else apart
         episodes, seq = rollout.tokens.shape
-        run.ledger.trained(rollout.tokens.numel(), training_flop(run.policy, episodes, seq - 1))
+        run.ledger.trained(
+            rollout.tokens.numel(), training_flop(run.policy, episodes, seq - 1, int(rollout.written.sum()))
+        )
     return measured | {"kl": apart}  # of the first pass: later ones are over answers of another policy
 
 
@@ -237,7 +239,7 @@ def _of_base(run: Learner, config: RL, rollout: Rollout) -> Tensor:
     """Float["written"]: the base's log-probabilities of the tokens written in `_compared`, which no pass changes."""
     some = _compared(config, rollout)
     rows, mask = rollout.tokens[some], rollout.written[some, 1:]
-    run.ledger.trained(0, training_flop(run.base, *mask.shape) / 3)
+    run.ledger.trained(0, training_flop(run.base, *mask.shape, int(mask.sum())) / 3)
     logits = run.base.head(run.base.hidden(rows[:, :-1])[mask]) / (config.temperature or 1.0)
     return losses.token_logprobs(logits, rows[:, 1:][mask])
 
