@@ -23,7 +23,7 @@ from athanor.studies.think_too_fast.arms import COGNITIVE
 from athanor.studies.think_too_fast.claims import Agreement, Comparison, interval
 from athanor.studies.think_too_fast.exact import place_of
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, Verdict
-from athanor.studies.think_too_fast.published import GAME, PUBLISHED
+from athanor.studies.think_too_fast.published import GAME, PUBLISHED, Published
 from athanor.studies.think_too_fast.study import Found
 
 TERMS = ("uncertainty", "empowerment")
@@ -176,8 +176,8 @@ def _counts(found: Found) -> Iterator[str]:
         )
     if found.lacking:
         yield (
-            f"{found.lacking} numbers need no model, only the game's own table, and stand here for another world's. "
-            f"Run `athanor fetch {GAME}`, then this study again with --resume: it computes them as they were published."
+            f"{found.lacking} numbers need no model, only the game's own table, which was not fetched. Run `athanor "
+            f"fetch {GAME}`, then this study again with --resume: it computes them as they were published."
         )
     if others:
         yield (
@@ -195,12 +195,29 @@ def _lacking(found: Found) -> Chapter:
     mine = [one for one in found.comparisons if not _is_beside(one)]
     return Chapter(
         name="lacking", title="Published numbers without ours",
-        words=((f"{len(mine)} numbers have none of ours beside them, each for the reason that its row gives.", ()),),
+        words=((f"{len(mine)} numbers have none of ours beside them{_kinds(mine)}. Each row gives its reason.", ()),),
         titles=("quantity", "of", "published", "why there is none of ours", "source"),
         rows=tuple(
             (_quantity(one), one.published.of, _published(one), one.why, one.published.source) for one in mine
         ),
     )  # fmt: skip
+
+
+def _kinds(those: Sequence[Comparison]) -> str:
+    """How many numbers of which kind these are, the most first."""
+    counts = Counter(_kind(one.published) for one in those)
+    return f": {listed([f'{number} {kind}' for kind, number in counts.most_common()])}" if counts else ""
+
+
+def _kind(one: Published) -> str:
+    """What a number is of that has none of ours beside it."""
+    if "Tiny" in one.of:
+        return "of the tiny games"
+    if "ablated" in one.of or one.quantity.startswith("layer"):
+        return "of sparse autoencoders"
+    if one.quantity.startswith("three tokens"):
+        return "of answers of three tokens"
+    return "of people" if one.of.startswith("people") else "of models and players that no arm here has"
 
 
 VERBS: dict[Agreement, str] = {
