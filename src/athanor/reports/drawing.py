@@ -25,7 +25,7 @@ Spec = dict[str, Any]
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 WIDTH = 900
 """Pixels of a figure, labels included."""
-LABEL = 44
+LABEL = 46
 """Characters of an arm's name in a figure, at most."""
 LINE = 24
 """Characters of a name's line at the end of a curve, if it can be broken there."""

@@ -74,6 +74,7 @@ def published_figure(place: Place, exact: Place | None = None) -> Figure | None:
     shown = [one for one in PUBLISHED if one.quantity in PANELS and one.of != "people" and "Tiny" not in one.of]
     theirs = {(label_of(one), one.quantity): estimate_of(one) for one in shown}
     arms = sorted(place.arms, key=lambda arm: arm.baseline is not None)
+    players, there = (exact.arms, exact.by) if exact else ((), {})
     shorts = [arm.short for arm in arms]
     names = labels_of(shorts)
     if not any((arm.name, quantity) in place.by for arm in arms for quantity in PANELS):
@@ -82,8 +83,8 @@ def published_figure(place: Place, exact: Place | None = None) -> Figure | None:
     for quantity, title in PANELS.items():
         rows = [Row(label, theirs.get((label, quantity)), BLACK) for label in dict.fromkeys(k for k, _ in theirs)]
         rows += [
-            Row(f"{arm.short.partition(' (')[0]} ({SAME_GAME})", exact.by.get((arm.name, quantity)), GREY)
-            for arm in (exact.arms if exact else ())
+            Row(f"{arm.short.partition(' (')[0]} ({SAME_GAME})", there.get((arm.name, quantity)), GREY)
+            for arm in players
         ]  # fmt: skip
         rows += [
             Row(f"{names[arm.short]} (here)", place.by.get((arm.name, quantity)), GREY if arm.baseline else COLOURS[0])
