@@ -14,6 +14,7 @@ from msgspec.structs import replace as with_fields
 from athanor.analysis.arms import World
 from athanor.analysis.construction import BY_CONSTRUCTION
 from athanor.analysis.weights import Options
+from athanor.core.errors import DataError
 from athanor.core.records import Estimate
 from athanor.environments.alchemy import worlds
 from athanor.models.backends import BackendConfig
@@ -26,6 +27,7 @@ from athanor.studies.think_too_fast.comparisons import comparisons, needs_no_mod
 from athanor.studies.think_too_fast.headlines import _CLAIMS, headlines
 from athanor.studies.think_too_fast.places import Place, places_of
 from athanor.studies.think_too_fast.published import GAME, NEVER, ORACLE, PUBLISHED, RANDOM, Published
+from athanor.studies.think_too_fast.study import setting_of
 from tests.conftest import shared
 
 
@@ -74,6 +76,17 @@ def test_the_published_games_of_those_who_need_no_model_are_played_where_their_t
     assert played("laptop")[:2] == [row for row in played("paper") if row[2].startswith("random")]
     monkeypatch.setattr(planning, "is_here", lambda name: False)
     assert played("laptop") == []
+
+
+def test_a_damaged_table_of_the_game_is_refused_before_anything_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worlds, "data_folder", lambda: tmp_path)
+    assert setting_of("laptop").exact
+    (tmp_path / f"{GAME}.json").write_text("{}")
+    with pytest.raises(DataError, match="fetch it again"):
+        setting_of("laptop")
+    setting_of("smoke")
 
 
 def test_a_number_that_needs_no_model_is_ours_of_the_game_itself_and_the_other_worlds_stand_behind():

@@ -28,7 +28,7 @@ from athanor.analysis.weights import TOGETHER, Options, weights
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
-from athanor.environments.alchemy.worlds import table
+from athanor.environments.alchemy.worlds import is_here, table
 from athanor.models.backends import BackendConfig, refuse, refuse_setup, takes_grammar
 from athanor.studies import meaning
 from athanor.studies.folder import begin
@@ -125,6 +125,8 @@ def setting_of(name: str) -> Setting:
         raise UsageError(f"setting {name!r} is not one of {', '.join(SETTINGS)}; pass one of them")
     for world, _ in SETTINGS[name].worlds:
         table(world)
+    if SETTINGS[name].exact and is_here(GAME):
+        table(GAME)  # a damaged one is no surprise after everything else was played
     return SETTINGS[name]
 
 
