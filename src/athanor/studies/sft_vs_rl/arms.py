@@ -74,11 +74,11 @@ def arms(setting: Setting, policy: Policy) -> tuple[Arm, ...]:
     def held(config: RL) -> RL:
         return replace(config, steps=affordable_steps(policy, config, flop), budget=flop)
 
-    main = [arm for arm in _main(grpo, matched) if arm.name in setting.arms]
+    main = [arm for arm in _main(grpo, matched, held) if arm.name in setting.arms]
     return (*main, *(_levers(grpo, matched, held) if setting.lever_seeds else ()))
 
 
-def _main(grpo: RL, matched: Callable[[SFT], SFT]) -> tuple[Arm, ...]:
+def _main(grpo: RL, matched: Callable[[SFT], SFT], held: Callable[[RL], RL]) -> tuple[Arm, ...]:
     sft = matched(SFT())
     return (
         Arm(name="sft", config=sft, about="one canonical solution of each of 1,000 hands"),
@@ -88,7 +88,8 @@ def _main(grpo: RL, matched: Callable[[SFT], SFT]) -> tuple[Arm, ...]:
         Arm(name="sft on own answers", config=matched(replace(sft, solutions="own")),
             about="right answers that the base itself wrote to 1,000 hands, 8 tries each"),
         Arm(name="grpo", config=grpo, about="64 hands, 8 answers each, no divergence term"),
-        Arm(name="ppo", config=replace(grpo, algorithm="ppo"), about="a critic in place of the group"),
+        Arm(name="ppo", config=held(replace(grpo, algorithm="ppo", epochs=4)),
+            about="a critic in place of the group, four passes over each batch with clipped ratios, as published"),
     )  # fmt: skip
 
 
