@@ -342,6 +342,20 @@ def test_a_claim_is_judged_by_intervals_that_hold_all_together_too(more, togethe
     assert counted(claims(by, every)).startswith("Of 3 claims ")
 
 
+def test_arms_and_seeds_can_be_chosen_and_what_a_lever_changes_comes_with_it(base: Path, tmp_path: Path):
+    asked = Asked(setting="laptop", seed=1, processes=1, bases=(str(base),), seeds=3, lever_seeds=5,
+                  only=("grpo, KL", "sft"))  # fmt: skip
+    every = jobs(asked, tmp_path)
+    assert {(job.arm.name, job.number) for job in every} == {
+        (name, k) for name in ("sft", "grpo", "grpo, KL") for k in range(3)
+    }  # no more of a lever than of what it changes
+    with pytest.raises(UsageError, match="--arms has 'nope', names of 'sft' 'sft, fresh hands'"):
+        study.run(replace(asked, only=("sft", "nope")), tmp_path / "out")
+    with pytest.raises(UsageError, match="levers take --lever-seeds"):
+        jobs(replace(asked, setting="smoke", lever_seeds=None), tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_setting_of_a_few_steps_says_that_it_shows_nothing():
     assert "no verdict below is a result" in few_of(SETTINGS["smoke"])
     assert few_of(SETTINGS["quick"]) == few_of(SETTINGS["laptop"]) == ""

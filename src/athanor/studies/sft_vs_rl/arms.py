@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from athanor.core.errors import UsageError
 from athanor.models.policy.transformer import Policy
 from athanor.training.costs import affordable_steps, planned
 from athanor.training.optimizers import Rates
@@ -50,6 +51,8 @@ class Setting:
     each: int
     """Hands of each multiset that policies are tried on, at most."""
     about: str
+    only: tuple[str, ...] = ()
+    """Names of the arms, levers among them, that are trained, with the main arms that levers change; empty, all."""
 
 
 SETTINGS: dict[str, Setting] = {
@@ -74,8 +77,20 @@ def arms(setting: Setting, policy: Policy) -> tuple[Arm, ...]:
     def held(config: RL) -> RL:
         return replace(config, steps=affordable_steps(policy, config, flop), budget=flop)
 
-    main = [arm for arm in _main(grpo, matched, held) if arm.name in setting.arms]
-    return (*main, *(_levers(grpo, matched, held) if setting.lever_seeds else ()))
+    main = [arm for arm in _main(grpo, matched, held) if arm.name in (MAIN if setting.only else setting.arms)]
+    return _chosen((*main, *(_levers(grpo, matched, held) if setting.lever_seeds else ())), setting.only)
+
+
+def _chosen(every: tuple[Arm, ...], only: tuple[str, ...]) -> tuple[Arm, ...]:
+    """The arms of these names, and those that they change; all where none is named. UsageError for another name."""
+    by = {arm.name: arm for arm in every}
+    if unknown := [name for name in only if name not in by]:
+        raise UsageError(
+            f"--arms has {' '.join(map(repr, unknown))}, names of {' '.join(map(repr, by))} were expected"
+            f"{'' if any(arm.of for arm in every) else ' (levers take --lever-seeds)'}"
+        )
+    kept = {*only, *(by[name].of for name in only)}
+    return tuple(arm for arm in every if not only or arm.name in kept)
 
 
 def _main(grpo: RL, matched: Callable[[SFT], SFT], held: Callable[[RL], RL]) -> tuple[Arm, ...]:
