@@ -82,11 +82,13 @@ def test_a_damaged_table_of_the_game_is_refused_before_anything_is_played(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(worlds, "data_folder", lambda: tmp_path)
-    assert setting_of("laptop").exact
+    monkeypatch.setitem(SETTINGS, "short", replace(SETTINGS["laptop"], worlds=(("atelier", "strict"),)))
+    assert setting_of("short").exact
     (tmp_path / f"{GAME}.json").write_text("{}")
     with pytest.raises(DataError, match="fetch it again"):
-        setting_of("laptop")
-    setting_of("smoke")
+        setting_of("short")
+    monkeypatch.setitem(SETTINGS, "short", replace(SETTINGS["short"], exact=False))
+    setting_of("short")
 
 
 def test_a_number_that_needs_no_model_is_ours_of_the_game_itself_and_the_other_worlds_stand_behind():

@@ -254,7 +254,7 @@ def _parted(humans: Sequence[Played], played: Played) -> tuple[list[Played], lis
     here = (played.world.table.digest, played.rules.name)
     same = [(one.world.table.digest, one.rules.name) == here for one in humans]
     both = list(zip(humans, same, strict=True))
-    return [one for one, is_here in both if is_here], [one for one, is_here in both if not is_here]
+    return [one for one, alike in both if alike], [one for one, alike in both if not alike]
 
 
 def _whole(played: Played) -> str:
