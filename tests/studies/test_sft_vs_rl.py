@@ -283,6 +283,17 @@ def test_a_course_begins_at_the_bases_of_its_trainings():
     assert (last.flop, last.episodes, last.solved.value) == (3e9, 3, 1.0)
 
 
+def test_a_course_ends_with_the_very_score_of_the_arm():
+    """Arms of other lengths, whose scores on the way are at other places, tell the spread of trainings there too."""
+    rng = np.random.default_rng(0)
+    every = [trained("a", k, rng.random(40)) for k in range(2)] + [trained("b", k, rng.random(40)) for k in range(4)]
+    for one in every[2:]:
+        one.scores[ONE][1] = Played(rng.random(40), np.ones(40))
+    places = course([*every, trained(BASE, 0, rng.random(40), step=0)], "a", ONE)
+    whole = score(every, "a", ONE)
+    assert (places[-1].solved.low, places[-1].solved.high) == (whole.low, whole.high)
+
+
 def test_a_score_counts_multisets_alike():
     assert score([trained("a", 0, [1.0, 0.5, 0.0])], "a", ONE).value == pytest.approx(0.5)
     assert kept([trained("a", 0, [1.0])], "a").value is None

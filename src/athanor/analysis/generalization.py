@@ -302,11 +302,12 @@ def course(
     before = [one for one in trained if one.arm == start and (one.base, one.number) in own]
     places = [Place(0.0, 0.0, _estimate(str(key), _mean(before, start, _solved(key), level), arm))]
     lengths = {len(one.scores[key]) for one in mine}
-    for place in range(min(lengths, default=0)):
+    whole = min(lengths, default=0)
+    for place in range(whole):
         steps = [sorted(one.scores[key])[place] for one in mine]
         flop = float(np.mean([one.flop[step] for one, step in zip(mine, steps, strict=True)]))
         sampled = float(np.mean([one.episodes[step] for one, step in zip(mine, steps, strict=True)]))
-        found = _mean(trained, arm, _after(key, place), level)
+        found = _mean(trained, arm, _solved(key) if place == whole - 1 else _after(key, place), level)
         places.append(Place(flop, sampled, _estimate(str(key), found, arm)))
     return tuple(places)
 

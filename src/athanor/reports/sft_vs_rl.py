@@ -178,7 +178,8 @@ def _course(found: Found) -> Chapter:
         charts += [{"hconcat": panels[i : i + 2], "spacing": 20} for i in range(0, len(panels), 2)]
     caption = (
         "Hands solved as training goes on, by what it cost (above) and by answers sampled and judged (below: arms that "
-        f"sample any). Bands: {LEVEL_TEXT} intervals over trainings and multisets; where all begin, "
+        "sample any). On the way policies are tried on half of the hands. "
+        f"Bands: {LEVEL_TEXT} intervals over trainings and multisets; where all begin, "
         f"{'the bases' if found.start == BASE else found.start}."
     )
     return Chapter(name="course", title="By compute and by rollouts", words=((beside_published(found), ()),),
