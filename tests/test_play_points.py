@@ -68,7 +68,7 @@ def test_runs_of_two_environments_have_no_analysis_and_no_page(capsys, tmp_path,
     [
         ({"--temperature": "1"}, "--temperature has no effect with --agent random"),
         ({"--backend": "openai"}, "--backend has no effect with --agent random"),
-        ({"--hint": None, "--verifier": "chu2025"}, "--hint has no effect with --verifier chu2025"),
+        ({"--hint": None, "--verifier": "chu2025"}, "--hint has no effect with --verifier"),
         ({"--split": "open"}, "open"),
         ({"--shift": "rule"}, "both --rule and --shift were given"),
         ({"--agent": "language"}, "pass --model"),
@@ -101,3 +101,16 @@ def test_a_person_plays_hands_at_the_terminal(capsys, tmp_path, monkeypatch):
     assert code == 0
     assert "Tried: 1+1=24." in err
     assert len((tmp_path / "run" / "turns.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    ("check points --cards 0", "--cards 0 was given, 1 to 6 was expected"),
+    ("check points --cards 7", "--cards 7 was given, 1 to 6 was expected"),
+    ("check points --target -5", "--target -5 was given, 0 or more was expected"),
+    ("verify points --cards 2,2,K,10 --verifier chu2025 --hint --answer x", "--hint has no effect with --verifier"),
+    ("verify points --cards 2,2,K,10,A --verifier chu2025 --answer x", "5 cards were given, the published"),
+])  # fmt: skip
+def test_what_cannot_be_counted_or_judged_is_refused(capsys, words, says):
+    code, _, err = athanor(capsys, *words.split())
+    assert code == 2
+    assert says in err

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from math import inf
 
 import msgspec
 
+from athanor.core.options import refuse_outside
 from athanor.environments.points import Chu2025, Deal, Exact, Points, rule
 from athanor.environments.points.checks import Counts, complaints, counts
+from athanor.environments.points.solver import LARGEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,7 @@ class Config:
 
 def run(config: Config) -> int:
     """Print; 1 if a verifier failed on any answer."""
+    refuse_outside(config, {"cards": (1, LARGEST), "target": (0, inf)})
     rules = [rule(name) for name in config.rules]
     found = [counts(config.cards, one, config.target) for one in rules]
     judges = [Exact(), Exact(vision=True)] + ([Chu2025(), Chu2025(vision=True)] if config.cards == 4 else [])

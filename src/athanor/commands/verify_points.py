@@ -10,6 +10,7 @@ import msgspec
 import tyro
 
 from athanor.core.errors import UsageError
+from athanor.core.options import refuse_idle
 from athanor.environments.points import Chu2025, Exact, Grade, Points
 from athanor.environments.points import rule as rule_of
 from athanor.environments.points.cards import cards_of
@@ -17,6 +18,8 @@ from athanor.environments.points.solver import LARGEST, solvable
 from athanor.environments.points.state import hand
 from athanor.environments.points.text import PointsDialogue
 
+CARDS = 4
+"""Of a hand that the published verifier can judge."""
 READ = 4_000_000
 """Characters of an answer that are read from standard input."""
 
@@ -50,6 +53,13 @@ def run(config: Config) -> int:
             f"{len(cards)} cards and the target {config.target} were given, 1 to {LARGEST} cards and a target of 0 or "
             "more were expected; pass such --cards and --target"
         )
+    if config.verifier == "chu2025":
+        refuse_idle(["--hint"] if config.hint else [], "--verifier chu2025")
+        if len(cards) != CARDS:
+            raise UsageError(
+                f"{len(cards)} cards were given, the published verifier judges hands of {CARDS}; pass {CARDS} --cards, "
+                "or --verifier exact"
+            )
     text = sys.stdin.read(READ) if config.answer == "-" else config.answer
     judge = (
         Chu2025(vision=config.vision) if config.verifier == "chu2025" else Exact(vision=config.vision, hint=config.hint)
