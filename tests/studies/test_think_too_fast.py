@@ -23,7 +23,7 @@ from athanor.environments.alchemy import worlds
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_wire import request_body
-from athanor.reports.think_too_fast import _more, page
+from athanor.reports.think_too_fast import _lacking, _more, page
 from athanor.studies.think_too_fast import procedures
 from athanor.studies.think_too_fast.arms import SETTINGS, Asking, arms
 from athanor.studies.think_too_fast.claims import compare, interval
@@ -408,8 +408,35 @@ def test_the_page_says_that_a_model_without_a_temperature_is_left_out_of_the_reg
     found: Any = SimpleNamespace(arms=(arm("o1, base, no temperature", None), arm("m", 1.0)), worlds=())
     for one in found.arms:
         one.asked = True
-    ((said, _),) = _more(found).words
+    (said, _), *_ = _more(found).words
     assert said.startswith("o1, base, no temperature: no temperature is sent, for the model's server refuses one")
+
+
+def test_the_page_says_that_budgets_of_reasoning_are_not_tested_where_they_do_not_vary():
+    def said(*budgets: int) -> list[str]:
+        thinking = [arm("m", 1.0, condition="reasoning", max_tokens=budget) for budget in budgets]
+        found: Any = SimpleNamespace(arms=(arm("m", 1.0), *thinking), worlds=())
+        for one in found.arms:
+            one.asked = True
+        return [each for each, _ in _more(found).words]
+
+    assert said(50, 1000) == []
+    (one,) = said(96)
+    assert one.startswith(
+        "Not tested here is whether a larger budget of reasoning discovers more: asking for a thought"
+    )
+    assert "of at most 96 tokens is set beside answering at once, over 3 episodes" in one
+    assert one.endswith("The setting paper has budgets of 50, 1,000 and 4,000 tokens.")
+    assert "no arm is asked to reason aloud" in said()[0]
+
+
+def test_numbers_without_ours_are_counted_by_their_reasons():
+    rows = comparisons("laptop", "m", [place([arm("m", 1.0)])])
+    lead, points = _lacking(SimpleNamespace(comparisons=rows)).words[0]  # pyright: ignore[reportArgumentType]
+    assert lead.startswith(f"{len(rows)} numbers have none of ours beside them")
+    assert sum(int(one.partition(":")[0]) for one in points) == len(rows)
+    assert "12: it needs sparse autoencoders, and the laboratory has none yet." in points
+    assert sum("it is of people" in one for one in points) == 1
 
 
 @pytest.fixture

@@ -240,7 +240,9 @@ def _thinking(run: Run) -> Answer:
     verdict = over_arms(sides.count(1), sides.count(-1), len(found))
     said = "; ".join(f"{one.group}: {text(one)} elements more" for one in found)
     episodes = span_in_words(sorted({one.n for one in found}))
-    return verdict, f"{said}.", f"{at_once(len(found))} Over {episodes} episodes."
+    budgets = {arm.run.manifest.config.get("max_tokens") for arm in able(run) if arm.short in {e.group for e in found}}
+    alone = "" if len(budgets) > 1 else " At one budget of reasoning: longer and shorter thoughts are not compared."
+    return verdict, f"{said}.", f"{at_once(len(found))} Over {episodes} episodes.{alone}"
 
 
 def _random_usage(run: Run) -> Answer:
