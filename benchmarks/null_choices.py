@@ -23,7 +23,7 @@ from athanor.analysis.nulls import null_estimates
 from athanor.core.play import Planned, play
 from athanor.core.progress import progress
 from athanor.core.seeds import stream
-from athanor.environments.alchemy import RULES, Alchemy, Discovery
+from athanor.environments.alchemy import RULES, Alchemy, Discovery, Pair
 from athanor.environments.alchemy.worlds import table
 from athanor.values.arrays import TableArrays
 from athanor.values.games import Choices, Games, replay
@@ -48,9 +48,8 @@ def games(world: TableArrays, weights: dict[str, float], temperature: float, see
     async def played() -> list[tuple[str, str]]:
         planned = [Planned(key=f"{player:04d}", task=task) for player in range(PLAYERS)]
         episodes = [await play(environment, judge, agent, one, seed=seed, turns=TURNS) for one in planned]
-        return [
-            (turn.action.first, turn.action.second) for episode in episodes for turn in episode.turns if turn.action
-        ]
+        actions = [turn.action for episode in episodes for turn in episode.turns]
+        return [(action.first, action.second) for action in actions if isinstance(action, Pair)]
 
     pairs = asyncio.run(played())
     first, second = (world.indices([pair[side] for pair in pairs]) for side in (0, 1))

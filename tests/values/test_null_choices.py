@@ -33,8 +33,9 @@ def scored(games: Games, beta: Sequence[float], draws: int = 0, used: Any = None
     k = len(beta)
     out = np.zeros(k), np.zeros((draws, k)), np.zeros((k, k))
     every = np.ones(len(games.pool), dtype=np.bool_) if used is None else used
+    data, order, found, codes, stacked, lists = arguments(games, TRUE, [*TERMS[-k:], *MARKS])
     turns = scores(
-        *arguments(games, TRUE, [*TERMS[-k:], *MARKS]), not games.repeated.any(), every, np.array(beta),
+        data, order, found, codes, stacked, lists, not games.repeated.any(), every, np.array(beta),
         np.random.default_rng(0), out,
     )  # fmt: skip
     return Scored(turns, *out)
@@ -100,7 +101,7 @@ def test_what_was_no_candidate_and_what_was_not_asked_does_not_count():
 
 
 def test_one_pair_taken_for_ever_leaves_nothing_to_be_drawn():
-    same = replay(WORLD, RULES["strict"], Choices(np.array([0, 30]), np.zeros(30), np.ones(30)))
+    same = replay(WORLD, RULES["strict"], Choices(np.array([0, 30]), np.zeros(30, np.int32), np.ones(30, np.int32)))
     found = scored(same, (0.0,), draws=50)
     assert (found.turns, found.information.tolist()) == (30, [[0.0]])
     assert not found.drawn.any()

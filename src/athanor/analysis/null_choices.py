@@ -57,9 +57,10 @@ def null_choices(
     weights, doubts = _fitted(games, fixed, others, threads, most)
     used, k = asked_of(games, most), len(others) + 1
     score, drawn, information = np.zeros(k), np.zeros((draws, k)), np.zeros((k, k))
+    data, order, found, codes, stacked, lists = arguments(games, fixed, [*others, term, *MARKS])
     turns = scores(
-        *arguments(games, fixed, [*others, term, *MARKS]), not games.repeated.any(), used, np.append(weights, 0.0),
-        rng, (score, drawn, information),
+        data, order, found, codes, stacked, lists, not games.repeated.any(), used, np.append(weights, 0.0), rng,
+        (score, drawn, information),
     )  # fmt: skip
     explained = information[-1, :-1] @ np.linalg.pinv(information[:-1, :-1])
     own = information[-1, -1] - explained @ information[:-1, -1]

@@ -43,8 +43,9 @@ class _Said:
     @property
     def side(self) -> Side:
         """What both say; one of them alone where the other says nothing."""
-        known = [one for one in (self.interval, self.null) if one is not None]
-        return known[0] if known and len(set(known)) == 1 else 0
+        if self.interval is None:
+            return self.null or 0
+        return self.interval if self.null in (None, self.interval) else 0
 
 
 def driven_by_uncertainty(run: Run) -> Answer:
@@ -66,8 +67,9 @@ def driven_by_uncertainty(run: Run) -> Answer:
         f"Of {arms_in_words(len(found))} {more} {_weighs(more)} uncertainty above zero among all pairs, with repeats, "
         f"doubles and the other values apart, {less} below{rest_in_words(len(found) - more - less)}."
     )
-    agreed = [sum(one.side == side for one in found) for side in (1, -1)]
-    return over_arms(*agreed, len(found)), said, f"{at_once(len(found))} {_beside(found, more + less)}"
+    agreed = [one.side for one in found]
+    verdict = over_arms(agreed.count(1), agreed.count(-1), len(found))
+    return verdict, said, f"{at_once(len(found))} {_beside(found, more + less)}"
 
 
 def _said(run: Run, name: str, one: Estimate, arms: int) -> _Said:

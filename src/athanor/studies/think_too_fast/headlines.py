@@ -190,11 +190,11 @@ def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) ->
         [arm for arm, raw, _ in known if raw is not None and side_of_zero(raw) == side] for side in (1, -1)
     )  # fmt: skip
     sure = [arm for arm, _, wide in known if wide is not None and excludes_zero(wide)]
-    as_claimed, against = (more, less) if expect_more else (less, more)
     those, rest = arms_in_words(len(known)), rest_in_words(len(known) - len(more) - len(less))
     said = f"Of {those} {len(more)} discovered more and {len(less)} less than it{rest}."
-    verdict = over_arms(*(sum(arm in sure for arm in side) for side in (as_claimed, against)), len(known))
     those_more, those_less = (sum(arm in sure for arm in side) for side in (more, less))
+    counts = (those_more, those_less) if expect_more else (those_less, those_more)
+    verdict = over_arms(counts[0], counts[1], len(known))
     held = f"{those_more} more and {those_less} less hold among all comparisons of the page"
     episodes = sorted({arm.n for arm, raw, _ in found if raw is not None and raw.low is not None})
     return verdict, said, f"95% intervals of {span_in_words(episodes)} episodes an arm; {held}."
