@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from athanor.analysis.generalization import (
     BASE,
+    Contrast,
     Key,
     Passes,
     Trained,
@@ -30,18 +31,21 @@ from athanor.analysis.generalization import Score as Played
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.environments.points import tokens
+from athanor.environments.points.steps import step_table
 from athanor.models.policy.transformer import Policy, PolicyConfig
 from athanor.reports.sft_vs_rl import page
+from athanor.studies.claims import counted
 from athanor.studies.sft_vs_rl import study
 from athanor.studies.sft_vs_rl.arms import MAIN, SETTINGS, Setting, arms
 from athanor.studies.sft_vs_rl.claims import claims
-from athanor.studies.sft_vs_rl.findings import find
+from athanor.studies.sft_vs_rl.findings import few_of, find
 from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.published import PUBLISHED
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs, train_one, try_base
 from athanor.training import checkpoint, rl, sft
 from athanor.training.costs import planned
 from athanor.training.evaluate import CONDITIONS, hands_of, pass_at
+from athanor.training.optimizers import Rates
 from athanor.training.rl import RL
 from athanor.training.sft import SFT
 
@@ -267,6 +271,8 @@ def test_every_policy_is_asked_for_many_answers_to_the_same_hands():
     one, other = (pass_at(policy, CONDITIONS["rule"], seed) for seed in (1, 2))
     assert one["hands"] == other["hands"]
     assert len(one["right"]) == len(set(one["hands"])) == 128
+    multisets = step_table().hands(hands_of(CONDITIONS["rule"]).values)[one["hands"]]
+    assert len(set(multisets.tolist())) == 128  # so that hands are independent
 
 
 def test_a_course_begins_at_the_bases_of_its_trainings():
@@ -307,6 +313,61 @@ def test_a_claim_holds_only_where_every_interval_is_on_its_side(greedy, verdict)
     }
     (claim,) = claims(by)
     assert claim.verdict == verdict
+
+
+def many(arm: str, more: float, seed: int) -> list[Trained]:
+    """Four trainings of an arm that solves so much more, with noise of its own; greedily as at temperature 1."""
+    found = []
+    for k in range(4):
+        solved = 0.3 + more + 0.1 * np.random.default_rng([seed, k]).normal(size=60)
+        one = trained(arm, k, solved)
+        greedy = Key(ONE.condition, 0.0, 1)
+        found.append(replace(one, scores=one.scores | {greedy: one.scores[ONE]}))
+    return found
+
+
+@pytest.mark.parametrize(("more", "together"), [(0.2, "holds"), (0.0325, "cannot be told")])
+def test_a_claim_is_judged_by_intervals_that_hold_all_together_too(more, together):
+    every = [*many("grpo", more, 1), *many("sft", 0.0, 2), *many(BASE, 0.0, 3)]
+    contrasts = [
+        Contrast(arm, other, Key("rule", temperature, 1))
+        for arm, other in (("grpo", "sft"), ("grpo", BASE), ("sft", BASE)) for temperature in (1.0, 0.0)
+    ]  # fmt: skip
+    by = {(c.arm, c.name): c.estimated(every) for c in contrasts}
+    assert [name for _, name in by] == [one.name for one in by.values()]
+    first, *_ = claims(by, every)
+    assert first.verdict == "holds"
+    assert first.together == together
+    assert claims(by)[0].together is None
+    assert counted(claims(by, every)).startswith("Of 3 claims ")
+
+
+def test_arms_and_seeds_can_be_chosen_and_what_a_lever_changes_comes_with_it(base: Path, tmp_path: Path):
+    asked = Asked(setting="laptop", seed=1, processes=1, bases=(str(base),), seeds=3, lever_seeds=5,
+                  only=("grpo, KL", "sft"))  # fmt: skip
+    every = jobs(asked, tmp_path)
+    assert {(job.arm.name, job.number) for job in every} == {
+        (name, k) for name in ("sft", "grpo", "grpo, KL") for k in range(3)
+    }  # no more of a lever than of what it changes
+    with pytest.raises(UsageError, match="--arms has 'nope', names of 'sft' 'sft, fresh hands'"):
+        study.run(replace(asked, only=("sft", "nope")), tmp_path / "out")
+    with pytest.raises(UsageError, match="levers take --lever-seeds"):
+        jobs(replace(asked, setting="smoke", lever_seeds=None), tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_setting_of_a_few_steps_says_that_it_shows_nothing():
+    assert "no verdict below is a result" in few_of(SETTINGS["smoke"])
+    assert few_of(SETTINGS["quick"]) == few_of(SETTINGS["laptop"]) == ""
+
+
+def test_the_arm_of_ppo_passes_over_each_batch_often_enough_to_clip():
+    by = {arm.name: arm.config for arm in arms(SETTINGS["laptop"], Policy(TINY))}
+    ppo = by["ppo"]
+    assert isinstance(ppo, RL)
+    run = rl.learner(Policy(TINY).begin(torch.Generator().manual_seed(0)), Rates(adamw=2e-2))
+    lines = list(rl.train(run, replace(ppo, steps=2, prompts=8, reward="classes", budget=0.0), 0))
+    assert max(line["clipped"] for line in lines) > 0
 
 
 def test_the_published_step_from_before_to_rl_is_within_chance():

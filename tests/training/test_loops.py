@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import numpy as np
@@ -16,7 +17,7 @@ from athanor.training import losses, rl, sft
 from athanor.training.ledger import Ledger, training_flop
 from athanor.training.optimizers import Rates
 from athanor.training.rl import RL, learner
-from athanor.training.rollouts import roll, turns_of
+from athanor.training.rollouts import Rollout, generation_flop, roll, turns_of
 from athanor.training.sft import SFT
 
 TINY = PolicyConfig(vocabulary=tokens.VOCABULARY, width=32, layers=1, heads=2, numbers=200)
@@ -221,15 +222,45 @@ def test_a_policy_that_runs_away_from_its_base_is_stopped(able):
         list(rl.train(learner(deepcopy(able), config.rates), config, 0))
 
 
-def test_operations_are_counted_as_they_are_done():
-    """Against the operations that PyTorch counts itself, one for a multiply-add and a plus."""
+def counted(made: Callable[[], object]) -> float:
+    """Operations that PyTorch counts itself, two for a multiply-add."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    policy, rows = Policy(TINY), torch.zeros(3, 25, dtype=torch.long)
-    with FlopCounterMode(display=False) as counter:
-        policy(rows).sum().backward()
-    counted, ours = counter.get_total_flops(), training_flop(policy, 3, 25)
-    assert ours == pytest.approx(counted, rel=0.1)
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        made()
+    return float(counter.get_total_flops())
+
+
+COUNTED = PolicyConfig(vocabulary=tokens.VOCABULARY, width=256, layers=1, heads=2, numbers=200)
+"""So wide that attention is little: PyTorch counts what a causal mask leaves out, too."""
+
+
+def test_operations_of_training_are_counted_as_they_are_done():
+    policy, rows = Policy(COUNTED), torch.zeros(3, 25, dtype=torch.long)
+    ours = training_flop(policy, 3, 25, 48)
+    assert ours == pytest.approx(counted(lambda: policy.head(policy.hidden(rows)[:, 9:]).sum().backward()), rel=0.04)
     ledger = Ledger()
     ledger.trained(75, ours)
     assert ledger.flop == ours
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 5])
+def test_operations_of_sampling_are_counted_as_they_are_done(rounds):
+    policy = Policy(COUNTED).begin(torch.Generator().manual_seed(0))
+    hands = mixture.training_hands(stream(0, "counted"), 6)
+    found: list[Rollout] = []
+    whole = counted(lambda: found.append(roll(policy, hands, samples=4, rounds=rounds, temperature=1.0,
+                                              generator=torch.Generator().manual_seed(1))))  # fmt: skip
+    assert generation_flop(policy, found[0]) == pytest.approx(whole, rel=0.04)
+
+
+@pytest.mark.parametrize("config", [RL(steps=1, prompts=8, samples=4), RL(steps=1, prompts=8, samples=4, rounds=3),
+                                    SFT(steps=1, rows=32, hands=20)])  # fmt: skip
+def test_the_ledger_of_a_step_is_what_was_done(config):
+    policy = Policy(COUNTED).begin(torch.Generator().manual_seed(0))
+    policy.head.weight.data *= 0.1
+    run = learner(policy, config.rates)
+    lines = rl.train(run, config, 0) if isinstance(config, RL) else sft.train(run, config, 0)
+    whole = counted(lambda: list(lines))
+    assert run.ledger.flop == pytest.approx(whole, rel=0.04)

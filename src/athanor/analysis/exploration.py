@@ -222,9 +222,15 @@ def baselines_of(arm: Arm, arms: Sequence[Arm]) -> list[tuple[Arm, str]]:
     return [(o, o.baseline if o.baseline and agents.count(o.baseline) == 1 else o.name) for o in here]
 
 
-def decimals(name: str, value: float) -> str:
-    """A value as text, as exactly as its name warrants: shares in percent, seconds to the millisecond."""
-    if name.startswith("share"):
+SHARES = ("share", "solved: ", "recognised: ", "misreasoned: ", "pass@", "arithmetic told right")
+"""How names of shares begin."""
+
+
+def decimals(name: str, value: float, unit: str = "") -> str:
+    """A value as text, as exactly as its name warrants: shares and what they differ by in percent, seconds to the
+    millisecond."""
+    of_hands = unit in ("multisets", "hands") and " minus " in name and not name.startswith("return")
+    if name.startswith(SHARES) or of_hands:
         return f"{100 * value:.1f}%"
     if name in (UNFINISHED, *WITHHELD.values()):
         return f"{value:.0f}"
@@ -250,12 +256,13 @@ def interval_text(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         without = estimate.method.startswith(("sum", "count")) or estimate.name.startswith(("p of", HOLM))
         return "" if without and estimate.value is not None else "unknown"
-    return f"[{decimals(estimate.name, estimate.low)}, {decimals(estimate.name, estimate.high)}]"
+    low, high = (decimals(estimate.name, end, estimate.unit) for end in (estimate.low, estimate.high))
+    return f"[{low}, {high}]"
 
 
 def value_text(estimate: Estimate) -> str:
     """A value as text, `unknown` when there is none."""
-    return "unknown" if estimate.value is None else decimals(estimate.name, estimate.value)
+    return "unknown" if estimate.value is None else decimals(estimate.name, estimate.value, estimate.unit)
 
 
 def table_text(found: Sequence[Estimate]) -> str:

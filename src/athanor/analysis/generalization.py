@@ -145,7 +145,7 @@ def recognition(trained: Sequence[Trained], arm: str, key: Key, level: float = L
 def recognised_more(trained: Sequence[Trained], arm: str, other: str, key: Key, level: float = LEVEL) -> Estimate:
     """How much more often an arm reads hands right than another, on the same hands."""
     found = _difference(trained, arm, other, _read(key), _read(key), level)
-    return _estimate(f"{arm} minus {other}: recognised: {key}", found, arm)
+    return _estimate(Contrast(arm, other, key, recognised=True).name, found, arm)
 
 
 def misreasoned(trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL) -> Estimate:
@@ -183,10 +183,36 @@ def difference(
     trainings from one base alone. The base itself has no trainings: its draws are pooled.
     """
     some = [one for one in trained if base in (None, one.base)]
-    name = f"{arm} minus {other}: {key}"
-    name = name if other_key is None else f"{name}, the other at {other_key}"
+    name = Contrast(arm, other, key, other_key).name
     found = _difference(some, arm, other, _solved(key), _solved(other_key or key), level)
     return _estimate(name if base is None else f"{name} (from {base})", found, arm)
+
+
+class Contrast(NamedTuple):
+    """A difference between two arms, which can be estimated at any level."""
+
+    arm: str
+    other: str
+    key: Key
+    other_key: Key | None = None
+    """How the other one was played, where that differs."""
+    recognised: bool = False
+    """Whether it is of hands that are read right, and not of those that are solved."""
+
+    @property
+    def name(self) -> str:
+        """Of its estimate.
+
+        >>> Contrast("grpo", "sft", Key("rule", 0.0, 1)).name
+        'grpo minus sft: rule, greedy'
+        """
+        told = f"{self.arm} minus {self.other}: {'recognised: ' if self.recognised else ''}{self.key}"
+        return told if self.other_key is None else f"{told}, the other at {self.other_key}"
+
+    def estimated(self, trained: Sequence[Trained], level: float = LEVEL) -> Estimate:
+        if self.recognised:
+            return recognised_more(trained, self.arm, self.other, self.key, level)
+        return difference(trained, self.arm, self.other, self.key, level, other_key=self.other_key)
 
 
 def _solved(key: Key) -> Pick:

@@ -35,6 +35,8 @@ from athanor.studies.sft_vs_rl.plan import Plan, conditions_of, steps
 if TYPE_CHECKING:
     from athanor.studies.sft_vs_rl.findings import Found
 
+SEEDS, LEVER_SEEDS = 4, 2
+"""Trainings of each arm and each lever at the published size."""
 EVERY = 20
 """Steps between checkpoints, as in the published fine-tuning."""
 
@@ -62,13 +64,7 @@ class Paper:
     """paper: what is run. Options of training that are left out are those of the preset chu2025."""
 
     model: str = ""
-    """A folder in Hugging Face's format, a GGUF file, smollm2-135m-instruct, or OWNER/NAME on the hub. Needed."""
-    seeds: int = 4
-    """Trainings of each main arm."""
-    lever_seeds: int = 2
-    """Trainings of each lever, by the first of those seeds; 0 trains none."""
-    arms: tuple[str, ...] = ()
-    """Names of the arms to train, such as sft grpo "grpo, 3 rounds", with what they need; left out, all."""
+    """paper needs a folder in Hugging Face's format, a GGUF file, smollm2-135m-instruct, or OWNER/NAME on the hub."""
     episodes: int = 1_000
     """Hands of each condition, the same for all policies."""
     conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule", "red suits", "looks"], ...] = ()
@@ -110,6 +106,12 @@ class Config:
     """paper: print every command, one a line, and run nothing."""
     seed: int = 1
     """All randomness follows from it."""
+    seeds: int | None = None
+    """Trainings of each main arm, in laptop from each base; left out, 4 (quick and smoke: 2)."""
+    lever_seeds: int | None = None
+    """Trainings of each lever, by the first of those seeds; left out, 2 (quick and smoke: 0, which trains none)."""
+    arms: tuple[str, ...] = ()
+    """Names of the arms to train, such as sft grpo "grpo, 3 rounds", with what they need; left out, all."""
     processes: int = 0
     """Trainings at once, each on one thread; 0 is one for each core."""
     json: bool = False
@@ -141,7 +143,8 @@ def _own(config: Config) -> tuple[int, Found]:
     from athanor.studies.sft_vs_rl.study import run as train
 
     setting = "quick" if config.quick else config.setting
-    asked = Asked(setting=setting, seed=config.seed, processes=config.processes, bases=config.bases)
+    asked = Asked(setting=setting, seed=config.seed, processes=config.processes, bases=config.bases,
+                  seeds=config.seeds, lever_seeds=config.lever_seeds, only=config.arms)  # fmt: skip
     return train(asked, config.out), find(asked, config.out)
 
 
@@ -172,13 +175,15 @@ def _at_size(config: Config) -> tuple[int, Found]:
 def plan_of(config: Config) -> Plan:
     """Every setting in the words of the commands that are run. UsageError for options that a training would refuse."""
     paper, training = config.paper, config.paper.training
+    seeds = SEEDS if config.seeds is None else config.seeds
+    levers = LEVER_SEEDS if config.lever_seeds is None else config.lever_seeds
     load = [*words_of(training.load, "load"), *words_of(training.lora, "lora")]
     download = paper.torch.download or training.load.download
     methods: tuple[Method, Method] = (paper.method, "sft")
     rl, sft = (resolved(_example(config, method)) for method in methods)
     return Plan(
-        model=paper.model, method=paper.method, seed=config.seed, seeds=paper.seeds,
-        lever_seeds=min(paper.seeds, paper.lever_seeds), arms=paper.arms, episodes=paper.episodes,
+        model=paper.model, method=paper.method, seed=config.seed, seeds=seeds,
+        lever_seeds=min(seeds, levers), arms=config.arms, episodes=paper.episodes,
         conditions=conditions_of(paper.conditions, paper.look), look=paper.look, verifier=paper.verifier,
         tokens=given(rl.rl.max_tokens), rounds=given(rl.rl.rounds), sampled=shown(rl) * rl.rl.samples,
         rate=given(sft.optim.learning_rate), init_steps=_steps(paper.init_steps), sft_steps=_steps(paper.sft_steps),
@@ -256,7 +261,7 @@ def _refuse(config: Config) -> None:
     """UsageError for options that cannot be meant, or do nothing in the setting."""
     if config.quick and config.setting != "laptop":
         raise UsageError(f"--quick and --setting {config.setting} were given; pass one of them")
-    refuse_outside(config, {"processes": (0, inf)})
+    refuse_outside(config, {"processes": (0, inf), "seeds": (1, inf), "lever_seeds": (0, inf)})
     idle = [name for name, value in (("--bases", config.bases), ("--processes", config.processes)) if value]
     if config.setting != "paper":
         paper, training = config.paper, config.paper.training
@@ -266,11 +271,11 @@ def _refuse(config: Config) -> None:
         idle += [f"--{group.replace('_', '-')}.*" for group in ("sft_optim", "rl_optim")
                  if getattr(training, group) != _optimisation()]  # fmt: skip
         idle += ["--dry-run"] if config.dry_run else []
-    refuse_idle(idle, f"--setting {config.setting}")
+    refuse_idle(idle, "--quick" if config.quick else f"--setting {config.setting}")
     if config.setting != "paper":
         return
-    ranges = dict.fromkeys(("seeds", "episodes", "init_steps", "sft_steps", "rl_steps"), (1, inf))
-    refuse_outside(config.paper, {**ranges, "lever_seeds": (0, inf)})
+    ranges = dict.fromkeys(("episodes", "init_steps", "sft_steps", "rl_steps"), (1, inf))
+    refuse_outside(config.paper, ranges)
     if not config.paper.model:
         raise UsageError("--setting paper trains a model of yours; pass --model with a folder or OWNER/NAME on the hub")
     _refuse_training(config)

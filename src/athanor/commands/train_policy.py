@@ -17,7 +17,7 @@ MANY = math.inf
 RANGES = {
     "steps": (1, MANY), "prompts": (1, MANY), "samples": (1, MANY), "rounds": (1, 10), "temperature": (0.01, 100),
     "epochs": (1, MANY), "clip": (0, MANY), "kl": (0, MANY), "entropy": (0, MANY),
-    "budget": (0, MANY),
+    "gamma": (0, 1), "lam": (0, 1), "critic": (0, MANY), "budget": (0, MANY),
 }  # fmt: skip
 SFT_RANGES = {
     "steps": (1, MANY), "rows": (1, MANY), "hands": (0, MANY), "kl": (0, MANY), "l2": (0, MANY), "tries": (1, MANY),

@@ -23,7 +23,7 @@ TUNED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Train a model that sees and draws, from nothing, in the three stages of Janus-Pro; 75 minutes on two cores."""
+    """Train a model that sees and draws, from nothing, in the three stages of Janus-Pro; hours on two cores."""
 
     out: Path
     """The folder to make: manifest.json, logs.jsonl, tensorboard/, checkpoints, and the model in model/."""

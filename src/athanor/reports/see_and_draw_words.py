@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from athanor.analysis.exploration import LEVEL_TEXT
 from athanor.analysis.trials import Of
 from athanor.core.records import Estimate
 from athanor.reports.shares import points, share
 from athanor.reports.words import Finding
-from athanor.studies.claims import Claim
+from athanor.studies.claims import Claim, counted
 from athanor.studies.see_and_draw.arms import FOUNDATION, REFERENCE, RL, SHARED
 from athanor.studies.see_and_draw.claims import LITTLE
 from athanor.studies.see_and_draw.findings import Found
@@ -42,20 +40,6 @@ def answer(found: Found) -> str:
         if (one := by.get((arm, f"{arm} minus {REFERENCE}: {of}")))
     ]  # fmt: skip
     return " ".join([drawn, *(f"{one}." for one in more)])
-
-
-def counted(found: Found) -> str:
-    """How many claims hold by themselves, and how many all together."""
-    if not found.claims:
-        return ""
-    alone, together = (Counter(getattr(claim, name) for claim in found.claims) for name in ("verdict", "together"))
-    rest = [f"“{name}” of {alone[name]} and {together[name]}"
-            for name in ("holds in part", "does not hold", "contradicted", "cannot be told")
-            if alone[name] or together[name]]  # fmt: skip
-    return (
-        f"Of {len(found.claims)} claims {alone['holds']} hold by themselves and {together['holds']} all together "
-        f"(Bonferroni){'; likewise ' if rest else ''}{', '.join(rest)}."
-    )
 
 
 def _claimed(claim: Claim) -> str:
@@ -98,6 +82,6 @@ def note(found: Found) -> str:
         f"Points are percentage points. Intervals ({LEVEL_TEXT}) hold for other trainings and for other prompts and "
         "questions of the same kinds, whose categories are fixed; trainings of one seed are compared on the same "
         "prompts, with the same random numbers. A claim holds where the whole interval of each of its differences is "
-        f"on its side; that nothing is lost, where less than {100 * LITTLE:g} points surely are. {counted(found)} "
-        f"Models: {found.about}."
+        f"on its side; that nothing is lost, where less than {100 * LITTLE:g} points surely are. "
+        f"{counted(found.claims)} Models: {found.about}."
     )

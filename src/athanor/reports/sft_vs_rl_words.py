@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from athanor.analysis.exploration import LEVEL_TEXT
-from athanor.analysis.generalization import BASE, Key
-from athanor.core.records import Estimate
+from athanor.analysis.generalization import BASE, Contrast, Key
+from athanor.analysis.intervals import LEVEL
+from athanor.analysis.multiplicity import bonferroni
 from athanor.reports.shares import points, share
 from athanor.reports.words import Finding
-from athanor.studies.claims import Claim
+from athanor.studies.claims import Claim, counted, side
 from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
 from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import Found
@@ -21,18 +22,17 @@ def findings(found: Found) -> list[Finding]:
         for name in ("rule", "unseen") for temperature in (1.0, 0.0)
         if (one := by.get((rl, f"{rl} minus {REFERENCE_SFT}: {Key(name, temperature, 1)}")))
     ]  # fmt: skip
-    said = tuple(
-        (f"{claim.verdict.capitalize()}:", _told(claim.statement, claim.evidence)) for claim in claims_of(found)
-    )
+    said = tuple((f"{claim.verdict.capitalize()}:", _told(claim)) for claim in claims_of(found))
     same = " of the same compute" if found.matched else ""
     answer = f"Reinforcement ({rl}) minus supervised fine-tuning ({REFERENCE_SFT}){same}: {'; '.join(lead)}."
     world = f"{len(found.bases)} bases" if len(found.bases) > 1 else "One base"
-    return [Finding(world=f"{world}, {_trainings(found)}", lead=answer if lead else "", arms=said)]
+    few = f"; {found.few}" if found.few else ""
+    return [Finding(world=f"{world}, {_trainings(found)}{few}", lead=answer if lead else "", arms=said)]
 
 
 def claims_of(found: Found) -> list[Claim]:
     """The claims for which the study has estimates."""
-    return list(claims(found.by, start=found.start, rl=found.rl, matched=found.matched, known=found.known))
+    return claims(found.by, found.trained, start=found.start, rl=found.rl, matched=found.matched, known=found.known)
 
 
 def _trainings(found: Found) -> str:
@@ -54,8 +54,10 @@ def _unfinished(names: tuple[str, ...]) -> str:
     return f"; {len(names)} are not finished: {', '.join(names[:NAMED])}{more}"
 
 
-def _told(statement: str, evidence: tuple[Estimate, ...]) -> str:
-    return f"{statement}. {'; '.join(f'{_short(one.name)} {points(one)}' for one in evidence)}."
+def _told(claim: Claim) -> str:
+    changed = f" All together: {claim.together}." if claim.together and claim.together != claim.verdict else ""
+    told = "; ".join(f"{_short(one.name)} {points(one)}" for one in claim.evidence)
+    return f"{claim.statement}. {told}.{changed}"
 
 
 def shifts(found: Found) -> str:
@@ -87,8 +89,8 @@ def note(found: Found) -> str:
             "another training would differ"
         )
     return (
-        f"Points are percentage points of hands solved. Intervals ({LEVEL_TEXT}) {held}. They are not adjusted for the "
-        "number of comparisons. A claim holds where the whole interval of each of its differences is on its side."
+        f"Points are percentage points of hands solved. Intervals ({LEVEL_TEXT}) {held}. A claim holds where the "
+        f"whole interval of each of its differences is on its side. {counted(claims_of(found))}"
     )
 
 
@@ -126,4 +128,21 @@ def levers(found: Found) -> tuple[tuple[str, tuple[str, ...]], ...]:
                 if (one := by.get((arm.name, f"{arm.name} minus {arm.of}: {Key(name, 1.0, 1)}")))
             ]  # fmt: skip
             rows.append(f"{arm.name} ({arm.about}) against {arm.of}: {', '.join(told) or 'not known'}.")
-    return (("At temperature 1:", tuple(rows)),)
+    return (("At temperature 1:", tuple(rows)), *(((_levered(found), ()),) if rows else ()))
+
+
+def _levered(found: Found) -> str:
+    """How many differences of levers leave zero out, one by one and all together."""
+    those = [
+        Contrast(arm.name, arm.of, Key(name, 1.0, 1))
+        for arm in found.arms if arm.of for name in ("unseen", "rule")
+    ]  # fmt: skip
+    those = [one for one in those if (e := found.by.get((one.arm, one.name))) and e.value is not None]
+    strict = bonferroni(LEVEL, max(1, len(those)))
+    alone, together = (
+        sum(side(one.estimated(found.trained, level)) != 0 for one in those) for level in (LEVEL, strict)
+    )
+    return (
+        f"Of these {len(those)} differences {alone} leave zero out one by one, where {len(those) * (1 - LEVEL):.1f} "
+        f"would by chance, and {together} all together (Bonferroni)."
+    )

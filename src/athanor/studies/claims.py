@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -36,6 +37,20 @@ def verdict(signs: Sequence[int]) -> Verdict:
     if max(signs) <= 0:
         return "contradicted"
     return "holds in part" if min(signs) == 0 else "does not hold"
+
+
+def counted(claims: Sequence[Claim]) -> str:
+    """How many claims hold by themselves, and how many all together, as a sentence; empty where there are none."""
+    if not claims:
+        return ""
+    alone, together = (Counter(getattr(claim, name) for claim in claims) for name in ("verdict", "together"))
+    rest = [f"“{name}” of {alone[name]} and {together[name]}"
+            for name in ("holds in part", "does not hold", "contradicted", "cannot be told")
+            if alone[name] or together[name]]  # fmt: skip
+    return (
+        f"Of {len(claims)} claims {alone['holds']} hold by themselves and {together['holds']} all together "
+        f"(Bonferroni){'; likewise ' if rest else ''}{', '.join(rest)}."
+    )
 
 
 def side(one: Estimate, of: float = 0.0) -> int:

@@ -75,8 +75,9 @@ def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
             if not np.isfinite(norm):
                 raise DataError(f"the loss or its gradient is not finite at step {step}; train with a lower rate")
             optimizers.step(warm_hold_decay(step, recipe.steps))
-            counted["tokens"] += batch.tokens.size
-            counted["flop"] += training_flop(policy, recipe.rows, batch.tokens.shape[1] - 1)
+            rows, seq = batch.tokens.shape
+            counted["tokens"] += rows * seq
+            counted["flop"] += training_flop(policy, rows, seq - 1, int(batch.learned.sum()))
             counted["cpu_seconds"] += process_time() - begun
             bar.update()
             if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:

@@ -44,7 +44,8 @@ def _supervised(policy: Policy, config: SFT, before: int) -> float:
     """Operations of one step on sequences with so many tokens of wrong answers before the right one."""
     length = tokens.PROMPT + before + tokens.ANSWER - 1
     measured = config.rows if config.kl else min(MEASURED, config.rows)
-    return training_flop(policy, config.rows, length) + training_flop(policy, measured, length) / 3
+    learned = training_flop(policy, config.rows, length, config.rows * tokens.ANSWER)
+    return learned + training_flop(policy, measured, length, measured * tokens.ANSWER) / 3
 
 
 def _own(policy: Policy, config: SFT) -> float:
@@ -63,8 +64,11 @@ def _reinforced(policy: Policy, config: RL) -> float:
         sampled += FAILED**turn * (up_to - before)
         before = up_to
     compared = episodes if config.kl else config.prompts
-    learned = config.epochs * training_flop(policy, episodes, length)
-    return sampled + training_flop(policy, compared, length) / 3 + learned
+    answers = sum(FAILED**turn for turn in range(config.rounds))  # of an episode
+    learned, measured = (
+        training_flop(policy, rows, length, round(rows * answers * tokens.ANSWER)) for rows in (episodes, compared)
+    )
+    return sampled + measured / 3 + config.epochs * learned
 
 
 @cache

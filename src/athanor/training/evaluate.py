@@ -60,13 +60,13 @@ class Play(NamedTuple):
     rounds: int
 
 
-PLAYS = (Play(1.0, 1), Play(0.0, 1), Play(1.0, 3))
+PLAYS = (Play(1.0, 1), Play(0.0, 1), Play(1.0, 5))
 SHARPER = (Play(0.7, 1), Play(0.5, 1), Play(0.3, 1))
 """For the base alone: what lower temperatures do without any training."""
 
 
 ON_THE_WAY = ("unseen", "rule")
-"""Conditions tried during training, and with three rounds at its end."""
+"""Conditions tried during training, and with several rounds at its end."""
 
 
 class Solved(NamedTuple):
@@ -132,14 +132,15 @@ def arithmetic(policy: Policy, seed: int, rows: int = 400) -> float:
 
 
 PASS_HANDS, PASS_SAMPLES = 128, 32
-"""Hands of a condition that are answered many times, and how many times."""
+"""Hands of a condition, each of another multiset, that are answered many times, and how many times."""
 
 
 def pass_at(policy: Policy, condition: Condition, seed: int) -> dict[str, Any]:
-    """How many of PASS_SAMPLES answers at temperature 1 solve each of PASS_HANDS hands: of the same hands for every
-    policy and seed."""
+    """How many of PASS_SAMPLES answers at temperature 1 solve each of PASS_HANDS hands, one of a multiset: of the same
+    hands for every policy and seed."""
     every = hands_of(condition)
-    rows = stream(0, "evaluation", "pass").permutation(len(every.ranks))[:PASS_HANDS]
+    _, first = np.unique(step_table().hands(every.values), return_index=True)
+    rows = stream(0, "evaluation", "pass").permutation(first)[:PASS_HANDS]
     generator = generator_of(policy, seed, "pass")
     with torch.no_grad():
         made = roll(policy, every.take(rows), samples=PASS_SAMPLES, rounds=1, temperature=1.0, generator=generator)
@@ -150,7 +151,7 @@ def pass_at(policy: Policy, condition: Condition, seed: int) -> dict[str, Any]:
 def tried(run: Learner, step: int, *, each: int, seed: int, last: int) -> list[dict[str, Any]]:
     """What a policy solves, at temperature 1 and greedily: on the way of some conditions, and half as many hands.
 
-    At the end of all, with three rounds too, with one of k samples, and single steps of arithmetic.
+    At the end of all, with several rounds too, with one of k samples, and single steps of arithmetic.
     """
     if step < last:
         on_the_way = [(name, play) for name in ON_THE_WAY for play in PLAYS if play.rounds == 1]

@@ -35,8 +35,9 @@ class Ledger:
         self.flop_trained += flop
 
 
-def training_flop(policy: Policy, rows: int, length: int) -> float:
-    """Operations of one forward and backward pass over sequences (Kaplan et al. 2020, with causal attention)."""
-    config = policy.config
+def training_flop(policy: Policy, rows: int, length: int, told: int) -> float:
+    """Operations of one forward and backward pass over sequences (Kaplan et al. 2020, with causal attention), of whose
+    tokens so many go through the head: those whose next token is learned or looked at."""
+    config, head = policy.config, policy.head.weight.numel()
     attention = 2 * config.layers * config.width * length  # half of 2 * 2 * length: a token sees those before it
-    return 3.0 * rows * length * (2 * policy.matrix_parameters() + attention)
+    return 3.0 * (rows * length * (2 * (policy.matrix_parameters() - head) + attention) + 2 * told * head)

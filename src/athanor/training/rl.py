@@ -55,6 +55,12 @@ class RL:
     """Of that divergence, from the tokens that were sampled, each weighed by its ratio to the policy that sampled."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
+    gamma: float = 1.0
+    """ppo: what a reward of the next answer is worth now."""
+    lam: float = 0.95
+    """ppo: of the generalised advantages of answers (arXiv 1506.02438)."""
+    critic: float = 0.5
+    """ppo: weight of the critic's loss beside the policy's."""
     curriculum: bool = False
     """Whether hands with many solutions come first."""
     budget: float = 0.0
@@ -200,7 +206,9 @@ def update(run: Learner, config: RL, rollout: Rollout) -> dict[str, Any]:
         measured["norm"] = descend(run, loss, [*run.policy.parameters(), *run.critic.parameters()])
         apart = measured["kl"] if apart is None else apart
         episodes, seq = rollout.tokens.shape
-        run.ledger.trained(rollout.tokens.numel(), training_flop(run.policy, episodes, seq - 1))
+        run.ledger.trained(
+            rollout.tokens.numel(), training_flop(run.policy, episodes, seq - 1, int(rollout.written.sum()))
+        )
     return measured | {"kl": apart}  # of the first pass: later ones are over answers of another policy
 
 
@@ -221,7 +229,9 @@ def _judged(run: Learner, config: RL, rollout: Rollout, hidden: Tensor) -> Judge
     if config.algorithm != "ppo":
         return Judged(group_advantages(config, rollout))
     values = _values(run, hidden, rollout)
-    found, returns = advantages.gae(rollout.rewards(config.reward), values, rollout.taken, gamma=1.0, lam=0.95)
+    found, returns = advantages.gae(
+        rollout.rewards(config.reward), values, rollout.taken, gamma=config.gamma, lam=config.lam
+    )
     return Judged(advantages.whitened(found, rollout.taken), returns, values)
 
 
@@ -237,7 +247,7 @@ def _of_base(run: Learner, config: RL, rollout: Rollout) -> Tensor:
     """Float["written"]: the base's log-probabilities of the tokens written in `_compared`, which no pass changes."""
     some = _compared(config, rollout)
     rows, mask = rollout.tokens[some], rollout.written[some, 1:]
-    run.ledger.trained(0, training_flop(run.base, *mask.shape) / 3)
+    run.ledger.trained(0, training_flop(run.base, *mask.shape, int(mask.sum())) / 3)
     logits = run.base.head(run.base.hidden(rows[:, :-1])[mask]) / (config.temperature or 1.0)
     return losses.token_logprobs(logits, rows[:, 1:][mask])
 
@@ -273,7 +283,7 @@ def _losses(
         loss = loss + config.kl * losses.kl_loss(ours, reference, weight, config.estimator)
     if judged.returns is not None:
         values = _values(run, hidden, rollout)
-        loss = loss + 0.5 * losses.value_loss(values, judged.returns, rollout.taken, old=judged.values)
+        loss = loss + config.critic * losses.value_loss(values, judged.returns, rollout.taken, old=judged.values)
     return loss, measured | {
         "loss": float(loss.detach()),
         "entropy": float(spread.detach()),

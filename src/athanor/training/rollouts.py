@@ -111,12 +111,17 @@ def turns_of(rounds: int) -> Tensor:
 
 
 def generation_flop(policy: Policy, rollout: Rollout) -> float:
-    """Operations of sampling with the past kept: a prompt once for all of its samples, every written token once."""
-    config = policy.config
-    episodes, prompt = len(rollout.tokens), tokens.PROMPT
-    matrices = 2.0 * policy.matrix_parameters()
-    positions = torch.arange(rollout.tokens.shape[1], device=rollout.tokens.device) * rollout.written
-    attended = 4.0 * config.layers * config.width
-    prompted = episodes / rollout.samples * prompt
-    again = float((rollout.taken.sum() - episodes) * (prompt + tokens.TURN))  # a further turn evaluates its past anew
-    return matrices * (prompted + float(rollout.written.sum()) + again) + attended * float(positions.sum())
+    """Operations of sampling as `roll` does it: a hand is evaluated once for all of its samples, each written token but
+    an answer's last once, and before each further turn an episode's whole past."""
+    config, head = policy.config, 2.0 * policy.head.weight.numel()
+    body = 2.0 * policy.matrix_parameters() - head
+    attended = 2.0 * config.layers * config.width  # of a token with one before it and itself; twice where it asks alone
+    taken = rollout.taken.sum(0).tolist()
+    whole = 0.0
+    for turn, episodes in enumerate(taken):
+        past = tokens.PROMPT + turn * tokens.TURN
+        asked = episodes / rollout.samples if turn == 0 else episodes
+        whole += asked * (past * (body + attended * past) + head)
+        seen = sum(past + k + 1 for k in range(tokens.ANSWER - 1))
+        whole += episodes * ((tokens.ANSWER - 1) * (body + head) + 2 * attended * seen)
+    return whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from athanor.environments.points import Answer, Points, rule
 from athanor.environments.points.answers import read
 from athanor.environments.points.cards import DECK, cards_of
 from athanor.environments.points.drawing import LOOKS, Look, draw
+from athanor.environments.points.judge import Exact
 from athanor.environments.points.state import hand
 from athanor.environments.points.text import PointsDialogue
 
@@ -23,10 +25,22 @@ HEARD = {
     'First {"formula": "1+1"} no. {"formula": "4*3+2+10"}': "4*3+2+10",
     '{"formula": "4*3+2+10"': "4*3+2+10",
     "**Formula:** `4*3 + 2 + 10 = 24`": "4*3 + 2 + 10 = 24",
+    "**Formula: 4*3 + 2 + 10**": "4*3 + 2 + 10",
+    "**Formula:** 4*3 + 2 + 10": "4*3 + 2 + 10",
+    "Formula: **4*3 + 2 + 10**": "4*3 + 2 + 10",
     "Let me think. 4*3 = 12, and 12 + 2 + 10 = 24.\nFormula: 4*3+2+10": "4*3+2+10",
     "So (10 - 4) * (2 + 3) is 30, no.\n4 * 3 + 2 + 10 = 24": "4 * 3 + 2 + 10 = 24",
     "\\boxed{4 \\times 3 + 2 + 10}": "(4 * 3 + 2 + 10)",
     "4 × 3 + 2 + 10 = 24": "4 × 3 + 2 + 10 = 24",
+    "4 x 3 + 2 + 10 = 24": "4 * 3 + 2 + 10 = 24",
+    "4 * 3 + 2 + 10 = 12 + 12 = 24": "4 * 3 + 2 + 10 = 24",
+    "24 = 4 * 3 + 2 + 10.": "4 * 3 + 2 + 10",
+    "**4 * 3 + 2 + 10 = 24**": "4 * 3 + 2 + 10 = 24",
+    "So the answer is **4 * 3 + 2 + 10**!": "4 * 3 + 2 + 10",
+    "- 4 * 3 + 2 + 10": "4 * 3 + 2 + 10",
+    "1) 4 * 3 + 2 + 10": "4 * 3 + 2 + 10",
+    "I found it - 4 * 3 + 2 + 10, which is right": "4 * 3 + 2 + 10",
+    "Formula: 4*3+2+10, since 4*3 = 12": "4*3+2+10",
 }
 
 
@@ -36,6 +50,35 @@ def test_a_formula_is_heard_in_whatever_dress(reply):
     assert isinstance(found, Answer)
     assert "".join(found.formula.split()) == "".join(HEARD[reply].split())
     assert found.text == reply
+
+
+DAMAGED = [
+    "-4*3+2+10=24", "0.4*3+2+10", "7^4*3+2+10", "1e4*3+2+10", "7%4*3+2+10", "5!4*3+2+10", "sqrt4*3+2+10", "x4*3+2+10",
+    "4*3+2+10^2", "4*3+2+10.5", "4*3+2+10!", "4*3+2+10%", "4*3+2+10²", "sqrt(4)*3+2+10", "√4*3+2+10", "K*4*3+2+10",
+    "K - 4*3+2+10", "4*3+2+10 mod 7", "4*3+2+10 ^ 2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", DAMAGED)
+@pytest.mark.parametrize("reply", ["{}", "Formula: {}", '"formula": "{}",', "The answer is {}", "It is:\n{}\n"])
+def test_what_belongs_to_a_formula_is_read_with_it_and_judged_as_in_json(reply, formula):
+    dealt = hand(cards_of("4,3,2,K"), rule("10"), 24)
+    as_json = Exact().judge(dealt, read(json.dumps({"formula": formula})))
+    as_text = Exact().judge(dealt, read(reply.replace("{}", formula)))
+    assert (as_text.kind, as_json.kind) == ("form", "form")
+
+
+def test_a_sign_more_anywhere_in_a_right_formula_passes_in_text_only_where_it_does_in_json():
+    dealt = hand(cards_of("4,3,2,K"), rule("10"), 24)
+    for formula in ("4*3+2+10", "(4*3)+(10+2)", "10 + 4 * 3 + 2"):
+        for at in range(len(formula) + 1):
+            for sign in "-+*/^.!%,√a0()":
+                changed = formula[:at] + sign + formula[at:]
+                in_json = Exact().judge(dealt, read(json.dumps({"formula": changed}))).passed
+                for reply in ("It is {} here", "{}", "formula: {}", "It is {}=24"):
+                    passed = Exact().judge(dealt, read(reply.replace("{}", changed))).passed
+                    ends = at == len(formula) and sign in ".,"  # the end of a sentence
+                    assert passed <= in_json or ends, (reply, changed)
 
 
 @pytest.mark.parametrize("reply", ["", "  \n", "I cannot solve this.", "{}", "[]", "null", "24", '{"formula": null}'])

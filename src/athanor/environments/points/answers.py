@@ -9,7 +9,8 @@ from typing import Any
 
 from athanor.core.records import Unreadable
 from athanor.environments.points.cards import read_rank
-from athanor.environments.points.formula import LONGEST, plain
+from athanor.environments.points.formula import LONGEST
+from athanor.environments.points.lines import formula_of
 from athanor.environments.points.state import Answer
 
 READ = 8_000
@@ -24,6 +25,8 @@ _LIST = r"[\"'*_`]{0,3}\b%s\b[\"'*_`]{0,3}\s{0,3}[:=]\s{0,3}\[([^\]\n]{0,200})\]
 _CARDS, _NUMBERS = re.compile(_LIST % "cards?", re.I), re.compile(_LIST % "numbers?", re.I)
 _RUN = re.compile(r"[\d(\[][\d\s+\-*/()\[\]×·⋅∗÷∕−–＋－＊／（）]{2,200}")
 _OPERATOR = re.compile(r"[+*/×·⋅∗÷∕−–＋＊／-]")
+_QUOTES = " \t\r\"'`_"
+_EMPHASIS = re.compile(r"^\*{1,3}(?=[\s\"'`])")
 _FENCE = re.compile(r"```[a-zA-Z]{0,10}")
 
 
@@ -126,24 +129,19 @@ def _items(pattern: re.Pattern[str], text: str) -> list[str] | None:
 
 
 def _field(text: str) -> str:
-    """What follows the last `formula:` that has a formula."""
+    """What follows the last `formula:` that has a number."""
     for found in reversed(list(_FORMULA.finditer(text))[-MOST:]):
-        rest = found[1].strip().strip("\"'`*_ ,").split('"')[0].split("'")[0]
+        rest = (
+            _EMPHASIS.sub("", found[1].lstrip(_QUOTES)).strip(_QUOTES).rstrip(f",{_QUOTES}").split('"')[0].split("'")[0]
+        )
+        if (stars := re.search(r"\*+$", rest)) and stars[0] in text[: found.start()].rpartition("\n")[2]:
+            rest = rest[: stars.start()]
         if any(sign.isdigit() for sign in rest):
-            run = _RUN.search(rest)
-            return rest if run is None or "\\" in rest else rest[run.start() :]
+            return formula_of(rest, first=True) or rest
     return ""
 
 
 def _line(text: str) -> str:
-    """The last run of numbers and operators on a line, with what it is said to equal."""
-    for line in reversed(_FENCE.sub(" ", text).split("\n")[-MOST * 5 :]):
-        line = line[:1_000]
-        if "\\" in line or "$" in line:
-            line = plain(line.split("=")[0]) + "=" + line.partition("=")[2]
-        runs = [run for run in _RUN.finditer(line) if _OPERATOR.search(run.group().strip())]
-        if runs:
-            formula = runs[-1].group().strip()
-            tail = re.match(r"\s*=\s*(\d{1,9})", line[runs[-1].end() :])
-            return f"{formula} = {tail[1]}" if tail else formula
-    return ""
+    """The last formula on the last line that has one."""
+    lines = reversed(_FENCE.sub(" ", text).split("\n")[-MOST * 5 :])
+    return next((found for line in lines if (found := formula_of(line))), "")

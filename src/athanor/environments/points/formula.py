@@ -27,6 +27,8 @@ _DRESS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/",
                         "＋": "+", "－": "-", "＊": "*", "／": "/", "（": "(", "）": ")", "[": "(", "]": ")",
                         "＝": "="})  # fmt: skip
 """Signs that mean one of ours, as models write them."""
+TIMES = re.compile(r"(?<=[\d)\]])(\s*)[xX](\s*)(?=[\d(\[])")
+"""An x between numbers or brackets, which means *, and the blanks around it."""
 _LATEX = (
     (re.compile(r"\\(?:times|cdot|ast)(?![a-zA-Z])"), "*"),
     (re.compile(r"\\div(?![a-zA-Z])"), "/"),
@@ -61,6 +63,8 @@ def plain(formula: str) -> str:
         for sign, ours in _LATEX:
             text = sign.sub(ours, text)
         text = text.replace("{", "(").replace("}", ")")
+    if "x" in text or "X" in text:
+        text = TIMES.sub(r"\1*\2", text)
     return text.split("=", 1)[0].strip()
 
 

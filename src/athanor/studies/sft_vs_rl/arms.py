@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from athanor.core.errors import UsageError
 from athanor.models.policy.transformer import Policy
 from athanor.training.costs import affordable_steps, planned
 from athanor.training.optimizers import Rates
@@ -50,6 +51,8 @@ class Setting:
     each: int
     """Hands of each multiset that policies are tried on, at most."""
     about: str
+    only: tuple[str, ...] = ()
+    """Names of the arms, levers among them, that are trained, with the main arms that levers change; empty, all."""
 
 
 SETTINGS: dict[str, Setting] = {
@@ -74,11 +77,23 @@ def arms(setting: Setting, policy: Policy) -> tuple[Arm, ...]:
     def held(config: RL) -> RL:
         return replace(config, steps=affordable_steps(policy, config, flop), budget=flop)
 
-    main = [arm for arm in _main(grpo, matched) if arm.name in setting.arms]
-    return (*main, *(_levers(grpo, matched, held) if setting.lever_seeds else ()))
+    main = [arm for arm in _main(grpo, matched, held) if arm.name in (MAIN if setting.only else setting.arms)]
+    return _chosen((*main, *(_levers(grpo, matched, held) if setting.lever_seeds else ())), setting.only)
 
 
-def _main(grpo: RL, matched: Callable[[SFT], SFT]) -> tuple[Arm, ...]:
+def _chosen(every: tuple[Arm, ...], only: tuple[str, ...]) -> tuple[Arm, ...]:
+    """The arms of these names, and those that they change; all where none is named. UsageError for another name."""
+    by = {arm.name: arm for arm in every}
+    if unknown := [name for name in only if name not in by]:
+        raise UsageError(
+            f"--arms has {' '.join(map(repr, unknown))}, names of {' '.join(map(repr, by))} were expected"
+            f"{'' if any(arm.of for arm in every) else ' (levers take --lever-seeds)'}"
+        )
+    kept = {*only, *(by[name].of for name in only)}
+    return tuple(arm for arm in every if not only or arm.name in kept)
+
+
+def _main(grpo: RL, matched: Callable[[SFT], SFT], held: Callable[[RL], RL]) -> tuple[Arm, ...]:
     sft = matched(SFT())
     return (
         Arm(name="sft", config=sft, about="one canonical solution of each of 1,000 hands"),
@@ -88,7 +103,8 @@ def _main(grpo: RL, matched: Callable[[SFT], SFT]) -> tuple[Arm, ...]:
         Arm(name="sft on own answers", config=matched(replace(sft, solutions="own")),
             about="right answers that the base itself wrote to 1,000 hands, 8 tries each"),
         Arm(name="grpo", config=grpo, about="64 hands, 8 answers each, no divergence term"),
-        Arm(name="ppo", config=replace(grpo, algorithm="ppo"), about="a critic in place of the group"),
+        Arm(name="ppo", config=held(replace(grpo, algorithm="ppo", epochs=4)),
+            about="a critic in place of the group, four passes over each batch with clipped ratios, as published"),
     )  # fmt: skip
 
 

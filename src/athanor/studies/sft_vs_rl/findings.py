@@ -27,7 +27,7 @@ from athanor.analysis.spending import Spent
 from athanor.analysis.training_logs import Logged, read_logged
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
-from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, arms
+from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, Setting, arms
 from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs
 from athanor.training.evaluate import CONDITIONS, PLAYS, SHARPER
@@ -102,6 +102,8 @@ class Found:
     """Arms that differ in what comes before reinforcement."""
     known: bool = False
     """Whether they had learned hands under the rule of the published shift."""
+    few: str = ""
+    """That the trainings are too short to show anything, in words; empty where they are not."""
 
     @cached_property
     def by(self) -> dict[tuple[str, str], Estimate]:
@@ -139,7 +141,21 @@ def find(asked: Asked, folder: Path) -> Found:
     shown = [Shown(a.name, a.about, a.supervised, a.of) for a in arms(setting, base_policy(setting.bases[0]))]
     about = "a policy of under a million parameters: the same question, another model"
     made = found(trained, shown, bases=setting.bases, missing=tuple(missing), about=about, folder=folder)
-    return replace(made, logs=tuple(logs), seen=seen_by(setting.bases), known=knows_rule(setting.bases))
+    return replace(
+        made, logs=tuple(logs), seen=seen_by(setting.bases), known=knows_rule(setting.bases), few=few_of(setting)
+    )
+
+
+FEW = 10
+"""Steps of reinforcement below which nothing is learned that a verdict could be about."""
+
+
+def few_of(setting: Setting) -> str:
+    """Why a setting's verdicts are none; empty where they are."""
+    return (
+        f"reinforcement had {setting.steps} steps a training, which shows that everything runs: no verdict below is "
+        "a result" if setting.steps < FEW else ""
+    )  # fmt: skip
 
 
 def found(

@@ -12,6 +12,7 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from athanor.core.disk import write_atomically
 from athanor.core.errors import Stopped, UsageError
@@ -50,13 +51,22 @@ class Asked:
     """Trainings at once, each on one thread; 0 is one for each core."""
     bases: tuple[str, ...] = ()
     """Base policies, by a name of the package or by path; empty takes the setting's."""
+    seeds: int | None = None
+    """Trainings of each main arm from each base; None takes the setting's."""
+    lever_seeds: int | None = None
+    """Trainings of each lever, likewise."""
+    only: tuple[str, ...] = ()
+    """Names of the arms that are trained; empty, the setting's."""
 
     @property
     def sizes(self) -> Setting:
-        """The setting with its bases. UsageError if there is none of this name."""
+        """The setting with what is asked for in place of its own. UsageError if there is none of this name."""
         if self.setting not in SETTINGS:
             raise UsageError(f"setting {self.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
         setting = SETTINGS[self.setting]
+        seeds = setting.seeds if self.seeds is None else self.seeds
+        levers = setting.lever_seeds if self.lever_seeds is None else self.lever_seeds
+        setting = replace(setting, seeds=seeds, lever_seeds=min(seeds, levers), only=self.only)
         if not self.bases:
             return setting
         named: dict[str, str] = {}
@@ -126,7 +136,16 @@ def prepare(asked: Asked, folder: Path) -> None:
     """Begin the study's folder, or see that the one that is there is of the same study from the same bases."""
     hashes = {base_name(base): sha256(path_of(base).read_bytes()).hexdigest() for base in asked.sizes.bases}
     config = {"setting": asked.setting, "seed": asked.seed}
-    begin(folder, KIND, config, execution={"processes": asked.processes, "command": command_line()}, hashes=hashes)
+    begin(folder, KIND, config, execution=told_of(asked), hashes=hashes)
+
+
+def told_of(asked: Asked) -> dict[str, Any]:
+    """What may differ where a study is gone on with."""
+    setting = asked.sizes
+    return {
+        "processes": asked.processes, "command": command_line(), "seeds": setting.seeds,
+        "lever_seeds": setting.lever_seeds, "arms": list(setting.only),
+    }  # fmt: skip
 
 
 def command_line() -> str:
@@ -137,9 +156,8 @@ def command_line() -> str:
 
 def run(asked: Asked, folder: Path) -> int:
     """Train and try everything that is not there yet; 1 if a training was stopped. Killed, it is gone on with."""
-    setting = asked.sizes
+    setting, every = asked.sizes, jobs(asked, folder)
     prepare(asked, folder)
-    every = jobs(asked, folder)
     waiting = [job for job in every if not (job.out / "done.json").exists()]
     bases = [base for base in setting.bases if not base_scores(folder, base).exists()]
     stopped = 0

@@ -24,8 +24,8 @@ LANGUAGE = ADAPTORS | {"backbone": 1.0, "text_head": 1.0}
 EVERYTHING = LANGUAGE | {"encoder": 1.0}
 FEWEST = 4
 """Times that a part is measured, at least."""
-QUICK = (0.7, 0.4, 0.12)
-"""Of the steps of the tokenizer, the encoder and the stages, in a quick training."""
+QUICK = {"tokenizer": 0.5, "encoder": 0.3, "language": 0.3, "I": 0.3, "II": 0.05, "III": 0.06}
+"""Of the steps of each part, in a quick training. The tokenizer, which bounds all scores of drawing, keeps most."""
 ROW = 4_096
 """Tokens of a packed row in the published trainings, whose batch sizes count rows, it seems."""
 
@@ -83,20 +83,19 @@ class Recipe:
 
     def longer(self, length: float) -> Recipe:
         """The same with so many times the steps of every part."""
-        return self._scaled(length, length, length)
+        return self._scaled(dict.fromkeys((*QUICK, *(stage.name for stage in self.stages)), length))
 
     def quick(self) -> Recipe:
-        """The same in about a seventh of the time, with curves that rise. The tokenizer, which bounds all scores of
-        drawing, keeps most of its steps."""
-        return self._scaled(*QUICK)
+        """The same in about a seventh of the time, with curves that rise."""
+        return self._scaled(QUICK)
 
-    def _scaled(self, tokenizer: float, encoder: float, stages: float) -> Recipe:
-        def scaled(part: Any, length: float) -> Any:
-            return None if part is None else replace(part, steps=max(1, round(part.steps * length)))
+    def _scaled(self, lengths: Mapping[str, float]) -> Recipe:
+        def scaled(part: Any, name: str) -> Any:
+            return None if part is None else replace(part, steps=max(1, round(part.steps * lengths[name])))
 
         return replace(
-            self, tokenizer=scaled(self.tokenizer, tokenizer), encoder=scaled(self.encoder, encoder),
-            stages=tuple(scaled(stage, stages) for stage in self.stages),
+            self, tokenizer=scaled(self.tokenizer, "tokenizer"), encoder=scaled(self.encoder, "encoder"),
+            stages=tuple(scaled(stage, stage.name) for stage in self.stages),
         )  # fmt: skip
 
 
@@ -123,7 +122,7 @@ JANUS_PRO = (
 
 
 def tiny(seed: int) -> Recipe:
-    """The default: everything from nothing, about 75 minutes on two cores."""
+    """The default: everything from nothing, two to three hours on two cores."""
     heavy = (
         ("single_object", 0.5), ("two_object", 1.0), ("counting", 1.0), ("colors", 2.0), ("position", 1.0),
         ("color_attr", 3.0), ("cards", 1.5), ("mixed", 1.0), ("dense", 0.5),
@@ -132,7 +131,7 @@ def tiny(seed: int) -> Recipe:
     slow = EVERYTHING | {"encoder": 0.05}
     rate, muon = 2e-3, 0.02
     return Recipe(
-        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=1_400), encoder=EncoderRecipe(steps=300),
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=400),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,
@@ -143,11 +142,11 @@ def tiny(seed: int) -> Recipe:
                 weights=begin, dense=0.5, described=1.0, starts_codes=True,
             ),
             Stage(
-                name="II", steps=1_600, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.4, warm=30, weights=heavy, early=begin, dense=0.3, described=0.3,
+                name="II", steps=4_000, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.5, warm=30, weights=heavy, early=begin, until=0.15, dense=0.3, described=0.3,
             ),
             Stage(
-                name="III", steps=400, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
+                name="III", steps=800, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
                 muon=0.3 * muon, schedule="linear", warm=10, weights=heavy, dense=0.2,
             ),
         ),
