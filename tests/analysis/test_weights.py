@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import asyncio
-
 import numpy as np
 import pytest
 from msgspec.structs import replace as with_fields
 
-from athanor.agents.cognitive import Cognitive
 from athanor.analysis.choice import LEFT_OUT
 from athanor.analysis.multiplicity import holm_of, with_adjusted
 from athanor.analysis.nulls import NULL, null_estimates, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
 from athanor.analysis.reading import readings, text
-from athanor.analysis.regressions import Group, group, regression
+from athanor.analysis.regressions import group, regression
 from athanor.analysis.weights import (
     ALL,
     MANY,
@@ -27,16 +24,10 @@ from athanor.analysis.weights import (
     weights,
 )
 from athanor.core.errors import UsageError
-from athanor.core.play import Planned, play
 from athanor.core.records import Estimate
-from athanor.environments.alchemy import RULES, Alchemy, Discovery
-from athanor.environments.alchemy.worlds import table
-from athanor.values.arrays import TableArrays
+from athanor.environments.alchemy import RULES
 from athanor.values.games import Choices, replay, simulate
-from athanor.values.tables import PairValues
-
-WORLD = TableArrays(table("generated:opaque:3"))
-TRUE = PairValues.true(WORLD)
+from tests.analysis.choosing import TRUE, WORLD, choosing
 
 
 def players(name: str, count: int, turns: int = 40, rules: str = "strict", **how: bool):
@@ -73,8 +64,9 @@ def test_a_player_who_does_not_repeat_has_a_published_weight_that_the_other_esti
     null, exact = of(found, "never", "uncertainty", NULL), of(found, "never", "uncertainty", ALL)
     observed, p = of(found, "never", "uncertainty", OBSERVED), by_name(found, "never", p_of("weight of uncertainty"))
     assert null.low < observed.value < null.high
-    assert observed.low < observed.value < observed.high
-    assert observed.value == pytest.approx(never.value, abs=0.05)
+    assert null.value == pytest.approx(0, abs=0.03)
+    assert (observed.low, observed.high) == (None, None)
+    assert observed.value == pytest.approx(exact.value, abs=0.03)
     assert 0.05 < p.value <= 1
     assert (p.n, p.unit) == (40, "draws")
     assert exact.low < 0 < exact.high
@@ -82,7 +74,7 @@ def test_a_player_who_does_not_repeat_has_a_published_weight_that_the_other_esti
     assert memoryless.low < 0 < memoryless.high
 
 
-def test_beside_an_unknown_weight_the_words_show_what_the_null_test_observed_and_its_adjusted_p(found):
+def test_beside_an_unknown_weight_the_words_show_what_null_choices_say_and_the_adjusted_p(found):
     unknown = [
         with_fields(one, value=None, low=None, high=None)
         if (one.group, one.name) == ("never", named("uncertainty", PUBLISHED)) else with_fields(one, method="")
@@ -90,35 +82,52 @@ def test_beside_an_unknown_weight_the_words_show_what_the_null_test_observed_and
     ]  # fmt: skip
     (adjusted,) = with_adjusted(unknown)
     (said,) = [one for one in readings(adjusted) if one.startswith("never:")]
-    observed, p = of(found, "never", "uncertainty", OBSERVED), by_name(found, "never", p_of("weight of uncertainty"))
+    p = by_name(found, "never", p_of("weight of uncertainty"))
     holms = by_name(adjusted, "never", holm_of(p_of("weight of uncertainty")))
-    assert f"is unknown; by the null test's own fit it is {text(observed)}, and of random choices" in said
+    assert "is unknown; among all pairs" in said
+    assert "; not to be told from what choices give that repeat as it does (p = " in said
     assert f"(p = {p.value:.2g}; {holms.value:.2g} by Holm, among all null tests)" in said
+
+
+def test_the_words_name_the_values_that_null_choices_keep_and_why_there_are_none():
+    keen = choosing("keen", temperature=0.1, true_empowerment=1)
+    both = regression("decision ~ -1 + true_empowerment + uncertainty + (1 | player)")
+    found = weights([keen], TRUE, both, Options(seed=0, nulls=200))
+    (said,) = [one for one in readings(found) if one.startswith("keen:")]
+    beside = "repeat as it does and weigh true_empowerment as it does, but not uncertainty (p = "
+    assert f"which cannot be told from none; not to be told from what choices give that {beside}" in said
+    (curious,) = [
+        one for one in readings(weights([choosing("curious", uncertainty=1)], TRUE, both, Options(seed=0, nulls=200)))
+        if one.startswith("curious:")
+    ]  # fmt: skip
+    assert f"; more than what choices give that {beside}0.005)" in curious
+    silent = [
+        with_fields(one, value=None, method="a reason") if one.name == p_of("weight of uncertainty") else one
+        for one in found
+    ]
+    assert any("; null choices tell nothing (a reason)" in one for one in readings(silent))
 
 
 def test_the_words_say_that_the_weight_is_what_not_repeating_gives(found):
     said = readings(found)
     assert "a weight near the first is what not repeating gives" in said[0]
     (never,) = [one for one in said if one.startswith("never:")]
-    assert "; by the null test's own fit it is " in never
-    assert ", not to be told apart (p = " in never
-    assert "which cannot be told from none" in never
+    assert "not to be told from what not repeating gives" in never
+    assert "which cannot be told from none; not to be told from what choices give that repeat as it does (p = " in never
     (memoryless,) = [one for one in said if one.startswith("memoryless:")]
-    assert ", not to be told apart (p = " in memoryless
+    assert "; not to be told from what choices give that repeat as it does (p = " in memoryless
 
 
-def test_a_weight_without_a_finite_estimate_has_no_null_test():
-    """Who takes one pair for ever separates the choices: where the search stopped is no observation."""
+def test_who_takes_one_pair_for_ever_leaves_no_choice_to_be_drawn_and_has_no_null_test():
     same = Choices(np.arange(6) * 40, np.zeros(200, np.int32), np.ones(200, np.int32))
     one = group("stuck", replay(WORLD, RULES["strict"], same), TRUE, seed=0, count=SAMPLED)
     found = tuple(null_weights(one, TRUE, regression("uncertainty"), Options(seed=0, nulls=40)))
     observed, null, p = (by_name(found, "stuck", name) for name in (
         named("uncertainty", OBSERVED), named("uncertainty", NULL), p_of("weight of uncertainty")
     ))  # fmt: skip
-    assert observed.value is None
-    assert null.value is None
-    assert p.value is None
-    assert "no finite estimate" in p.method
+    assert (observed.value, null.value, p.value) == (None, None, None)
+    assert p.method == observed.method
+    assert "could have differed in uncertainty: there is nothing to draw anew" in p.method
     assert with_adjusted(found, found) == [found, found]
 
 
@@ -188,22 +197,8 @@ def test_each_arm_is_fitted_alone_and_the_pooled_fit_stands_beside_it():
     assert of(found, "all groups", "uncertainty", f"{ONE}, {POOLED}").n == 24
 
 
-def preferring(value: str, name: str) -> Group:
-    """Twelve players of 40 turns who choose by one value."""
-    environment = Alchemy(table=WORLD.table, rules=RULES["strict"])
-    agent = Cognitive(values=TRUE, weights=((value, 1.0),), temperature=0.7)
-    task, judge, pairs = next(environment.tasks("open", 0)), Discovery(environment=environment), []
-    for player in range(12):
-        planned = Planned(key=f"{player:04d}", task=task)
-        episode = asyncio.run(play(environment, judge, agent, planned, seed=0, turns=40))
-        pairs += [(turn.action.first, turn.action.second) for turn in episode.turns]
-    first, second = (WORLD.indices([pair[side] for pair in pairs]) for side in (0, 1))
-    games = replay(WORLD, RULES["strict"], Choices(np.arange(13) * 40, first, second))
-    return group(name, games, TRUE, seed=0, count=SAMPLED)
-
-
 def test_a_weight_of_recency_has_one_sign_in_every_estimate():
-    own = preferring("recency", "own")
+    own = choosing("own", temperature=0.7, recency=1)
     found = weights([own], TRUE, regression("decision ~ -1 + recency + (1 | player)"), Options(seed=0))
     assert all(of(found, "own", "recency", kind).low > 0 for kind in (ONE, MANY, ALL))
 
@@ -219,7 +214,7 @@ def test_only_a_published_regression_is_called_so(found):
 
 
 def test_the_fit_among_all_pairs_says_how_well_it_predicts_and_what_values_add():
-    groups = [preferring("uncertainty", "keen"), players("memoryless", 30, never_repeats=False)]
+    groups = [choosing("keen", temperature=0.7, uncertainty=1), players("memoryless", 30, never_repeats=False)]
     found = weights(groups, TRUE, regression("uncertainty"), Options(seed=0))
     for one, low, high in (("keen", 0.1, 1.0), ("memoryless", 0.0, 0.02)):
         assert low <= by_name(found, one, f"R2 ({ALL})").value < high

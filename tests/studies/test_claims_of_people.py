@@ -73,14 +73,14 @@ def test_a_number_decides_by_its_interval(claim: Any, name: str):
         assert claim(of(number(name, value, 0.2)))[0] == verdict
 
 
-def test_a_claim_holds_only_if_it_does_for_every_group_of_people():
+def test_a_claim_holds_outright_only_if_it_does_for_every_group_of_people():
     name = "stopping: empowerment"
-    both = (number(name, 0.4, 0.1), number(name, -0.4, 0.1, "people, other"))
-    run = of()
-    people = People(names=(ME, "people, other"), estimates=both)
-    assert people_go_on(Run(arms=(), by={}, table="t", people=people))[0] == "does not hold here"
-    assert people_go_on(of(both[0]))[0] == "holds here"
-    assert people_go_on(run)[0] == "not tested here"
+    one = number(name, 0.4, 0.1)
+    for other, verdict in ((0.4, "holds here"), (-0.4, "mixed here"), (0.0, "holds for some here")):
+        people = People(names=(ME, "people, other"), estimates=(one, number(name, other, 0.1, "people, other")))
+        assert people_go_on(Run(arms=(), by={}, table="t", people=people))[0] == verdict
+    assert people_go_on(of(one))[0] == "holds here"
+    assert people_go_on(of())[0] == "not tested here"
 
 
 def test_who_stays_is_held_against_twice_the_mean_of_all():

@@ -13,11 +13,9 @@ from msgspec.structs import replace as with_fields
 from athanor.agents.asking import sampling_of
 from athanor.agents.registry import LanguageOptions
 from athanor.analysis.arms import World
-from athanor.analysis.multiplicity import holm_of
-from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
-from athanor.analysis.weights import OBSERVED, TOGETHER, named
 from athanor.analysis.weights import PUBLISHED as PUBLISHED_WEIGHT
+from athanor.analysis.weights import TOGETHER, named
 from athanor.cli import main
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.records import Estimate
@@ -25,7 +23,7 @@ from athanor.environments.alchemy import worlds
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_wire import request_body
-from athanor.reports.think_too_fast import _more, page
+from athanor.reports.think_too_fast import _lacking, _more, page
 from athanor.studies.think_too_fast import arms as planning
 from athanor.studies.think_too_fast import procedures
 from athanor.studies.think_too_fast.arms import SETTINGS, Asking, arms
@@ -295,26 +293,6 @@ def test_that_o1_has_the_highest_weights_takes_intervals_above_those_of_every_ot
     assert told("o1 has the highest", both, other)[0] == "not tested here"
 
 
-def test_exploring_by_uncertainty_is_tested_by_null_choices_and_not_by_the_sign_of_a_weight():
-    observed, null = (named("uncertainty", kind) for kind in (OBSERVED, NULL))
-    p = Estimate(
-        name=p_of("weight of uncertainty"), value=0.4, low=None, high=None, level=None, n=99, unit="draws", method="",
-        group="m",
-    )  # fmt: skip
-    positive = weight(observed, 0.5, 0.4, 0.6), weight(null, 0.5, 0.4, 0.6)
-    assert told("explore by uncertainty", [arm("m", 1.0)], *positive, p)[0] == "cannot tell"
-    more = weight(observed, 0.9, 0.8, 1.0), weight(null, 0.5, 0.4, 0.6), with_fields(p, value=0.01)
-    assert told("explore by uncertainty", [arm("m", 1.0)], *more)[0] == "holds here"
-    less = weight(observed, -21.7, -30, -10), weight(null, -6.7, -8, -5), with_fields(p, value=0.001)
-    verdict, said = told("explore by uncertainty", [arm("m", 1.0)], *less)
-    assert verdict == "does not hold here"
-    assert "0 weigh uncertainty more" in said
-    unknown = with_fields(less[0], value=None, low=None, high=None)
-    assert told("explore by uncertainty", [arm("m", 1.0)], unknown, *less[1:])[0] == "not tested here"
-    adjusted = with_fields(p, name=holm_of(p.name), value=0.3)
-    assert told("explore by uncertainty", [arm("m", 1.0)], *more, adjusted)[0] == "cannot tell"
-
-
 def test_each_arm_beside_people_counts_by_the_interval_that_holds_for_all_of_them():
     name, arms_ = named("empowerment", PUBLISHED_WEIGHT), [arm("m", 1.0), arm("n", 1.0), arm("p", 1.0)]
     for one in arms_:
@@ -328,9 +306,12 @@ def test_each_arm_beside_people_counts_by_the_interval_that_holds_for_all_of_the
 
     low = [weight(name, 0.0, -0.1, 0.1, group) for group in "mn"]
     assert said(*low, weight(name, 0.0, -0.1, 0.1, "p")) == "holds here"
-    assert said(*low, weight(name, 0.6, 0.42, 0.78, "p")) == "cannot tell"  # above people by itself only
-    assert said(*low, weight(name, 0.9, 0.75, 1.05, "p")) == "does not hold here"
-    assert said(*low, weight(name, 0.2, 0.03, 0.37, "p")) == "cannot tell"  # below people by itself only
+    assert said(*low, weight(name, 0.6, 0.42, 0.78, "p")) == "holds for some here"  # above people by itself only
+    assert said(*low, weight(name, 0.9, 0.75, 1.05, "p")) == "mixed here"
+    assert said(*low, weight(name, 0.2, 0.03, 0.37, "p")) == "holds for some here"  # below people by itself only
+    high = [weight(name, 0.9, 0.75, 1.05, group) for group in "mnp"]
+    assert said(*high) == "does not hold here"
+    assert said(*high[:2], weight(name, 0.2, 0.03, 0.37, "p")) == "does not hold for some here"
 
 
 def test_never_repeating_and_repeating_by_chance_that_cannot_be_told_apart_are_no_refutation():
@@ -431,8 +412,35 @@ def test_the_page_says_that_a_model_without_a_temperature_is_left_out_of_the_reg
     found: Any = SimpleNamespace(arms=(arm("o1, base, no temperature", None), arm("m", 1.0)), worlds=())
     for one in found.arms:
         one.asked = True
-    ((said, _),) = _more(found).words
+    (said, _), *_ = _more(found).words
     assert said.startswith("o1, base, no temperature: no temperature is sent, for the model's server refuses one")
+
+
+def test_the_page_says_that_budgets_of_reasoning_are_not_tested_where_they_do_not_vary():
+    def said(*budgets: int) -> list[str]:
+        thinking = [arm("m", 1.0, condition="reasoning", max_tokens=budget) for budget in budgets]
+        found: Any = SimpleNamespace(arms=(arm("m", 1.0), *thinking), worlds=())
+        for one in found.arms:
+            one.asked = True
+        return [each for each, _ in _more(found).words]
+
+    assert said(50, 1000) == []
+    (one,) = said(96)
+    assert one.startswith(
+        "Not tested here is whether a larger budget of reasoning discovers more: asking for a thought"
+    )
+    assert "of at most 96 tokens is set beside answering at once, over 3 episodes" in one
+    assert one.endswith("The setting paper has budgets of 50, 1,000 and 4,000 tokens.")
+    assert "no arm is asked to reason aloud" in said()[0]
+
+
+def test_numbers_without_ours_are_counted_by_their_reasons():
+    rows = comparisons("laptop", "m", [place([arm("m", 1.0)])])
+    lead, points = _lacking(SimpleNamespace(comparisons=rows)).words[0]  # pyright: ignore[reportArgumentType]
+    assert lead.startswith(f"{len(rows)} numbers have none of ours beside them")
+    assert sum(int(one.partition(":")[0]) for one in points) == len(rows)
+    assert "12: it needs sparse autoencoders, and the laboratory has none yet." in points
+    assert sum("it is of people" in one for one in points) == 1
 
 
 @pytest.fixture

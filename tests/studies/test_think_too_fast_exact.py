@@ -18,7 +18,7 @@ from athanor.core.errors import DataError
 from athanor.core.records import Estimate
 from athanor.environments.alchemy import worlds
 from athanor.models.backends import BackendConfig
-from athanor.reports.think_too_fast import LEADING, _answer, _comparisons, _lacking
+from athanor.reports.think_too_fast import LEADING, _answer, _comparisons
 from athanor.studies.think_too_fast import arms as planning
 from athanor.studies.think_too_fast import exact
 from athanor.studies.think_too_fast.arms import SETTINGS, arms
@@ -128,15 +128,6 @@ def test_as_many_numbers_are_told_to_be_lacking_as_the_table_would_bring():
     assert "21 numbers need no model, only the game's own table, which was not fetched" in said(21)
     assert "Run `athanor fetch little-alchemy-2`, then this study again with --resume" in said(21)
     assert "athanor fetch" not in said(0)
-
-
-def test_what_is_lacking_is_counted_by_kind():
-    found: Any = SimpleNamespace(comparisons=comparisons("laptop", "m", two_places()))
-    ((said, _),) = _lacking(found).words
-    people = sum(one.of.startswith("people") and "Tiny" not in one.of for one in PUBLISHED)
-    assert said.startswith("148 numbers have none of ours beside them: ")
-    for kind in (f"{people} of people", "10 of the tiny games", "12 of sparse autoencoders", "7 of answers of three"):
-        assert kind in said
 
 
 @pytest.mark.parametrize(

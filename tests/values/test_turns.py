@@ -13,7 +13,7 @@ from athanor.values import tables
 from athanor.values.arrays import TableArrays, pair_number
 from athanor.values.games import Choices, replay, simulate
 from athanor.values.tables import LIVE, PairValues
-from athanor.values.turns import alike_pairs, compared_pairs, generator, matched_pairs, turn_values, uniform_pairs
+from athanor.values.turns import compared_pairs, generator, matched_pairs, turn_values, uniform_pairs
 
 # a + b makes c and gives g (three elements are enough); c + c makes d; d makes nothing more.
 SMALL = TableArrays(Table(
@@ -99,16 +99,6 @@ def test_matched_comparisons_succeed_when_the_choice_did_and_are_uniform_over_un
     drawn = matched_pairs(small, 0)[:, 0]
     assert np.mean((drawn == [A, A]).all(axis=1)) == pytest.approx(0.5, abs=0.03)
     assert not ((drawn[:, 0] == A) & (drawn[:, 1] == B)).any()
-
-
-def test_pairs_alike_were_tried_and_are_self_pairs_exactly_when_the_choice_is():
-    games = game([(A, A), (A, B), (A, A), (B, B), (A, B), (C, C), (A, C)] + [(B, B)] * 1500 + [(A, C)] * 1500, "strict")
-    values = turn_values(games, PairValues(SMALL), alike_pairs(games, 0, 2))
-    for mark in ("tried", "self_pair"):
-        assert (values.compared(mark) == values.chosen(mark)[:, None]).all()
-    drawn = alike_pairs(games, 1)[7:, 0]
-    assert np.mean(drawn[:1500, 0] == A) == pytest.approx(1 / 3, abs=0.04)  # tried self-pairs: aa, bb, cc
-    assert np.mean((drawn[1500:] == C).any(axis=1)) == pytest.approx(1 / 2, abs=0.04)  # tried others: ab, ac
 
 
 def test_only_the_values_asked_for_are_computed_and_a_name_of_none_is_refused():

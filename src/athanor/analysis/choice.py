@@ -16,10 +16,9 @@ from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.core.seeds import stream
 from athanor.values.arrays import Bools, Floats, Longs
-from athanor.values.formulas import PAST
 from athanor.values.games import Choices, Games
-from athanor.values.tables import LIVE, PairValues
-from athanor.values.turns import MARKS, TurnValues, names_of
+from athanor.values.tables import PairValues
+from athanor.values.turns import TurnValues, names_of
 
 Evaluated = tuple[Floats, Floats, Floats]
 """By player: log-likelihood Float["players"], its gradient Float["players terms"], and the information
@@ -154,12 +153,12 @@ def full_choice(
     if "tried" in terms and rest and not games.repeated.any():
         fit = full_choice(games, fixed, rest, forbid_tried=True, threads=threads, most=most)
         return _never_tried(fit, tuple(terms))
-    used = _asked(games, most)
+    used = asked_of(games, most)
     fates = np.zeros((games.choices.players, FATES), dtype=np.int64)
     evaluate = _over_all_pairs(games, fixed, terms, forbid_tried, threads, used, fates)
     what = "untried pairs" if forbid_tried else "all pairs"
-    asked = f", in {used.sum()} of {len(used)} turns drawn at random" if not used.all() else ""
-    method = f"conditional logit among {what}{asked}, z-scored by turn; sandwich by player, Student t"
+    only = f", in {used.sum()} of {len(used)} turns drawn at random" if not used.all() else ""
+    method = f"conditional logit among {what}{only}, z-scored by turn; sandwich by player, Student t"
     absent = "not owned" if games.rules.finals_combine else "not owned, or final"
     why = (f"with an element that was {absent}", "of a pair tried before", "without an alternative")
 
@@ -168,7 +167,7 @@ def full_choice(
         return used, tuple((name, count) for name, count in zip(why, rest, strict=True) if count)
 
     begin = None
-    some = _asked(games, float(_pairs(games)[used].sum()) / TENTH)
+    some = asked_of(games, float(_pairs(games)[used].sum()) / TENTH)
     if some.sum() >= FEWEST:
         rough = _over_all_pairs(games, fixed, terms, forbid_tried, threads, some & used, np.zeros_like(fates))
         begin = _nearly(rough, len(terms))
@@ -181,7 +180,7 @@ def _pairs(games: Games) -> Floats:
     return pool * (pool + 1) / 2
 
 
-def _asked(games: Games, most: float) -> Bools:
+def asked_of(games: Games, most: float) -> Bools:
     """Bool["turns"]: all turns, or as many drawn at random as have so many pairs. More are the fewer and others."""
     pairs = _pairs(games)
     if pairs.sum() <= most:
@@ -211,18 +210,10 @@ def _over_all_pairs(
 ) -> Callable[[Floats], Evaluated]:
     """The likelihood as a function of the coefficients; each time it writes into `fates` what became of turns."""
     from athanor.values import full_choice as loops
-    from athanor.values.live import lists_of
 
-    names = [name for name in fixed.values if name in terms]
-    codes = np.array([(*PAST, *MARKS, *LIVE, *names).index(term) for term in terms])
-    stacked = np.stack([fixed.values[name] for name in names]) if names else np.zeros((1, 1))
-    choices, players, k = games.choices, games.choices.players, len(terms)
-    data = (
-        choices.starts, choices.first, choices.second, games.success, games.repeated, games.gained, games.pool,
-        games.owned,
-    )  # fmt: skip
-    order, found = (games.order.starts, games.order.items), (games.found.starts, games.found.items)
-    spans, lists = _spans(choices.starts, _pairs(games) * used, 4 * threads), lists_of(games.world)
+    players, k = games.choices.players, len(terms)
+    data, order, found, codes, stacked, lists = loops.arguments(games, fixed, terms)
+    spans = _spans(games.choices.starts, _pairs(games) * used, 4 * threads)
 
     def evaluate(beta: Floats) -> Evaluated:
         out = np.zeros(players), np.zeros((players, k)), np.zeros((players, k, k)), fates

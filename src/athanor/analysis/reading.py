@@ -62,16 +62,14 @@ def _uncertainty(name: str, by: Found) -> list[str]:
     exact = by.get((name, named("uncertainty", ALL)))
     if ours is None or never is None:
         return []
-    said = f"the {what} is {text(ours)}{_place(ours, never, _against_null(name, by))}"
+    said = f"the {what} is {text(ours)}{_place(ours, never)}"
     if exact is not None:
         said += f"; among all pairs, with repeats and doubles apart, it is {text(exact)}{_verdict(exact)}"
-    return [said]
+    return [said + _against_null(name, by)]
 
 
-def _place(ours: Estimate, never: Estimate, null: str) -> str:
-    """How a weight lies to what repeating as the player does gives, or, without that, to never repeating."""
-    if null:
-        return null
+def _place(ours: Estimate, never: Estimate) -> str:
+    """How a weight against one random pair lies to what never repeating gives."""
     if ours.low is None or ours.high is None or never.low is None or never.high is None:
         return ""
     if ours.low > never.high:
@@ -82,26 +80,36 @@ def _place(ours: Estimate, never: Estimate, null: str) -> str:
 
 
 def _against_null(name: str, by: Found) -> str:
-    """How the weight lies to that of null choices; nothing where none were drawn.
-
-    The null test has an observed weight of its own, which is shown: it may be known where the published one is not.
-    """
+    """How the choices lie to null choices, which follow all other values of the regression; nothing where none were
+    drawn, and the reason where they could not be."""
     test = p_of("weight of uncertainty")
     kinds = named("uncertainty", OBSERVED), named("uncertainty", NULL), test
     observed, null, p = (by.get((name, kind)) for kind in kinds)
-    if observed is None or null is None or p is None or observed.value is None or null.value is None or p.value is None:
+    if observed is None or null is None or p is None:
         return ""
+    if observed.value is None or null.value is None or p.value is None:
+        return f"; null choices tell nothing ({p.method if p.value is None else observed.method})"
+    others = [term for term in terms_tested(name, by) if term != "uncertainty"]
+    beside = f" and weigh {' and '.join(others)} as it does, but not uncertainty" if others else ""
     all_of_them = by.get((name, holm_of(test)))
     how_sure = f"p = {p.value:.2g}"
     if all_of_them is not None and all_of_them.value is not None:
         how_sure += f"; {all_of_them.value:.2g} by Holm, among all null tests"
-    beside = f"of random choices that repeat as it does {text(null)}"
-    said = f"; by the null test's own fit it is {text(observed)}, and {beside}"
+    those = f"what choices give that repeat as it does{beside}"
     if p.value >= SURE:
-        return f"{said}, not to be told apart ({how_sure})"
+        return f"; not to be told from {those} ({how_sure})"
     if all_of_them is not None and (all_of_them.value is None or all_of_them.value >= SURE):
-        return f"{said}, not to be told apart among so many tests ({how_sure})"
-    return f"{said}: {'more' if observed.value > null.value else 'less'} than these give ({how_sure})"
+        return f"; not to be told among so many tests from {those} ({how_sure})"
+    return f"; {'more' if observed.value > null.value else 'less'} than {those} ({how_sure})"
+
+
+def terms_tested(name: str, by: Found) -> list[str]:
+    """The values of a group's choices that null choices were drawn for."""
+    ending = f" ({OBSERVED})"
+    return [
+        full.removeprefix("weight of ").removesuffix(ending) for group, full in by
+        if group == name and full.endswith(ending)
+    ]  # fmt: skip
 
 
 def _left_out(mine: Sequence[Estimate]) -> list[str]:

@@ -7,36 +7,33 @@ from typing import Literal
 
 import numpy as np
 from msgspec.structs import replace as with_fields
-from numpy.typing import NDArray
 
 from athanor.analysis import contrasts, glmm
 from athanor.analysis.choice import PAIRS, choice_between, full_choice
 from athanor.analysis.intervals import LEVEL
 from athanor.analysis.measurable import measurable
-from athanor.analysis.nulls import null_estimates, refuse_negative, unknown_null
+from athanor.analysis.null_choices import ALIKE, null_choices
+from athanor.analysis.nulls import is_p, null_estimates, refuse_negative, unknown_null
 from athanor.analysis.random_players import MEMORYLESS as MEMORYLESS
 from athanor.analysis.random_players import NEVER_REPEATS as NEVER_REPEATS
 from athanor.analysis.random_players import random_games
-from athanor.analysis.regressions import PART, Group, Regression, frame, group
+from athanor.analysis.regressions import Group, Regression, frame, group
 from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate, Record
 from athanor.core.seeds import stream
 from athanor.values.tables import PairValues
 from athanor.values.turns import MARKS as MARKS
-from athanor.values.turns import next_alike_pairs, turn_values
 
 SAMPLED = 20
 """Pairs that each choice is compared with in the sampled choice model."""
-BATCH = 10
-"""Draws of null choices made at once."""
-
 PUBLISHED, ONE = "published", "one random pair"
 """The published fit against one random pair, as its kind stands in an estimate's name behind the term; and the same of
 a formula that nobody published."""
 MANY, ALL = f"{SAMPLED} sampled pairs", "all pairs, repeats and doubles apart"
 """The better kinds of weight."""
-OBSERVED = "one random pair, as the null has it"
-"""The kind of weight that null choices are held against: that of the published fit without its coin and its groups."""
+OBSERVED = "first step from none"
+"""The kind of weight that null choices are held against: where a search among all pairs goes first, from no weight of
+this value and the others' own."""
 POOLED = "pooled"
 """Added to the kind of a fit over several groups: it draws their weights together, so that its intervals need not hold
 them."""
@@ -198,48 +195,32 @@ def _better(one: Group, fixed: PairValues, regression: Regression, options: Opti
 
 
 def null_weights(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:
-    """The published weights of a player without preferences who repeats exactly when these players do.
+    """Whether each value moves choices that the others move too, by null choices (`null_choices`).
 
-    Each draw puts a uniform pair among those alike (`alike_pairs`) in the place of the chosen one and keeps everything
-    else, past and comparison. Beside what they give (`null_estimates`) stands the observed weight they are held
-    against.
+    A draw repeats and doubles exactly when these players do, and follows the other values as strongly as they do, but
+    not this one. Beside what the draws give (`null_estimates`) stands what the choices themselves give.
     """
     terms = [term for term in regression.terms if term not in MARKS]
-    if not terms:
-        return
-    less = one.less(terms, 1)
-    observed = choice_between(one.games.choices, less, terms)
-    seeds = stream(options.seed, "null", one.name).integers(2**31, size=-(-options.nulls // BATCH))
-    draws = [
-        choice_between(one.games.choices, less - batch[:, k : k + 1], terms).told
-        for batch in (_null_batch(one, fixed, terms, int(seed)) for seed in seeds)
-        for k in range(BATCH)
-    ]
-    drawn = np.array(draws)[: options.nulls]
-    for k, (term, estimate) in enumerate(zip(terms, observed.estimates(one.name), strict=True)):
-        yield with_fields(estimate, name=named(term, OBSERVED), excluded=one.excluded)
-        endless = int(np.isnan(drawn[:, k]).sum())
-        if estimate.value is None or endless:
-            why = "the observed weight has" if estimate.value is None else f"{endless} of {len(drawn)} draws have"
-            yield from unknown_null(
-                f"weight of {term}", len(drawn), f"{why} no finite estimate, so that there is nothing to compare",
-                group=one.name, excluded=one.excluded,
-            )  # fmt: skip
-            continue
-        yield from null_estimates(
-            f"weight of {term}", float(observed.beta[k]), drawn[:, k],
-            "weights of random choices alike in what they repeat", group=one.name, excluded=one.excluded,
+    for term in terms:
+        rest = [other for other in terms if other != term]
+        name, players = f"weight of {term}", one.games.choices.players
+        observed = Estimate(
+            name=named(term, OBSERVED), value=None, low=None, high=None, level=None, n=players, unit="players",
+            method="", excluded=one.excluded, group=one.name,
         )  # fmt: skip
-
-
-def _null_batch(one: Group, fixed: PairValues, terms: list[str], seed: int) -> NDArray[np.float32]:
-    """Float["turns BATCH terms"]: values of pairs like the chosen ones, less those of the chosen; part by part."""
-    found = np.empty((len(one.games.pool), BATCH, len(terms)), dtype=np.float32)
-    rng, done = stream(seed, "alike"), 0
-    for part in one.games.spans(PART):
-        turns = slice(done, done + len(part.pool))
-        values = turn_values(part, fixed, next_alike_pairs(part, rng, BATCH), terms)
-        for k, term in enumerate(terms):
-            found[turns, :, k] = values.compared(term) - values.chosen(term)[:, None]
-        done = turns.stop
-    return found
+        try:
+            found = null_choices(
+                one.games, fixed, term, rest, draws=options.nulls, threads=options.threads, most=options.pairs,
+                rng=stream(options.seed, "null", one.name, term),
+            )  # fmt: skip
+        except DataError as error:
+            yield with_fields(observed, method=str(error))
+            yield from unknown_null(name, options.nulls, str(error), group=one.name, excluded=one.excluded)
+            continue
+        excluded = one.excluded + found.asked - found.turns
+        total = len(one.games.pool)
+        only = f", in {found.asked} of {total} turns drawn at random" if found.asked < total else ""
+        method = f"score over information {ALIKE}{only}, where choices are drawn {found.by}"
+        yield measurable(with_fields(observed, value=found.observed, excluded=excluded, method=method))
+        null = null_estimates(name, found.observed, found.drawn, method, group=one.name, excluded=excluded)
+        yield from (each if is_p(each.name) else measurable(each) for each in null)

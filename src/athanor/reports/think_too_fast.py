@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from athanor.agents.cognitive import weights_of
+from athanor.analysis.arms import Arm
 from athanor.analysis.construction import is_by_construction
 from athanor.analysis.multiplicity import held_together
 from athanor.analysis.random_players import is_random
@@ -19,11 +20,11 @@ from athanor.reports.page import Answer, Chapter, report
 from athanor.reports.published import published_figure, published_weights
 from athanor.reports.text import listed, one_line
 from athanor.reports.weights import weights_figure
-from athanor.studies.think_too_fast.arms import COGNITIVE
+from athanor.studies.think_too_fast.arms import COGNITIVE, SETTINGS
 from athanor.studies.think_too_fast.claims import Agreement, Comparison, interval
 from athanor.studies.think_too_fast.exact import place_of
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, Verdict
-from athanor.studies.think_too_fast.published import GAME, PUBLISHED, Published
+from athanor.studies.think_too_fast.published import GAME, PUBLISHED
 from athanor.studies.think_too_fast.study import Found
 
 TERMS = ("uncertainty", "empowerment")
@@ -103,6 +104,7 @@ def _more(found: Found) -> Chapter:
         f"{name}: no temperature is sent, for the model's server refuses one, and what is played so is left out of the "
         "regression on temperature." for name in dict.fromkeys(without)
     ]  # fmt: skip
+    words += _untested_budgets(found)
     return Chapter(
         name="more", title="Reasoning, temperature and immediate usage", words=tuple((said, ()) for said in words),
         titles=("world", "group", "estimate", "value and interval", "n", "method"), rows=rows,
@@ -110,6 +112,32 @@ def _more(found: Found) -> Chapter:
         "of random players who never repeat, by the rules of Brändle et al. in 1,000 turns, since none of the arms is "
         "long enough. More of it is among all estimates in estimates.jsonl.",
     )  # fmt: skip
+
+
+def _untested_budgets(found: Found) -> Iterator[str]:
+    """That the budget of reasoning does not vary here, if it does not; nothing without a model."""
+    asked = [arm for arm in found.arms if arm.asked]
+    budgets = {arm.run.manifest.config.get("max_tokens") for arm in asked if _reasons_aloud(arm)}
+    if not asked or len(budgets) > 1:
+        return
+    paper = sorted({
+        one.options.max_tokens for one in SETTINGS["paper"].arms
+        if one.options.condition == "reasoning" and one.options.max_tokens
+    })  # fmt: skip
+    played = [arm.n for arm in asked if _reasons_aloud(arm)]
+    what = (
+        f"asking for a thought of at most {next(iter(budgets))} tokens is set beside answering at once, over "
+        f"{listed([str(n) for n in played])} episodes, and how long a model thinks is not varied"
+        if played else "no arm is asked to reason aloud"
+    )  # fmt: skip
+    yield (
+        f"Not tested here is whether a larger budget of reasoning discovers more: {what}. The setting paper has "
+        f"budgets of {listed([f'{one:,}' for one in paper])} tokens."
+    )
+
+
+def _reasons_aloud(arm: Arm) -> bool:
+    return arm.run.manifest.config.get("condition") == "reasoning"
 
 
 def _headlines(found: Found) -> Chapter:
@@ -133,7 +161,9 @@ def _headlines(found: Found) -> Chapter:
         rows=tuple((one.claim, one.source, one.verdict, one.said, one.sure) for one in found.headlines),
         below=tuple(_elsewhere(one) for one in found.headlines),
         note="The comparisons of a claim are held to be true together: by simultaneous intervals or by Holm, whether "
-        "they speak for it or against it. Claims are not corrected for each other.",
+        "they speak for it or against it. A claim about every arm holds if it surely does for all of them, and does "
+        "not if its contrary surely does for all; it is so for some, if of the others nothing can be told, and mixed "
+        "if it surely holds for some and its contrary for others. Claims are not corrected for each other.",
     )  # fmt: skip
 
 
@@ -195,7 +225,7 @@ def _lacking(found: Found) -> Chapter:
     mine = [one for one in found.comparisons if not _is_beside(one)]
     return Chapter(
         name="lacking", title="Published numbers without ours",
-        words=((f"{len(mine)} numbers have none of ours beside them{_kinds(mine)}. Each row gives its reason.", ()),),
+        words=((f"{len(mine)} numbers have none of ours beside them, for the reasons in their rows:", _why(mine)),),
         titles=("quantity", "of", "published", "why there is none of ours", "source"),
         rows=tuple(
             (_quantity(one), one.published.of, _published(one), one.why, one.published.source) for one in mine
@@ -203,21 +233,10 @@ def _lacking(found: Found) -> Chapter:
     )  # fmt: skip
 
 
-def _kinds(those: Sequence[Comparison]) -> str:
-    """How many numbers of which kind these are, the most first."""
-    counts = Counter(_kind(one.published) for one in those)
-    return f": {listed([f'{number} {kind}' for kind, number in counts.most_common()])}" if counts else ""
-
-
-def _kind(one: Published) -> str:
-    """What a number is of that has none of ours beside it."""
-    if "Tiny" in one.of:
-        return "of the tiny games"
-    if "ablated" in one.of or one.quantity.startswith("layer"):
-        return "of sparse autoencoders"
-    if one.quantity.startswith("three tokens"):
-        return "of answers of three tokens"
-    return "of people" if one.of.startswith("people") else "of models and players that no arm here has"
+def _why(lacking: Sequence[Comparison]) -> tuple[str, ...]:
+    """How many numbers have none of ours for the same reason, the most common first."""
+    counts = Counter(one.why.partition(": ")[2].partition(" (")[0].removesuffix(".") for one in lacking)
+    return tuple(f"{count}: {why}." for why, count in counts.most_common())
 
 
 VERBS: dict[Agreement, str] = {

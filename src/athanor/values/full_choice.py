@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-from athanor.values.live import live_value, reveal
+from athanor.values.formulas import PAST
+from athanor.values.games import Games
+from athanor.values.live import lists_of, live_value, reveal
 from athanor.values.loops import gain_brandle2023, gain_pan2025, note, of_element, pair_of
+from athanor.values.tables import LIVE as LIVE_NAMES
+from athanor.values.tables import PairValues
+from athanor.values.turns import MARKS
 
 TRIED, SELF, LIVE, FIXED = 4, 5, 6, 9
 """Codes of terms: below TRIED those of `formulas.PAST`; TRIED and SELF are 1 for a pair combined before, and for one of
@@ -19,6 +27,19 @@ ones are no candidates, or there was no other candidate."""
 FATES = 4
 _SUMS = {"reassoc", "contract"}
 """Sums may be taken in another order: the compiler then takes several numbers at once."""
+
+
+def arguments(games: Games, fixed: PairValues, terms: Sequence[str]) -> tuple[Any, ...]:
+    """`games`, `order`, `found`, `codes`, `fixed` and `lists` as `likelihood` takes them."""
+    names = [name for name in fixed.values if name in terms]
+    codes = np.array([(*PAST, *MARKS, *LIVE_NAMES, *names).index(term) for term in terms])
+    stacked = np.stack([fixed.values[name] for name in names]) if names else np.zeros((1, 1))
+    data = (
+        games.choices.starts, games.choices.first, games.choices.second, games.success, games.repeated, games.gained,
+        games.pool, games.owned,
+    )  # fmt: skip
+    order, found = (games.order.starts, games.order.items), (games.found.starts, games.found.items)
+    return data, order, found, codes, stacked, lists_of(games.world)
 
 
 @njit(cache=True)

@@ -78,8 +78,6 @@ REPLAYED, MEMORYLESS, NEVER_REPEAT = 0, 1, 2
 """Who chooses: the arrays of choices, or a random player that fills them."""
 PATIENCE = 64
 """Draws that a random choice rejects before it looks through what is left."""
-ANY, SELF_PAIRS, UNEQUAL = 0, 1, 2
-"""Kinds of pairs."""
 
 
 @njit(cache=True)
@@ -268,25 +266,23 @@ def unordered(k):
 
 
 @njit(cache=True)
-def _marked(order, kind, pool, mark, wanted, rng):
+def _marked(order, pool, mark, wanted, rng):
     """A uniform unordered pair of what can be combined whose mark is as wanted; -1, -1 if there is none.
 
-    `mark`: Bool["all-pairs"], by pair of elements. `kind`: ANY pairs, only SELF_PAIRS, or only UNEQUAL ones.
+    `mark`: Bool["all-pairs"], by pair of elements.
     """
     pairs, left = pool * (pool + 1) // 2, 0
     for _ in range(PATIENCE):
         i, j = unordered(int(rng.random() * pairs))
-        if kind == SELF_PAIRS:
-            i = j = int(rng.random() * pool)
-        if mark[pair_of(order[i], order[j])] == wanted and not (kind == UNEQUAL and i == j):
+        if mark[pair_of(order[i], order[j])] == wanted:
             return order[i], order[j]
     for k in range(pairs):
         i, j = unordered(k)
-        left += mark[pair_of(order[i], order[j])] == wanted and (kind == ANY or (kind == SELF_PAIRS) == (i == j))
+        left += mark[pair_of(order[i], order[j])] == wanted
     place = int(rng.random() * left)
     for k in range(pairs):
         i, j = unordered(k)
-        if mark[pair_of(order[i], order[j])] == wanted and (kind == ANY or (kind == SELF_PAIRS) == (i == j)):
+        if mark[pair_of(order[i], order[j])] == wanted:
             if place == 0:
                 return order[i], order[j]
             place -= 1
@@ -294,23 +290,8 @@ def _marked(order, kind, pool, mark, wanted, rng):
 
 
 @njit(cache=True, nogil=True)
-def alike(players, first, second, repeated, order, order_starts, pools, elements, rng, out):
-    """Fill `out`: Int["turns count 2"] with uniform unordered pairs like each turn's choice."""
-    tried = np.zeros(elements * (elements + 1) // 2, np.bool_)
-    for p in range(len(players) - 1):
-        mine = order[order_starts[p] : order_starts[p + 1]]
-        for t in range(players[p], players[p + 1]):
-            kind = SELF_PAIRS if first[t] == second[t] else UNEQUAL
-            for k in range(out.shape[1]):
-                out[t, k, 0], out[t, k, 1] = _marked(mine, kind, pools[t], tried, repeated[t], rng)
-            tried[pair_of(first[t], second[t])] = True
-        for t in range(players[p], players[p + 1]):
-            tried[pair_of(first[t], second[t])] = False
-
-
-@njit(cache=True, nogil=True)
 def matched(order, starts, pools, success, makes, rng, out):
     """Fill `out`: Int["turns count 2"] with uniform unordered pairs that succeed or fail as each turn's choice did."""
     for t in range(len(pools)):
         for k in range(out.shape[1]):
-            out[t, k, 0], out[t, k, 1] = _marked(order[starts[t] :], ANY, pools[t], makes, success[t], rng)
+            out[t, k, 0], out[t, k, 1] = _marked(order[starts[t] :], pools[t], makes, success[t], rng)

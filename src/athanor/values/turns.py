@@ -79,27 +79,6 @@ def _matched(games: Games, rng: np.random.Generator, count: int) -> Ints:
     return found
 
 
-def alike_pairs(games: Games, seed: int, count: int = 1) -> Ints:
-    """Int["turns count 2"]: uniform over the unordered pairs that could be combined and are like the chosen one.
-
-    Alike are two pairs of which both had been tried or neither, and both are of an element with itself or neither: the
-    choices of a player without preferences who repeats, and doubles, when this one does.
-    """
-    return next_alike_pairs(games, stream(seed, "alike"), count)
-
-
-def next_alike_pairs(games: Games, rng: np.random.Generator, count: int) -> Ints:
-    """The next draws of `alike_pairs`: part after part of the games, they are those of the whole."""
-    found, choices = np.empty((len(games.pool), count, 2), dtype=np.int32), games.choices
-    loops.alike(
-        choices.starts, choices.first, choices.second, games.repeated, games.order.items, games.order.starts,
-        games.pool, games.world.n, rng, found,
-    )  # fmt: skip
-    if (found < 0).any():
-        raise DataError("a turn repeats a pair that could not be combined; drop it from the games")
-    return found
-
-
 def names_of(fixed: PairValues) -> tuple[str, ...]:
     """The values that `turn_values` can give: of the past, the two marks, live ones, and those of `fixed`."""
     return (*PAST, *MARKS, *LIVE, *fixed.values)

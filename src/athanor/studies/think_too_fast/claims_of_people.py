@@ -22,6 +22,7 @@ from athanor.studies.think_too_fast.verdicts import (
     by_sign,
     judged,
     lies_above,
+    over_arms,
     reasons,
     side_of_zero,
 )
@@ -41,7 +42,7 @@ def _known(run: Run, *names: str) -> list[Known]:
 
 
 def _of_people(names: tuple[str, ...], test: Callable[[tuple[Estimate, ...]], Answer], lacking: str, sure: str):
-    """A claim on some numbers of people: it holds if it holds for every group of them."""
+    """A claim on some numbers of people, tested on every group of them."""
 
     def answer(run: Run) -> Answer:
         if not run.people.names:
@@ -52,7 +53,7 @@ def _of_people(names: tuple[str, ...], test: Callable[[tuple[Estimate, ...]], An
         answers = [test(those) for _, those in known]
         said = "; ".join(f"{group}: {one[1]}" for (group, _), one in zip(known, answers, strict=True))
         verdicts = [one[0] for one in answers]
-        verdict = judged(all(v == "holds here" for v in verdicts), "does not hold here" in verdicts)
+        verdict = over_arms(verdicts.count("holds here"), verdicts.count("does not hold here"), len(verdicts))
         return verdict, f"{said}.", f"{at_once(len(names) * len(known))} {sure}".strip()
 
     return answer
@@ -97,10 +98,10 @@ def people_who_stay(run: Run) -> Answer:
     ]  # fmt: skip
     if not pairs:
         return "not tested here", "Too few people in the logs that were given come to 500 trials.", ""
-    above = [(long.low or 0.0) > 2 * (mean.high or 0.0) for _, long, mean in pairs]
-    below = [(long.high or 0.0) < 2 * (mean.low or 0.0) for _, long, mean in pairs]
+    above = sum((long.low or 0.0) > 2 * (mean.high or 0.0) for _, long, mean in pairs)
+    below = sum((long.high or 0.0) < 2 * (mean.low or 0.0) for _, long, mean in pairs)
     said = "; ".join(f"{group}: {text(long)} there, {text(mean)} on average" for group, long, mean in pairs)
-    return judged(all(above), any(below)), f"{said}.", at_once(2)
+    return over_arms(above, below, len(pairs)), f"{said}.", at_once(2)
 
 
 def most_below_people(run: Run) -> Answer:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from athanor.analysis.arms import Arm
 from athanor.analysis.exploration import FINAL
-from athanor.analysis.multiplicity import ALL_HOLD, SURE, excludes_zero, holm_of, simultaneous
-from athanor.analysis.nulls import NULL, p_of
-from athanor.analysis.random_players import MEMORYLESS, NEVER_REPEATS
+from athanor.analysis.multiplicity import ALL_HOLD, excludes_zero, simultaneous
+from athanor.analysis.random_players import NEVER_REPEATS
 from athanor.analysis.reading import text
 from athanor.analysis.settings import PER_UNIT
-from athanor.analysis.weights import OBSERVED, PUBLISHED, TOGETHER, named
+from athanor.analysis.weights import PUBLISHED, TOGETHER, named
 from athanor.core.records import Estimate, Record
 from athanor.studies.think_too_fast import published
 from athanor.studies.think_too_fast.claims import interval
@@ -22,6 +21,7 @@ from athanor.studies.think_too_fast.claims_of_people import (
     people_use,
     people_who_stay,
 )
+from athanor.studies.think_too_fast.claims_of_uncertainty import confounded, driven_by_uncertainty
 from athanor.studies.think_too_fast.comparisons import is_model
 from athanor.studies.think_too_fast.people import People, together
 from athanor.studies.think_too_fast.places import Place
@@ -36,13 +36,17 @@ from athanor.studies.think_too_fast.verdicts import (
     by_sign,
     judged,
     lies_above,
+    over_arms,
     reasons,
+    rest_in_words,
     side_of_zero,
     span_in_words,
 )
 
 THINKING = "final inventory, reasoning minus base"
 """The name of the difference that reasoning makes."""
+NOTHING = 0.15
+"""A correlation of usage and children within this of zero counts as none: about a third of that of people (0.47)."""
 _PAN, _BRANDLE, _AGAIN = "Pan et al. 2025", "Brändle et al. 2023", "re-analysis"
 
 
@@ -121,7 +125,7 @@ def _below_people(run: Run) -> Answer:
     said = (
         f"Of {arms_in_words(len(mine))} {len(below)} lie below the {people.value:g} of people, {len(above)} above it."
     )
-    verdict = judged(len(below) == len(mine) and not above, bool(above))
+    verdict = over_arms(len(below), len(above), len(mine))
     sure = f"{at_once(len(mine))} The weight of people is of another regression and of longer games."
     return verdict, said, sure
 
@@ -186,13 +190,12 @@ def _against(run: Run, arms: Sequence[Arm], agent: str, *, expect_more: bool) ->
         [arm for arm, raw, _ in known if raw is not None and side_of_zero(raw) == side] for side in (1, -1)
     )  # fmt: skip
     sure = [arm for arm, _, wide in known if wide is not None and excludes_zero(wide)]
-    as_claimed, against = (more, less) if expect_more else (less, more)
-    those, rest = arms_in_words(len(known)), _rest(len(known) - len(more) - len(less))
+    those, rest = arms_in_words(len(known)), rest_in_words(len(known) - len(more) - len(less))
     said = f"Of {those} {len(more)} discovered more and {len(less)} less than it{rest}."
-    verdict = judged(
-        len(as_claimed) == len(known) and all(arm in sure for arm in as_claimed), any(arm in sure for arm in against)
-    )
-    held = f"{len([arm for arm in (*more, *less) if arm in sure])} of these hold among all comparisons of the page"
+    those_more, those_less = (sum(arm in sure for arm in side) for side in (more, less))
+    counts = (those_more, those_less) if expect_more else (those_less, those_more)
+    verdict = over_arms(counts[0], counts[1], len(known))
+    held = f"{those_more} more and {those_less} less hold among all comparisons of the page"
     episodes = sorted({arm.n for arm, raw, _ in found if raw is not None and raw.low is not None})
     return verdict, said, f"95% intervals of {span_in_words(episodes)} episodes an arm; {held}."
 
@@ -217,9 +220,9 @@ def _between(run: Run) -> Answer:
         f"{arm.short} ends {text(above)} elements from the memoryless random player, {text(below)} from the other"
         for arm, above, below in found
     )
-    inside = all(side_of_zero(above) == 1 and side_of_zero(below) == -1 for _, above, below in found)
-    outside = any(side_of_zero(above) == -1 or side_of_zero(below) == 1 for _, above, below in found)
-    verdict = judged(inside, outside)
+    inside = sum(side_of_zero(above) == 1 and side_of_zero(below) == -1 for _, above, below in found)
+    outside = sum(side_of_zero(above) == -1 or side_of_zero(below) == 1 for _, above, below in found)
+    verdict = over_arms(inside, outside, len(found))
     episodes = span_in_words(sorted({arm.n for arm, _, _ in found}))
     return verdict, f"{said}.", f"95% intervals of {episodes} episodes that hold among all comparisons of the page."
 
@@ -233,76 +236,26 @@ def _thinking(run: Run) -> Answer:
     if not found:
         return "not tested here", "No reasoning arm stands beside one like it that answers at once.", ""
     found = [simultaneous(one, len(found)) for one in found]
-    sides = {by_sign(one) for one in found}
-    verdict = judged(sides == {"holds here"}, sides == {"does not hold here"})
+    sides = [side_of_zero(one) for one in found]
+    verdict = over_arms(sides.count(1), sides.count(-1), len(found))
     said = "; ".join(f"{one.group}: {text(one)} elements more" for one in found)
     episodes = span_in_words(sorted({one.n for one in found}))
-    return verdict, f"{said}.", f"{at_once(len(found))} Over {episodes} episodes."
-
-
-def _uncertainty_driven(run: Run) -> Answer:
-    """Models' weights of uncertainty against those of choices at random that repeat as the models do."""
-    test = p_of("weight of uncertainty")
-    more, less, sure, tested = [], [], [], 0
-    for arm in able(run):
-        p = run.by.get((arm.short, test))
-        observed, null = (run.by.get((arm.short, named("uncertainty", kind))) for kind in (OBSERVED, NULL))
-        values = [one.value for one in (p, observed, null) if one is not None and one.value is not None]
-        if len(values) < 3:
-            continue
-        tested += 1
-        if values[0] < SURE:
-            (more if values[1] > values[2] else less).append(arm.short)
-            adjusted = run.by.get((arm.short, holm_of(test)), p)
-            if adjusted is not None and adjusted.value is not None and adjusted.value < SURE:
-                sure.append(arm.short)
-    if not tested:
-        return "not tested here", "No arm has a null test of its weight of uncertainty (--nulls).", ""
-    said = (
-        f"Of {arms_in_words(tested)} {len(more)} {_weigh(len(more))} uncertainty more than random choices that repeat "
-        f"as they do, {len(less)} less{_rest(tested - len(more) - len(less))}. "
-        "A weight above zero alone would say nothing."
-    )
-    against = any(arm in sure for arm in less)
-    held = len(more) == tested and all(arm in sure for arm in more)
-    verdict = judged(held, against)
-    return (
-        verdict,
-        said,
-        f"p below {SURE} by null choices; {len(sure)} of {len(more) + len(less)} hold among all (Holm).",
-    )
-
-
-def _rest(number: int) -> str:
-    return f"; of {number} it cannot be told" if number else ""
-
-
-def _weigh(number: int) -> str:
-    return "weighs" if number == 1 else "weigh"
-
-
-def _confounded(run: Run) -> Answer:
-    """The weights of uncertainty of the two random players."""
-    never, random = (run.by.get((who, named("uncertainty", PUBLISHED))) for who in (NEVER_REPEATS, MEMORYLESS))
-    if never is None or random is None or never.low is None or random.high is None:
-        return "not tested here", "The random players have no weights with intervals.", ""
-    never, random = simultaneous(never, 2), simultaneous(random, 2)
-    said = f"Never repeating gives {text(never)}, repeating by chance {text(random)}."
-    holds = side_of_zero(never) == 1 and lies_above(never, random)
-    against = side_of_zero(never) == -1 or lies_above(random, never)
-    verdict = judged(holds, against)
-    return verdict, said, f"{at_once(2)} Of {never.n} simulated players each."
+    budgets = {arm.run.manifest.config.get("max_tokens") for arm in able(run) if arm.short in {e.group for e in found}}
+    alone = "" if len(budgets) > 1 else " At one budget of reasoning: longer and shorter thoughts are not compared."
+    return verdict, f"{said}.", f"{at_once(len(found))} Over {episodes} episodes.{alone}"
 
 
 def _random_usage(run: Run) -> Answer:
-    """Whether random players use at once what opens up more."""
+    """Whether the immediate usage of random players has as good as nothing to do with what opens up more."""
     one = run.by.get((NEVER_REPEATS, "usage: r of usage and children"))
-    if one is None or one.low is None:
+    if one is None or one.low is None or one.high is None:
         return "not tested here", "The correlation has no interval here.", ""
     said = f"The correlation of immediate usage and children is {text(one)} over {one.n} elements."
-    if excludes_zero(one):
-        return "does not hold here", said, "The 95% interval leaves zero out."
-    return "cannot tell", said, "The 95% interval has zero in it, which is no proof that there is nothing."
+    within = one.low > -NOTHING and one.high < NOTHING
+    beyond = one.low > NOTHING or one.high < -NOTHING
+    how = "lies within" if within else "lies beyond" if beyond else "reaches over an end of"
+    told = f"The 95% interval {how} -{NOTHING:g} to {NOTHING:g}, which counts as nothing beside the 0.47 of people."
+    return judged(within, beyond), said, told
 
 
 def _claims() -> Iterator[tuple[str, str, Callable[[Run], Answer]]]:
@@ -310,7 +263,7 @@ def _claims() -> Iterator[tuple[str, str, Callable[[Run], Answer]]]:
     yield "All models but o1 weigh empowerment less than people do.", figure, _below_people
     yield "A model's weight of uncertainty rises with its temperature.", figure, _warmer
     yield "o1 has the highest weights of all models.", figure, _o1_highest
-    yield "Models explore by uncertainty.", _PAN, _uncertainty_driven
+    yield "Models explore by uncertainty.", _PAN, driven_by_uncertainty
     yield "Models that think longer before they answer discover more.", _PAN, _thinking
     yield "Most models discover less than people, and o1 and R1 more.", _PAN, most_below_people
     yield (
@@ -323,7 +276,7 @@ def _claims() -> Iterator[tuple[str, str, Callable[[Run], Answer]]]:
     yield "Random players use what is new whatever it opens up.", f"{_BRANDLE}, immediate usage", _random_usage
     yield (
         "Never repeating a pair gives a weight of uncertainty that looks like a preference, repeating by chance none.",
-        _AGAIN, _confounded,
+        _AGAIN, confounded,
     )  # fmt: skip
     yield "Models that do not reason do not beat a memoryless random player.", _AGAIN, _beaten("random")
     never = "Models that do not reason do not beat a random player who never repeats."

@@ -12,7 +12,10 @@ from athanor.studies.think_too_fast.comparisons import is_model, made_an_attempt
 from athanor.studies.think_too_fast.people import NOBODY, People
 from athanor.studies.think_too_fast.published import REASONING
 
-Verdict = Literal["holds here", "does not hold here", "cannot tell", "not tested here"]
+Verdict = Literal[
+    "holds here", "holds for some here", "mixed here", "does not hold for some here", "does not hold here",
+    "cannot tell", "not tested here",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,23 @@ def judged(holds: bool, against: bool) -> Verdict:
     return "holds here" if holds else "does not hold here" if against else "cannot tell"
 
 
+def over_arms(holds: int, against: int, arms: int) -> Verdict:
+    """The verdict on a claim about every arm, where it surely holds for some and its contrary does for others.
+
+    The same is asked of both sides: all arms tell it outright; some, and none to the contrary, tell it for some.
+
+    >>> over_arms(3, 0, 3), over_arms(1, 0, 3), over_arms(1, 1, 3), over_arms(0, 0, 3)
+    ('holds here', 'holds for some here', 'mixed here', 'cannot tell')
+    """
+    if holds and against:
+        return "mixed here"
+    if holds:
+        return "holds here" if holds == arms else "holds for some here"
+    if against:
+        return "does not hold here" if against == arms else "does not hold for some here"
+    return "cannot tell"
+
+
 def able(run: Run) -> list[Arm]:
     """The arms of models that made a valid attempt: others say nothing about exploring."""
     return [arm for arm in run.arms if made_an_attempt(arm)]
@@ -51,6 +71,11 @@ def reasons(arm: Arm) -> bool:
 def arms_in_words(number: int) -> str:
     """A number of arms."""
     return "1 arm" if number == 1 else f"{number} arms"
+
+
+def rest_in_words(number: int) -> str:
+    """Of how many arms something cannot be told, as the end of a sentence; empty where there is none."""
+    return f"; of {number} it cannot be told" if number else ""
 
 
 def at_once(number: int) -> str:
