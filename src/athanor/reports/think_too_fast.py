@@ -40,7 +40,7 @@ LEADING = (
 HELPS: dict[Verdict, str] = {
     "holds here": "Thinking before they answer helped the models that play here.",
     "holds for some here": "Thinking before they answer helped some of the models that play here.",
-    "mixed here": "Thinking before they answer helped some of the models that play here, and made others discover less.",
+    "mixed here": "Thinking before they answer helped some of the models here, and made others discover less.",
     "does not hold for some here": "Thinking before they answer made some of the models that play here discover less.",
     "does not hold here": "Thinking before they answer did not help the models that play here: they discovered less.",
     "cannot tell": "Whether thinking before they answer helps the models that play here cannot be told.",
