@@ -39,6 +39,26 @@ def test_runs_are_played_checked_analysed_and_reported(capsys, tmp_path):
     assert (code, told.strip()) == (0, str(tmp_path / "page" / "report.html"))
 
 
+def test_a_small_policy_plays_and_its_answers_can_be_read(capsys, tmp_path):
+    """At temperature 0 the same answers again; options that it does not heed, and hands it cannot read, are refused."""
+    for name in ("one", "other"):
+        code, _, _ = athanor(capsys, *points(tmp_path / name, "--shift", "range", "--temperature", "0", agent="policy"))
+        assert code == 0
+    lines = [(tmp_path / name / "turns.jsonl").read_text().splitlines() for name in ("one", "other")]
+    ours, theirs = ([json.loads(line)["action"] for line in some] for some in lines)
+    assert ours == theirs
+    assert all(one["text"].count(";") == 3 for one in ours)
+    manifest = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    assert manifest["label"] == "base-points-1, T=0, shift range"
+    assert len(manifest["hashes"]["policy"]) == 64
+    for more, says in ((["--top-p", "0.5"], "--top-p has no effect"), (["--cards", "3"], "--agent policy reads 4"),
+                       (["--model", "nosuch"], "'nosuch' is not one of base-points-1")):  # fmt: skip
+        code, _, err = athanor(capsys, *points(tmp_path / "no", "--rule", "10", *more, agent="policy"))
+        assert code == 2
+        assert says in err
+    assert not (tmp_path / "no").exists()
+
+
 def test_a_changed_verdict_and_a_changed_hand_are_noticed(capsys, tmp_path):
     athanor(capsys, *points(tmp_path / "run", "--shift", "rule"))
     turns, ended = tmp_path / "run" / "turns.jsonl", tmp_path / "run" / "episodes.jsonl"

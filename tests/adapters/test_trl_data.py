@@ -111,6 +111,17 @@ def test_rewards_are_the_judges_and_the_share_that_passed_is_logged():
     assert logged == {"passed": 0.4, "pass@5": 1.0}
 
 
+def test_an_answer_that_was_cut_in_its_formula_is_judged_as_in_play():
+    one = dealt(SAID, 1)[0]
+    formula = solutions([one.seen.rule.value(card) for card in one.seen.cards], 24)[0]
+    row, said = asked(SAID, iter([one]))[0], f"The answer is {formula}"
+    told = Told(ends=frozenset({7}))
+    reward = verdict_reward(PointsDialogue(), Exact(), "binary", told)
+    tokens = [[1, 7], [1, 2]]  # the second did not end by itself: more may have followed
+    found = reward([[{"role": "assistant", "content": said}]] * 2, [row["task"]] * 2, completion_ids=tokens)
+    assert found == [1, 0]
+
+
 def test_options_left_out_come_from_the_preset_and_those_given_stay():
     plain = resolved(PLAIN)
     assert (plain.optim.learning_rate, plain.data.solutions, plain.steps) == (1e-5, "canonical", 200)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from athanor.analysis.null_choices import null_choices
+from athanor.analysis.null_choices import NullChoices, null_choices
 from athanor.analysis.nulls import NULL, p_of
 from athanor.analysis.regressions import group, regression
 from athanor.analysis.weights import ALL, OBSERVED, Options, named, null_weights, weights
@@ -62,6 +62,15 @@ def test_a_weight_that_runs_away_has_a_null_test_all_the_same():
     assert p(every, "uncertainty") < 0.005
     assert every[named("uncertainty", OBSERVED)].value > 0
     assert every[p_of("weight of true_empowerment")].value is not None
+
+
+def test_where_all_draws_are_the_same_the_score_says_nothing_either(monkeypatch):
+    same = NullChoices(observed=-0.03, drawn=np.full(60, -0.03), turns=9, asked=9, by="uniformly")
+    monkeypatch.setattr("athanor.analysis.weights.null_choices", lambda *given, **more: same)
+    found = told(choosing("cold", turns=4, count=2, true_empowerment=1), ALONE)
+    for name in (named("uncertainty", OBSERVED), named("uncertainty", NULL), p_of("weight of uncertainty")):
+        assert found[name].value is None
+        assert "all draws give -0.03: nothing in these choices can be drawn anew" in found[name].method
 
 
 def test_the_draws_follow_from_the_seed_and_are_about_nothing():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from athanor.analysis.tables import EPISODES, TURNS, read_run, write_tables
+from athanor.analysis.tables import EPISODES, TURNS, game_of, read_run, write_tables
 from athanor.core.errors import DataError, UsageError
+from athanor.core.store import Manifest
 from tests.analysis.small import HAND, Scripted, baselines, pair, run, script
 
 
@@ -81,3 +83,14 @@ def test_a_run_of_another_environment_is_refused(tmp_path: Path) -> None:
     path = run(tmp_path / "r", script(HAND), episodes=1, extra={"environment": "points"})
     with pytest.raises(UsageError, match="'points'"):
         read_run(path)
+
+
+def test_the_folder_of_a_study_or_a_training_is_no_run(tmp_path: Path) -> None:
+    manifest = Manifest(kind="study sft-vs-rl", config={}, build="b", versions={}, hashes={}, label="", created="")
+    (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    for read in (lambda: game_of([tmp_path]), lambda: read_run(tmp_path)):
+        with pytest.raises(UsageError, match="holds the 'study sft-vs-rl', a run of `athanor play` was expected; pass"):
+            read()
+    (tmp_path / "report.html").touch()
+    with pytest.raises(UsageError, match="its page is"):
+        read_run(tmp_path)

@@ -46,6 +46,7 @@ from athanor.training import checkpoint, rl, sft
 from athanor.training.costs import planned
 from athanor.training.evaluate import CONDITIONS, hands_of, pass_at
 from athanor.training.optimizers import Rates
+from athanor.training.post import load_trained
 from athanor.training.rl import RL
 from athanor.training.sft import SFT
 
@@ -170,6 +171,11 @@ def test_the_page_of_a_study_has_every_chapter_and_every_estimate(played):
 def test_a_training_that_was_done_is_not_done_again(played):
     asked, folder = played
     before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*")}
+    kept, about = checkpoint.read_policy(folder / "runs" / "grpo-tiny-0" / "model.safetensors")
+    assert (about["base"], about["arm"]) == ("tiny", "grpo")
+    trained, _ = checkpoint.read_policy(asked.sizes.bases[0])
+    load_trained(trained, folder / "runs" / "grpo-tiny-0")
+    torch.testing.assert_close(kept.head.weight, trained.head.weight, atol=1e-3, rtol=1e-3)
     assert study.run(asked, folder) == 0
     assert {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*")} == before
 

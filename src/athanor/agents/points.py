@@ -1,4 +1,4 @@
-"""The agents of points by name: the solver, chance, a person, a language model."""
+"""The agents of points by name: the solver, chance, a person, a language model; a small policy has its own file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from athanor.environments.points.solver import solutions
 from athanor.environments.points.state import hand
 from athanor.environments.points.text import PointsDialogue
 
-PointsAgentName = Literal["gold", "random", "human", "language"]
+PointsAgentName = Literal["gold", "random", "human", "policy", "language"]
 Skin = tuple[Points, PointsDialogue]
 """The environment, and the words and pictures in which it is told."""
 

@@ -105,7 +105,10 @@ GAMES = ("alchemy", "points")
 def game_of(paths: Sequence[Path]) -> str:
     """The environment that all runs were played in. UsageError where there are two, none that is known, or no run."""
     refuse_none(paths)
-    games = {path: game(RunFolder.read(path).manifest) for path in paths}
+    folders = {path: RunFolder[Any].read(path) for path in paths}
+    for folder in folders.values():
+        refuse_unplayed(folder)
+    games = {path: game(folder.manifest) for path, folder in folders.items()}
     first, *others = dict.fromkeys(games.values())
     if others:
         one, other = (next(path for path, name in games.items() if name == wanted) for wanted in (first, others[0]))
@@ -158,8 +161,18 @@ def read_run(path: Path) -> Run:
     )
 
 
+def refuse_unplayed(folder: RunFolder[Any]) -> None:
+    """UsageError for the folder of a study or a training, in which nothing was played."""
+    kind, page = folder.manifest.kind, folder.path / "report.html"
+    if kind.startswith("play"):
+        return
+    whole = f"its page is {page}, its estimates are beside it; pass" if page.exists() else "pass"
+    raise UsageError(f"{folder.path} holds the {kind!r}, a run of `athanor play` was expected; {whole} such a run")
+
+
 def refuse_other(folder: RunFolder[Any], wanted: str) -> None:
-    """UsageError if a run was played in another environment than the one wanted."""
+    """UsageError if a run was played in another environment than the one wanted, or nothing was played."""
+    refuse_unplayed(folder)
     found = game(folder.manifest)
     if found != wanted:
         raise UsageError(f"{folder.path} is a run of {found!r}, a run of {wanted!r} was expected; leave it out")

@@ -221,6 +221,8 @@ def null_weights(one: Group, fixed: PairValues, regression: Regression, options:
         total = len(one.games.pool)
         only = f", in {found.asked} of {total} turns drawn at random" if found.asked < total else ""
         method = f"score over information {ALIKE}{only}, where choices are drawn {found.by}"
-        yield measurable(with_fields(observed, value=found.observed, excluded=excluded, method=method))
-        null = null_estimates(name, found.observed, found.drawn, method, group=one.name, excluded=excluded)
+        null = [*null_estimates(name, found.observed, found.drawn, method, group=one.name, excluded=excluded)]
+        silent = any(each.value is None for each in null)  # where nothing can be drawn anew the score says nothing
+        value, how = (None, null[-1].method) if silent else (found.observed, method)
+        yield measurable(with_fields(observed, value=value, excluded=excluded, method=how))
         yield from (each if is_p(each.name) else measurable(each) for each in null)

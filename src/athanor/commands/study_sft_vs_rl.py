@@ -274,7 +274,9 @@ def _refuse(config: Config) -> None:
     refuse_idle(idle, "--quick" if config.quick else f"--setting {config.setting}")
     if config.setting != "paper":
         return
-    ranges = dict.fromkeys(("episodes", "init_steps", "sft_steps", "rl_steps"), (1, inf))
+    ranges: dict[str, tuple[float, float]] = dict.fromkeys(
+        ("episodes", "init_steps", "sft_steps", "rl_steps"), (1, inf)
+    )
     refuse_outside(config.paper, ranges)
     if not config.paper.model:
         raise UsageError("--setting paper trains a model of yours; pass --model with a folder or OWNER/NAME on the hub")

@@ -16,6 +16,8 @@ BEND = 0.3
 """Where a bent scale goes from linear to logarithmic."""
 TICKS = (0, 1, -1, 10, -10, 0.1, -0.1, 100, -100, 3, -3, 30, -30, 0.3, -0.3, 0.03, -0.03, 0.01, -0.01)
 """Of a bent scale, those first that are to be kept where there is no room for all."""
+POINTS = {"labelExpr": "replace(format(100 * datum.value, '+.0f'), '+0', '0')"}
+"""How differences of shares are marked: in percentage points, which no sign of per cent stands behind."""
 APART = 24
 """Pixels between two marks of a bent scale, at least."""
 
@@ -37,12 +39,13 @@ class Row(NamedTuple):
 
 def forest(
     rows: Sequence[Row], *, title: str, x_title: str, labels: bool = True, width: int = 195, zero: bool = True,
-    percent: bool = True, unknown: str = "unknown", behind: Sequence[Spec] = (), scale: Scale = "linear",
-    ticks: Sequence[float] = (),
+    percent: bool = True, points: bool = False, unknown: str = "unknown", behind: Sequence[Spec] = (),
+    scale: Scale = "linear", ticks: Sequence[float] = (),
 ) -> Spec:  # fmt: skip
     """A panel; with `labels` the rows' names stand at its left, so that several panels share the names of the first.
 
-    What is unknown is said in the row's own words, else in those of `unknown`; `behind` are layers below all others.
+    `percent`: values are shares; `points`: they are differences of shares. What is unknown is said in the row's own
+    words, else in those of `unknown`; `behind` are layers below all others.
     A `bent` scale is linear near zero and logarithmic far from it, where small and very large numbers stand together;
     it has marks at zero and where else there is room for one, a logarithmic one has them at `ticks`. Labels must be
     unique and have gone through `one_line`.
@@ -54,7 +57,7 @@ def forest(
     }  # fmt: skip
     x = {
         "field": "value", "type": "quantitative", "title": x_title,
-        "axis": {"tickCount": 4, **({"format": ".0%"} if percent else {})},
+        "axis": {"tickCount": 4, **(POINTS if points else {"format": ".0%"} if percent else {})},
     }  # fmt: skip
     if scale != "linear":
         ends = _ends(rows, behind) if scale == "bent" else None

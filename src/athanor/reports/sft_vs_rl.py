@@ -35,7 +35,7 @@ SHORT = (
 PLAYS = ((1.0, "temperature 1"), (0.0, "greedy"))
 ACROSS, WIDE = 3, 195
 """Panels beside each other, and the pixels of each."""
-DIFFERENCE = "difference in hands solved"
+DIFFERENCE = "difference in hands solved, points"
 
 
 def page(found: Found, folder: Path) -> Path:
@@ -101,7 +101,7 @@ def summary(found: Found, link: str) -> Chapter:
                 [Row(f"{REFERENCE_RL} minus {other}",
                      by.get((REFERENCE_RL, f"{REFERENCE_RL} minus {other}: {Key(name, temperature, 1)}")),
                      look[REFERENCE_RL].colour) for other in (REFERENCE_SFT, BASE)],
-                title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE,
+                title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE, points=True,
             ) for place, name in enumerate(found.conditions)
         ]  # fmt: skip
         charts.append(grid(panels, f"Differences of hands solved, {how}"))
@@ -136,7 +136,7 @@ def _differences(found: Found) -> Chapter:
                 forest(
                     [Row(arm.name, by.get((arm.name, f"{arm.name} minus {other}: {Key(name, temperature, 1)}")),
                          look[arm.name].colour) for arm in rows],
-                    title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE,
+                    title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE, points=True,
                 ) for place, name in enumerate(found.conditions)
             ]  # fmt: skip
             charts.append(grid(panels, f"Each arm {said}, {how}"))
@@ -240,7 +240,7 @@ def _levers(found: Found) -> list[Chapter]:
             forest(
                 [Row(arm.name, estimate(arm.name, arm.of, name, temperature), COLOURS[0 if arm.supervised else 1])
                  for arm in levers],
-                title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE,
+                title=name, x_title=DIFFERENCE, labels=not place % ACROSS, width=WIDE, points=True,
             ) for place, name in enumerate(found.conditions)
         ]  # fmt: skip
         charts.append(grid(panels, f"Each lever minus the arm that it changes, {how}"))

@@ -66,8 +66,9 @@ def passes(found: Found) -> Iterator[Chapter]:
         yield Chapter(
             name="passes", title="One of k samples", titles=("condition", "arm", *(f"pass@{k}" for k in ks)),
             rows=tuple(rows), note="The same hands for every policy, at temperature 1; unbiased (Chen et al. 2021), "
-            "intervals over trainings and hands. Training that only sharpens raises the left columns and lowers the "
-            "right ones.",
+            "intervals over trainings and hands, one hand of each multiset. pass@1 is of many answers to each of these "
+            "hands, the shares above of one answer to each of more hands: they differ by draws. Training that only "
+            "sharpens raises the left columns and lowers the right ones.",
         )  # fmt: skip
 
 

@@ -111,11 +111,14 @@ def sharpening(found: Found) -> str:
         greedy = by.get((rl, f"{rl} minus {start}: {Key(name, 0.0, 1)}"))
         if ours and best and greedy:
             told.append(
-                f"{name}: {its} solves {share(base[0])} at temperature 1 and at its best {share(best)} "
-                f"({best.name.partition(', ')[2]}); {rl} at temperature 1 {share(ours)}; both greedy, {rl} has "
-                f"{points(greedy)}"
+                f"{name}: {its} solves {share(base[0])} at temperature 1 and at the best of five temperatures, chosen "
+                f"on these very hands, {share(best)} ({best.name.partition(', ')[2]}); {rl} at temperature 1 "
+                f"{share(ours)}; both greedy, {rl} has {points(greedy)}"
             )
     return f"{'. '.join(told)}." if told else ""
+
+
+MOVED = {1: "moves it up", -1: "moves it down", 0: "cannot be told"}
 
 
 def levers(found: Found) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -124,10 +127,10 @@ def levers(found: Found) -> tuple[tuple[str, tuple[str, ...]], ...]:
     for arm in found.arms:
         if arm.of:
             told = [
-                f"{name} {points(one)}" for name in ("unseen", "rule")
+                f"{name} {points(one)}, {MOVED[side(one)]}" for name in ("unseen", "rule")
                 if (one := by.get((arm.name, f"{arm.name} minus {arm.of}: {Key(name, 1.0, 1)}")))
             ]  # fmt: skip
-            rows.append(f"{arm.name} ({arm.about}) against {arm.of}: {', '.join(told) or 'not known'}.")
+            rows.append(f"{arm.name} ({arm.about}) against {arm.of}: {'; '.join(told) or 'not known'}.")
     return (("At temperature 1:", tuple(rows)), *(((_levered(found), ()),) if rows else ()))
 
 

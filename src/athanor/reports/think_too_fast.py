@@ -37,13 +37,16 @@ LEADING = (
     "Models explore by uncertainty.",
 )  # fmt: skip
 """The claims that answer the question, the first of them most of all."""
-HELPS: dict[str, str] = {
+HELPS: dict[Verdict, str] = {
     "holds here": "Thinking before they answer helped the models that play here.",
+    "holds for some here": "Thinking before they answer helped some of the models that play here.",
+    "mixed here": "Thinking before they answer helped some of the models here, and made others discover less.",
+    "does not hold for some here": "Thinking before they answer made some of the models that play here discover less.",
     "does not hold here": "Thinking before they answer did not help the models that play here: they discovered less.",
     "cannot tell": "Whether thinking before they answer helps the models that play here cannot be told.",
     "not tested here": "Whether thinking before they answer helps was not tested here.",
 }
-"""The answer by the verdict on the first claim; another verdict speaks for itself."""
+"""The answer by the verdict on the first claim."""
 
 
 def page(found: Found, folder: Path) -> Path:
@@ -57,7 +60,7 @@ def _answer(found: Found) -> Answer:
     """What the study's question is answered by: the verdicts on its leading claims in the first world."""
     by = {one.claim: one for one in found.headlines}
     told = [by[claim] for claim in LEADING if claim in by]
-    said = HELPS.get(by[THINK_LONGER].verdict, "") if THINK_LONGER in by else ""
+    said = HELPS[by[THINK_LONGER].verdict] if THINK_LONGER in by else ""
     where = f" What three claims come to in {found.places[0].name}:" if found.places else ""
     return Answer(
         question=QUESTION, said=f"{said}{where}".strip(),

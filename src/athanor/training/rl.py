@@ -285,7 +285,7 @@ def _of_base(run: Learner, config: RL, rollout: Rollout) -> Tensor:
     """Float["written"]: the base's log-probabilities of the tokens written in `_compared`, which no pass changes."""
     some = _compared(config, rollout)
     rows, mask = rollout.tokens[some], rollout.written[some, 1:]
-    run.ledger.trained(0, training_flop(run.base, *mask.shape, int(mask.sum())) / 3)
+    run.ledger.trained(0, training_flop(run.base, len(mask), mask.shape[1], int(mask.sum())) / 3)
     logits = run.base.head(run.base.hidden(rows[:, :-1])[mask]) / (config.temperature or 1.0)
     return losses.token_logprobs(logits, rows[:, 1:][mask])
 

@@ -154,7 +154,7 @@ def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
     if config.l2:
         loss = loss + config.l2 * losses.distance(run.policy, run.base)
     norm = descend(run, loss, list(run.policy.parameters()))
-    run.ledger.trained(rows.numel(), training_flop(run.policy, *mask.shape, int(mask.sum())))
+    run.ledger.trained(rows.numel(), training_flop(run.policy, len(mask), mask.shape[1], int(mask.sum())))
     return {
         "loss": float(loss.detach()), "nll": float(fitted.detach()), "norm": norm, "kl": float(apart.detach()),
         "entropy": float(losses.entropy(logits.detach()).mean()), "gain": gain,
@@ -187,7 +187,7 @@ def _apart(run: Learner, config: SFT, rows: Tensor, mask: Tensor, logits: Tensor
     some = len(rows) if config.kl else min(MEASURED, len(rows))
     with torch.no_grad():
         reference = run.base.head(run.base.hidden(rows[:some, :-1])[mask[:some]])
-    run.ledger.trained(0, training_flop(run.base, *mask[:some].shape, len(reference)) / 3)
+    run.ledger.trained(0, training_flop(run.base, some, mask.shape[1], len(reference)) / 3)
     ours = (logits if config.kl else logits.detach())[: len(reference)]
     chosen = rows[:some, 1:][mask[:some]]
     gain = losses.token_logprobs(ours.detach(), chosen) - losses.token_logprobs(reference, chosen)

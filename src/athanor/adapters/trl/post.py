@@ -212,6 +212,7 @@ def _reinforced(config: Config, path: Path, shared: dict[str, Any]) -> Any:
         tasks: dict[str, Task] = {one.prompt[-1]["content"]: one.task for one in dealt}
         played = Revision(dialogue=dialogue, judge=judge, tasks=tasks, rounds=given(config.rl.rounds), kind=kind)
         trainer = Reinforced(reward_funcs=episode_reward(told), train_dataset=data, rollout_func=played, **shared)
+    told.ends = frozenset(trainer.eos_token_ids)
     if (weighing := weighing_of(config)) is not None:
         trainer.weigh_by(weighing, told)
     if measured(config):

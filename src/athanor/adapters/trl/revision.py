@@ -79,7 +79,8 @@ class Revision:
         """Judge an answer, and tell what is wrong with it where another may follow."""
         environment = environment_of(one.task, self.judge)
         text = trainer.processing_class.decode(tokens, skip_special_tokens=True)
-        action = heard(self.dialogue, environment, one.task, text)
+        cut = tokens[-1] not in trainer.eos_token_ids
+        action = heard(self.dialogue, environment, one.task, text, cut)
         step = environment.step(one.state, action)
         verdict = Grade(environment=environment).verify(one.task, one.state, action, step.state)
         assert step.state.judged is not None
@@ -88,7 +89,7 @@ class Revision:
         turn = Turn(index=len(one.worths) - 1, observation=seen, action=action, verdict=verdict)
         one.state, one.passed = step.state, step.terminated
         _append(one, tokens, logprobs or [0.0] * len(tokens), written=1)
-        one.over = one.passed or len(one.worths) == self.rounds or tokens[-1] not in trainer.eos_token_ids
+        one.over = one.passed or len(one.worths) == self.rounds or cut
         if not one.over:
             told = between(trainer.processing_class, self.dialogue.say(seen, turn), trainer.eos_token_ids)
             _append(one, told, [0.0] * len(told), written=0)

@@ -26,22 +26,31 @@ class Told:
     passed: list[bool] = field(default_factory=list)
     worths: list[Sequence[float]] = field(default_factory=list)
     """The reward of each answer of an episode."""
+    ends: frozenset[int] = frozenset()
+    """Tokens that end an answer: one that ends with another was cut at the bound. Empty where they are not known."""
+
+    def cut(self, ids: Sequence[int]) -> bool:
+        """Whether an answer of these tokens was cut."""
+        return bool(self.ends) and len(ids) > 0 and ids[-1] not in self.ends
 
 
-def heard(dialogue: PointsDialogue, environment: Points, task: Task, text: str) -> Answer | Unreadable:
-    """What an answer says, read as in play: what a model thinks aloud is not part of it."""
+def heard(
+    dialogue: PointsDialogue, environment: Points, task: Task, text: str, cut: bool = False
+) -> Answer | Unreadable:
+    """What an answer says, read as in play: what a model thinks aloud is not part of it, and the end of one that was
+    `cut` may be half a formula."""
     said = part_thoughts(Completion(text=text, model="")).text
-    return dialogue.hear(said, environment.observe(environment.start(task)))
+    return dialogue.hear(said, environment.observe(environment.start(task)), cut)
 
 
 def environment_of(task: Task, judge: Judge) -> Points:
     return Points(rule=rule(task.content["rule"]), target=task.content["target"], judge=judge)
 
 
-def judged(dialogue: PointsDialogue, judge: Judge, task: Task, text: str) -> Judgement:
+def judged(dialogue: PointsDialogue, judge: Judge, task: Task, text: str, cut: bool = False) -> Judgement:
     """The judgement of a single answer."""
     environment = environment_of(task, judge)
-    found = environment.step(environment.start(task), heard(dialogue, environment, task, text)).state.judged
+    found = environment.step(environment.start(task), heard(dialogue, environment, task, text, cut)).state.judged
     assert found is not None
     return found
 
@@ -63,10 +72,14 @@ def verdict_reward(dialogue: PointsDialogue, judge: Judge, kind: Kind, told: Tol
     """A reward function over completions and the column `task`; it logs the share that passed as `passed`, and
     pass@k. `told` has what it said last."""
 
-    def verdict(completions: Sequence[Any], task: Sequence[str], log_metric: Any = None, **columns: Any) -> list[float]:
+    def verdict(
+        completions: Sequence[Any], task: Sequence[str], log_metric: Any = None,
+        completion_ids: Sequence[Sequence[int]] | None = None, **columns: Any,
+    ) -> list[float]:  # fmt: skip
+        ids = [()] * len(task) if completion_ids is None else completion_ids
         found = [
-            judged(dialogue, judge, msgspec.json.decode(one, type=Task), text_of(completion))
-            for one, completion in zip(task, completions, strict=True)
+            judged(dialogue, judge, msgspec.json.decode(one, type=Task), text_of(completion), told.cut(tokens))
+            for one, completion, tokens in zip(task, completions, ids, strict=True)
         ]
         told.passed = [one.passed for one in found]
         told.worths = [[worth(one, kind)] for one in found]

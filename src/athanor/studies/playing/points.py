@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
 import tyro
 
-from athanor.agents.asking import ModelOptions
-from athanor.agents.points import POINTS_AGENTS, PointsAgentName, max_tokens_of
+from athanor.agents.asking import ModelOptions, check_options
+from athanor.agents.points import POINTS_AGENTS, PointsAgentName, Skin, max_tokens_of
+from athanor.agents.small_policy import SmallPolicy
+from athanor.agents.small_policy import hands_of as hands_read
 from athanor.core.errors import UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside
 from athanor.core.play import Planned
+from athanor.core.protocols import Agent, Backend
 from athanor.core.records import Record, Unreadable
 from athanor.environments.points import Chu2025, Deal, Exact, Grade, Points, Rule
 from athanor.environments.points import rule as rule_of
@@ -24,6 +28,7 @@ from athanor.environments.points.judge import Judge
 from athanor.environments.points.shifts import SHIFTS
 from athanor.environments.points.solver import LARGEST
 from athanor.environments.points.text import PointsDialogue
+from athanor.models.policy.embedded import EMBEDDED, path_of
 from athanor.studies.playing import running
 from athanor.studies.playing.running import RANGES, Common, Ended, Match, model_name, model_words, told
 
@@ -58,7 +63,7 @@ class Config(Common):
     """Play hands of GeneralPoints and write them to a run folder."""
 
     agent: PointsAgentName
-    """Who plays: gold (the solver), random (right numbers, the rest by chance), human, language (needs --model)."""
+    """gold (the solver), random (right numbers, else by chance), human, policy (--model base-points-1), language."""
     split: Split
     """base, train, test: hands of numbers that no other part has; all: every hand."""
     verifier: VerifierName
@@ -91,7 +96,8 @@ def play(config: Config) -> Ended:
 def refuse_idle_options(config: Config) -> None:
     """UsageError naming the options given that do nothing beside the agent, verifier, backend or history."""
     refuse_idle(["--hint"] if config.hint and config.verifier != "exact" else [], f"--verifier {config.verifier}")
-    given = [] if config.agent == "language" else changed(config.language)
+    heeded = ("model", "temperature") if config.agent == "policy" else ()
+    given = [] if config.agent == "language" else changed(config.language, but=heeded)
     running.refuse_idle_options(config, config.agent, config.language, given)
 
 
@@ -108,19 +114,44 @@ def match_of(config: Config) -> Match:
     if config.agent in ("language", "human"):
         begins = environment.observe(environment.start(plan[0].task))
         science |= {"prompt_rules": skin[1].rules(), "prompt_first": skin[1].say(begins, None)}
+    maker, hashes = _maker(config, skin, asked or config.language)
+    if config.agent == "policy":
+        hands_read(environment.observe(environment.start(plan[0].task)), printed=hands.printed)
     return Match(
         environment=environment,
         verifier=Grade(environment=environment),
         plan=plan,
         turns=turns_of(science),
         agent=config.agent,
-        make=lambda backend: POINTS_AGENTS[config.agent](skin, asked or config.language, backend),
+        make=maker,
+        hashes=hashes,
         asked=asked,
         images=hands.look is not None,
         science=science,
         label=label_of(config),
         unread=lambda action: isinstance(action, Unreadable) or not action.formula,
     )
+
+
+def _maker(
+    config: Config, skin: Skin, options: ModelOptions
+) -> tuple[Callable[[Backend | None], Agent[Any, Any]], Callable[[], dict[str, str]]]:
+    """What makes the agent, and what gives the SHA-256 of what it reads."""
+    if config.agent != "policy":
+        return lambda backend: POINTS_AGENTS[config.agent](skin, options, backend), dict
+    check_options(options)
+    path = path_of(options.model or EMBEDDED[0])
+
+    def make(backend: Backend | None) -> Agent[Any, Any]:
+        import torch
+
+        from athanor.training.checkpoint import read_policy
+
+        torch.set_num_threads(1)  # more are no quicker for one hand at a time
+        temperature = 1.0 if options.temperature is None else options.temperature
+        return SmallPolicy(policy=read_policy(path)[0], temperature=temperature, printed=skin[1].printed)
+
+    return make, lambda: {"policy": sha256(path.read_bytes()).hexdigest()}
 
 
 def hands_of(options: HandOptions) -> Hands:
@@ -207,6 +238,8 @@ def label_of(config: Config) -> str:
     asked."""
     hands, options = config.hands, config.language
     parts = [model_name(options) if config.agent == "language" else config.agent]
+    if config.agent == "policy":
+        parts = [model_name(replace(options, model=options.model or EMBEDDED[0])), *model_words(options)]
     parts += [f"shift {hands.shift}"] if hands.shift not in ("", "none") else []
     parts += [f"J-Q-K {hands.rule}"] if hands.rule not in ("", "10") else []
     parts += [f"suits {hands.suits}"] if hands.suits else []

@@ -72,11 +72,11 @@ def said(*, start: str, rl: str, matched: bool, known: bool) -> Iterator[Said]:
     yield Said(statement=f"Reinforcement makes {its} better under {under}", signed=_both(rl, start, "rule", 1),
                source=SHIFT)  # fmt: skip
     yield Said(statement=f"Reinforcement makes {its} better on unseen hands", signed=_both(rl, start, "unseen", 1))
-    for where, condition in ((f"under {shifted}", "rule"), ("on unseen hands", "unseen")):
+    for where, condition in ((f"under {under}", "rule"), ("on unseen hands", "unseen")):
         sampled, greedy = Key(condition, 1.0, 1), Key(condition, 0.0, 1)
         yield Said(
-            statement=f"What reinforcement gains {where} is more than {its} has when it is played greedily",
-            signed=((Contrast(rl, start, greedy), 1), (Contrast(rl, start, sampled, greedy), 1)), source=SHARPENED,
+            statement=f"Reinforcement, played at temperature 1, is better {where} than {its} played greedily",
+            signed=((Contrast(rl, start, sampled, greedy), 1),), source=SHARPENED,
         )  # fmt: skip
     yield Said(statement=f"Supervised fine-tuning makes {its} worse under {under}",
                signed=_both(sft, start, "rule", -1), source="Chu et al. 2025")  # fmt: skip

@@ -39,6 +39,8 @@ from athanor.training.post import load_trained, post_train
 from athanor.training.sft import SFT
 
 KIND = "study sft-vs-rl"
+POLICY = "model.safetensors"
+"""A trained policy in its folder, in half precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +194,9 @@ def train_one(job: Job) -> str:
         start = path_of(job.base) if job.arm.first is None else _first(job, job.arm.first)
         post_train(config, start, job.out, job.seed, points=points(config),
                    score=partial(tried, each=job.each, seed=job.seed, last=config.steps))  # fmt: skip
+        policy = read_policy(start)[0]
+        load_trained(policy, job.out)
+        write_policy(job.out / POLICY, policy, {"base": base_name(job.base), "arm": job.arm.name}, torch.float16)
     except Stopped as error:
         why = str(error)
     write_atomically(job.out / "done.json", json.dumps({"stopped": why}).encode())
@@ -201,12 +206,12 @@ def train_one(job: Job) -> str:
 def _first(job: Job, config: SFT) -> Path:
     """The policy that fine-tuning before the training proper gives, trained in a folder inside the run's."""
     out = job.out / "first"
-    if not (out / "model.safetensors").exists():
+    if not (out / POLICY).exists():
         post_train(config, path_of(job.base), out, job.seed, points=(), score=lambda run, step: [])
         policy = base_policy(job.base)
         load_trained(policy, out)
-        write_policy(out / "model.safetensors", policy, {"after": str(config)})
-    return out / "model.safetensors"
+        write_policy(out / POLICY, policy, {"after": str(config)})
+    return out / POLICY
 
 
 def base_scores(folder: Path, base: str) -> Path:
