@@ -57,7 +57,6 @@ class Config:
 
 def run(config: Config) -> int:
     """Play, analyse, write the report; print its path, or the estimates. 1 if any episode ended in an error."""
-    from athanor.core.errors import UsageError
     from athanor.reports.think_too_fast import page
     from athanor.studies.think_too_fast.study import Asked, analyse
     from athanor.studies.think_too_fast.study import run as play

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from athanor.core.build import build_name, versions
-from athanor.core.disk import cannot, write_atomically
-from athanor.core.errors import DataError, Stopped, StoreError, UsageError
+from athanor.core.disk import write_atomically, writing
+from athanor.core.errors import DataError, Stopped, UsageError
 from athanor.core.lines import begin_or_go_on
 from athanor.core.progress import progress
 from athanor.core.store import Manifest
@@ -47,13 +47,12 @@ def post_train(
     """
     run = _begin(config, base, out, seed, device, execution or {})
     try:
-        _go_on(run, config, out, seed, points, score, show)
+        with writing(out, again="go on with --resume"):
+            _go_on(run, config, out, seed, points, score, show)
     except Stopped as stopped:
         last = checkpoint.newest(out)
         where = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
         raise Stopped(f"{stopped}; {where}") from stopped
-    except OSError as error:
-        raise StoreError(cannot("write", out, error, again="go on with --resume")) from error
 
 
 def _go_on(
@@ -170,8 +169,8 @@ def _restore(run: Learner, out: Path, seed: int) -> int:
         for name, value in about["ledger"].items():
             setattr(run.ledger, name, value)
         done = about["step"]
-    for name in ("log.jsonl", "scores.jsonl"):
-        drop_after(out / name, done)
+    drop_after(out / "log.jsonl", done - 1)
+    drop_after(out / "scores.jsonl", done)
     return done
 
 
@@ -181,8 +180,8 @@ def _append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
         file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
-def drop_after(path: Path, done: int) -> None:
-    """Lines of steps that no checkpoint holds, and a torn last one."""
+def drop_after(path: Path, last: int) -> None:
+    """Take lines of steps after `last` out of a file, and a torn last one."""
     if path.exists():
         kept = []
         for line in path.read_bytes().splitlines(keepends=True):
@@ -190,7 +189,7 @@ def drop_after(path: Path, done: int) -> None:
                 step = json.loads(line)["step"]
             except (ValueError, KeyError, TypeError):
                 break
-            if step > done or (path.name == "log.jsonl" and step >= done):
+            if step > last:
                 break
             kept.append(line)
         write_atomically(path, b"".join(kept))
