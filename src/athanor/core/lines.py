@@ -43,7 +43,8 @@ def open_folder(path: Path, manifest: Manifest, *, resume: bool, work: str) -> N
         for what in ("kind", "config", "hashes"):
             refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
         return
-    if path.exists() and (not path.is_dir() or any(not f.name.startswith(".manifest.json.") for f in path.iterdir())):
+    refuse_file(path)
+    if path.exists() and any(not f.name.startswith(".manifest.json.") for f in path.iterdir()):
         raise UsageError(
             f"{path} already holds something, an empty or new folder was expected; "
             f"pass --resume to go on with {work}, or another --out"

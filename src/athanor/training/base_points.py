@@ -134,10 +134,10 @@ def score(policy: Policy, seed: int, hands: int = 1_024) -> Iterator[tuple[str, 
 
 def _begun(recipe: Recipe, out: Path, policy: Policy, optimizers: Optimizers) -> dict[str, Any]:
     """Counters at the start, or those of the newest checkpoint, whose weights and states are taken over."""
-    path = checkpoint.newest(out)
-    if path is None:
+    found = checkpoint.read_newest(out, KIND)
+    if found is None:
         return {"step": 0, "tokens": 0, "flop": 0.0, "cpu_seconds": 0.0}
-    tensors, about = checkpoint.read(path, KIND)
+    tensors, about = found
     policy.load_state_dict({name[7:]: tensor for name, tensor in tensors.items() if name.startswith("policy.")})
     optimizers.restore({name: tensor for name, tensor in tensors.items() if not name.startswith("policy.")})
     return about["counted"]

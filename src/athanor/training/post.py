@@ -153,12 +153,14 @@ def refuse_device(name: str) -> None:
 
 def _restore(run: Learner, out: Path, seed: int) -> int:
     """Take the newest checkpoint over; the steps that were done. What the log has after it is dropped."""
-    path = checkpoint.newest(out)
+    found = checkpoint.read_newest(out, KIND)
     done = 0
-    if path is not None:
-        tensors, about = checkpoint.read(path, KIND)
+    if found is not None:
+        tensors, about = found
         if about["seed"] != seed:
-            raise DataError(f"{path} is of the seed {about['seed']}, {seed} was expected; pass another --out")
+            raise DataError(
+                f"{out} has checkpoints of the seed {about['seed']}, {seed} was expected; pass another --out"
+            )
         parts: dict[str, dict[str, Any]] = {"policy": {}, "critic": {}, "optimizer": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
@@ -201,7 +203,8 @@ def _keep(run: Learner, out: Path, step: int, seed: int, scores: list[dict[str, 
     tensors = {f"policy/{name}": tensor for name, tensor in run.policy.state_dict().items()}
     tensors |= {f"critic/{name}": tensor for name, tensor in run.critic.state_dict().items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in run.optimizers.state().items()}
-    about = {"kind": KIND, "step": step, "seed": seed, "ledger": asdict(run.ledger)}
+    shape = asdict(run.policy.config)
+    about = {"kind": KIND, "step": step, "seed": seed, "ledger": asdict(run.ledger), "policy": shape}
     checkpoint.write(out / f"checkpoint-{step:06d}.safetensors", tensors, about)
     checkpoint.keep_newest(out)
 
