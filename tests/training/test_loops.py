@@ -186,7 +186,7 @@ def test_fine_tuning_far_from_the_base_that_tells_answers_worse_is_stopped_and_o
     run = learner(deepcopy(able), config.rates)
     with torch.no_grad():
         run.policy.head.weight.zero_()  # every token alike: better than the worst loss, and nothing is left of the base
-    with pytest.raises(Stopped, match=r"nats a token from its base at step 0 and tells the answers .* worse"):
+    with pytest.raises(Stopped, match=r"nats a token from its base after step 0 and tells the answers .* worse"):
         list(sft.train(run, config, 0))
     run = learner(deepcopy(able), config.rates)
     with torch.no_grad():

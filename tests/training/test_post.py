@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,72 @@ def test_no_checkpoint_ever_holds_weights_that_are_not_finite(config, base, tmp_
     assert not finished(out, config)
 
 
+LOST = {
+    "rl": RL(steps=8, prompts=8, samples=4, algorithm="negative", rates=Rates(adamw=0.1)),
+    "sft": SFT(steps=8, rows=16, hands=20, rates=Rates(adamw=0.3)),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_where_the_policy_runs_away_from_its_base_the_newest_checkpoint_is_the_last_good_one(name, base, tmp_path):
+    config, out, later, whole = LOST[name], *(tmp_path / folder for folder in ("run", "later", "whole"))
+    with pytest.raises(Stopped, match=r"nats a token from its base after step .*checkpoint-") as found:
+        post_train(config, base, out, 1, points=range(9), score=score)
+    why = str(found.value).partition("; the last good")[0]
+    after = int(why.partition("after step ")[2].split()[0].strip(","))
+    newest = checkpoint.newest(out)
+    assert newest == out / f"checkpoint-{after - 1:06d}.safetensors"
+    assert str(found.value).endswith(f"the last good checkpoint is {newest}")
+    assert lines(out, "log.jsonl")[-1]["stopped"] == why
+    assert [line["step"] for line in lines(out, "scores.jsonl")] == list(range(1, after))
+    with pytest.raises(Stopped) as at_the_next_step:  # which finds what was found before the checkpoint was written
+        post_train(config, base, later, 1, points=(), score=score)
+    assert str(at_the_next_step.value) == f"{why}; no checkpoint was written before"
+    with pytest.raises(Stopped, match=f"after step {after}"):  # the end is a checkpoint too
+        post_train(replace(config, steps=after), base, whole, 1, points=(), score=score)
+    assert not finished(whole, replace(config, steps=after))
+    post_train(replace(config, steps=after - 1), base, tmp_path / "good", 1, points=(), score=score)
+
+
+@pytest.mark.parametrize("name", ["ppo", "muon"])
+def test_trying_the_weights_before_they_are_kept_moves_nothing(name, base, tmp_path):
+    often, once = tmp_path / "often", tmp_path / "once"
+    post_train(RUNS[name], base, often, 1, points=range(9), score=score)
+    post_train(RUNS[name], base, once, 1, points=(), score=score)
+    assert all(torch.equal(tensors(often)[key], tensors(once)[key]) for key in tensors(once))
+    assert lines(often, "log.jsonl") == lines(once, "log.jsonl")
+
+
+def test_the_log_has_every_step_at_once_and_outlives_a_kill(base, tmp_path, monkeypatch):
+    out, seen = tmp_path / "run", list[int]()
+
+    def killed(run, step):
+        seen.append(len(lines(out, "log.jsonl")))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        post_train(RUNS["kl"], base, out, 1, points=(5,), score=killed)
+    assert seen == [5]
+    assert [line["step"] for line in lines(out, "log.jsonl")] == list(range(5))
+    assert not list(out.glob("*.safetensors"))
+    post_train(RUNS["kl"], base, out, 1, points=(5,), score=score)
+    assert [line["step"] for line in lines(out, "log.jsonl")] == list(range(6))
+
+
+def test_the_manifest_says_when_how_and_on_what_it_was_made_and_gone_on_with(base, tmp_path):
+    for number in (1, 2):
+        post_train(
+            RUNS["kl"], base, tmp_path / "run", 1, points=(), score=score, execution={"command": f"run {number}"}
+        )
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["created"] >= "2026"
+    assert manifest["execution"] == {"command": "run 1"}
+    assert [one["execution"] for one in manifest["resumptions"]] == [{"command": "run 2"}]
+    (tmp_path / "run" / "manifest.json").write_text("{")
+    with pytest.raises(DataError, match="is not a manifest"):
+        post_train(RUNS["kl"], base, tmp_path / "run", 1, points=(), score=score)
+
+
 def test_what_the_base_wrote_is_counted_once_however_often_training_goes_on(base, tmp_path, monkeypatch):
     def right(policy, hands, **how):
         made = roll(policy, hands, **how)
@@ -139,7 +206,7 @@ def test_steps_without_a_lesson_are_counted_on_when_training_goes_on(base, tmp_p
     for _ in range(2):  # a policy of random weights solves nothing
         with pytest.raises(Stopped, match="in 20 steps"):
             post_train(config, base, out, 1, points=(15,), score=score)
-    assert [line["barren"] for line in lines(out, "log.jsonl")] == list(range(1, 16))
+    assert [line["barren"] for line in lines(out, "log.jsonl")] == list(range(1, 20))
 
 
 def test_a_policy_of_other_tokens_and_a_device_that_is_not_there_are_refused(tmp_path, base):
@@ -150,14 +217,43 @@ def test_a_policy_of_other_tokens_and_a_device_that_is_not_there_are_refused(tmp
     with pytest.raises(UsageError, match="cannot be used"):
         post_train(RUNS["muon"], base, tmp_path / "run", 1, points=(), score=score, device="nothing")
     assert not (tmp_path / "run").exists()
-    with pytest.raises(UsageError, match="more were expected"):
-        Rates(adamw=-1)
+    with pytest.raises(UsageError, match="--rates.adamw -1 was given, 0 or more"):
+        post_train(SFT(rates=Rates(adamw=-1)), base, tmp_path / "run", 1, points=(), score=score)
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_setting_in_the_same_folder_is_refused(base, tmp_path):
     post_train(RUNS["kl"], base, tmp_path / "run", 1, points=(), score=score)
     with pytest.raises(UsageError, match="rows was 16 and is now 8|another --out"):
         post_train(SFT(steps=6, rows=8, hands=0, kl=0.1), base, tmp_path / "run", 1, points=(), score=score)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "log.jsonl", "scores.jsonl"])
+def test_a_full_disk_is_told_whatever_is_written(name, base, tmp_path, monkeypatch):
+    """What is done to make space there is, for the part that a line is torn in: the rest of it is dropped."""
+    real, out = (os.replace, open), tmp_path / "run"
+
+    def full(source, target, **more):
+        if str(target).endswith(name):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real[0](source, target, **more)
+
+    def torn(path, mode="r", *more, **rest):
+        if str(path).endswith(name) and mode == "ab":
+            with real[1](path, "ab") as file:
+                file.write(b'{"step": 3, "torn')
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real[1](path, mode, *more, **rest)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "replace", full)
+        disk.setattr("builtins.open", torn)
+        with pytest.raises(StoreError, match="No space left on device; free some space and"):
+            post_train(RUNS["kl"], base, out, 1, points=(2, 4), score=score)
+    assert out.exists() is (name != "manifest.json")
+    post_train(RUNS["kl"], base, out, 1, points=(2, 4), score=score)
+    assert [line["step"] for line in lines(out, "log.jsonl")] == list(range(6))
+    assert [line["step"] for line in lines(out, "scores.jsonl")] == [2, 4, 6]
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(base, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import msgspec
 import tyro
 
 from athanor.core.errors import DataError, UsageError
+from athanor.core.lines import refuse_taken
 from athanor.core.options import changed, refuse_idle, refuse_outside
 
 if TYPE_CHECKING:
@@ -88,8 +89,7 @@ def run(config: Config) -> int:
         for step in steps(plan_of(config), config.out):
             print(shlex.join(step.command))
         return 0
-    if config.out.is_dir() and any(config.out.iterdir()) and not config.resume:
-        raise UsageError(f"{config.out} already holds something; pass --resume to go on with a study, or another --out")
+    refuse_taken(config.out, resume=config.resume, work="a study")
     stopped, found = _at_size(config) if config.setting == "paper" else _own(config)
     written = _page(found, config.out)
     if config.json:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 import tyro
 
+from athanor.core.lines import refuse_taken
 from athanor.core.options import refuse_idle
 from athanor.models.backends import BackendConfig, idle
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
@@ -65,8 +66,7 @@ def run(config: Config) -> int:
     refuse_idle(given, f"--backend {config.backend.backend}")
     if config.dry_run:
         return _dry(config)
-    if config.out.is_dir() and any(config.out.iterdir()) and not config.resume:
-        raise UsageError(f"{config.out} already holds something; pass --resume to go on with a study, or another --out")
+    refuse_taken(config.out, resume=config.resume, work="a study")
     asked = Asked(
         setting=config.setting, model=config.model, backend=config.backend, seed=config.seed,
         pair_values=config.pair_values, nulls=config.nulls, threads=len(os.sched_getaffinity(0)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from athanor.core.errors import UsageError
+from athanor.core.lines import refuse_taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +38,7 @@ def run(config: Config) -> int:
         raise UsageError(
             f"--steps {config.steps} and --threads {config.threads} were given, 1 or more were expected; pass such"
         )
-    if config.out.exists() and any(config.out.iterdir()) and not config.resume:
-        raise UsageError(f"{config.out} already holds something; pass --resume to go on with it, or another --out")
+    refuse_taken(config.out, resume=config.resume, work="the training")
     torch.set_num_threads(config.threads)
     train(Recipe(seed=config.seed, steps=config.steps), config.out, device=config.device)
     print((config.out / "model.safetensors").resolve(), file=sys.stdout)

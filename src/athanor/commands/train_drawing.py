@@ -9,6 +9,7 @@ from typing import Literal
 
 from athanor.core.errors import UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside
+from athanor.training.optimizers import refuse_rates
 from athanor.training.unified.settings import DrawingRL, Lora
 
 MANY = math.inf
@@ -60,6 +61,7 @@ def run(config: Config) -> int:
     from athanor.training.unified.drawing_run import Execution, reinforce
 
     refuse_outside(config.rl, RANGES, "rl")
+    refuse_rates(config.rl.rates, "rl.rates")
     if min(config.every, config.threads) < 1 or config.each < 0:
         raise UsageError(
             f"--every {config.every}, --threads {config.threads} and --each {config.each} were given, 1 or more and of "

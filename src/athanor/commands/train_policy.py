@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from athanor.core.errors import UsageError
+from athanor.core.lines import refuse_taken
 from athanor.core.options import changed, refuse_idle, refuse_outside
+from athanor.training.optimizers import refuse_rates
 from athanor.training.rl import GROUPED, RL
 from athanor.training.sft import SFT
 
@@ -63,6 +67,8 @@ def run(config: Config) -> int:
     refuse_idle(idle, f"--method {config.method}")
     refuse_outside(config.rl, RANGES, "rl")
     refuse_outside(config.sft, SFT_RANGES, "sft")
+    refuse_rates(config.rl.rates, "rl.rates")
+    refuse_rates(config.sft.rates, "sft.rates")
     if config.rl.samples < 2 and config.rl.algorithm in GROUPED:
         raise UsageError(
             f"--rl.algorithm {config.rl.algorithm} compares samples of a hand; pass --rl.samples 2 or more"
@@ -72,13 +78,15 @@ def run(config: Config) -> int:
             f"--every {config.every}, --each {config.each} and --threads {config.threads} were given, 1 or more of "
             "each were expected; pass such numbers"
         )
-    if config.out.exists() and any(config.out.iterdir()) and not config.resume:
-        raise UsageError(f"{config.out} already holds something; pass --resume to go on with it, or another --out")
+    refuse_taken(config.out, resume=config.resume, work="the training")
     base, science = path_of(config.base), config.rl if config.method == "rl" else config.sft
     torch.set_num_threads(config.threads)
     score = partial(tried, each=config.each, seed=config.seed, last=science.steps)
     points = range(config.every, science.steps + 1, config.every)
-    post_train(science, base, config.out, config.seed, points=points, score=score, device=config.device, show=True)
+    execution = {"base": config.base, "every": config.every, "each": config.each, "device": config.device,
+                 "threads": config.threads, "command": shlex.join(["athanor", *sys.argv[1:]])}  # fmt: skip
+    post_train(science, base, config.out, config.seed, points=points, score=score, device=config.device, show=True,
+               execution=execution)  # fmt: skip
     policy, _ = checkpoint.read_policy(base, config.device)
     load_trained(policy, config.out)
     checkpoint.write_policy(config.out / "model.safetensors", policy, {"base": config.base, "method": config.method})

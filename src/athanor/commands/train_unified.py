@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.core.errors import UsageError
+from athanor.core.lines import refuse_taken
 from athanor.core.options import changed, option, refuse_idle, refuse_outside
 from athanor.training.unified.settings import Lora, Tuning, Work
 
@@ -69,8 +70,7 @@ def run(config: Config) -> int:
             f"--recipe {config.recipe} trains no encoder, tokenizer or language model from nothing; pass --init with "
             "the folder of a model that has them"
         )
-    if config.out.exists() and any(config.out.iterdir()) and not config.resume:
-        raise UsageError(f"{config.out} already holds something; pass --resume to go on with it, or another --out")
+    refuse_taken(config.out, resume=config.resume, work="the training")
     torch.set_num_threads(config.threads)
     recipe = RECIPES[config.recipe](config.seed)
     recipe = (recipe.quick() if config.quick else recipe).longer(config.length)

@@ -15,7 +15,7 @@ class UsageError(AthanorError):
     exit_code = 2
 
 
-class Stopped(UsageError):
+class Stopped(AthanorError):
     """Training was stopped before it did harm; the last good checkpoint is kept."""
 
 

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import fcntl
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from athanor.core.disk import write_atomically
+from athanor.core.disk import all_or_nothing, cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Record
-from athanor.core.store import Manifest, drop_torn_line, refuse_difference, whole_lines
+from athanor.core.store import (
+    Manifest,
+    RunFolder,
+    drop_torn_line,
+    gone_on_with,
+    refuse_difference,
+    whole_lines,
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -46,6 +53,40 @@ def open_folder(path: Path, manifest: Manifest, *, resume: bool, work: str) -> N
         write_atomically(file, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     except OSError as error:
         raise StoreError(f"cannot create {path}: {error.strerror or error}; pass another --out") from error
+
+
+def begin_or_go_on(path: Path, manifest: Manifest) -> None:
+    """Write the manifest of work in a folder, whatever else is there, or add to the one there that it is gone on with.
+
+    UsageError if that was made with other settings, DataError if it is broken, StoreError if the disk refuses.
+    """
+    file = path / "manifest.json"
+    if file.exists():
+        stored = RunFolder[Any].read(path).manifest
+        for what in ("kind", "config", "hashes"):
+            refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
+        gone_on_with(path, stored, manifest)
+        return
+    try:
+        with all_or_nothing() as write:
+            write(file, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    except OSError as error:
+        raise StoreError(cannot("create", path, error)) from error
+
+
+def refuse_taken(out: Path, *, resume: bool, work: str) -> None:
+    """UsageError for an --out that is a file, or that holds something: without --resume anything, with it what has no
+    manifest.
+
+    `work`: what is gone on with, for example `a study`.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file, a folder to make was expected; pass another --out")
+    holds = [file.name for file in out.iterdir() if not file.name.startswith(".manifest.json.")] if out.exists() else []
+    if holds and not resume:
+        raise UsageError(f"{out} already holds something; pass --resume to go on with {work}, or another --out")
+    if holds and "manifest.json" not in holds:
+        raise UsageError(f"{out} holds something that is not {work}, for it has no manifest.json; pass another --out")
 
 
 def read_lines(path: Path, kind: type[R]) -> list[R]:

@@ -127,7 +127,7 @@ class RunFolder(Generic[A]):
         files = _open_for_writing(path)
         for file in files:
             drop_torn_line(file)
-        return cls(path, _gone_on_with(path, stored, manifest), files)
+        return cls(path, gone_on_with(path, stored, manifest), files)
 
     @classmethod
     def read(cls, path: Path) -> RunFolder[A]:
@@ -297,7 +297,7 @@ def _grown(path: Path, stored: Manifest, asked: Manifest, name: str) -> Manifest
     return msgspec.structs.replace(stored, config={**stored.config, name: now})
 
 
-def _gone_on_with(path: Path, stored: Manifest, now: Manifest) -> Manifest:
+def gone_on_with(path: Path, stored: Manifest, now: Manifest) -> Manifest:
     """The stored manifest with this resumption added to it, on disk too."""
     resumption = {"at": now.created, "build": now.build, "versions": now.versions, "execution": now.execution}
     manifest = msgspec.structs.replace(stored, resumptions=(*stored.resumptions, resumption))

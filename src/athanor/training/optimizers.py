@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor, nn
 
 from athanor.core.errors import DataError, UsageError
+from athanor.core.options import option, refuse_outside
 from athanor.training.muon import Muon
 
 
@@ -22,20 +24,23 @@ class Rates:
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
 
-    def __post_init__(self) -> None:
-        if self.adamw < 0 or (self.muon or 0.0) < 0 or self.weight_decay < 0:
-            raise UsageError(
-                f"rates {self.adamw:g} and {self.muon or 0:g} and a weight decay of {self.weight_decay:g} were given, "
-                "0 or more were expected"
-            )
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise UsageError(f"betas are {self.betas}, two numbers from 0 to below 1 were expected")
+
+def refuse_rates(rates: Rates, group: str = "rates") -> None:
+    """UsageError naming the first option of a group, for example `sft.rates`, that is no rate."""
+    refuse_outside(rates, dict.fromkeys(("adamw", "muon", "weight_decay"), (0, inf)), group)
+    if not all(0 <= beta < 1 for beta in rates.betas):
+        first, second = rates.betas
+        raise UsageError(
+            f"{option('betas', group)} {first:g} {second:g} was given, two numbers from 0 to below 1 were expected; "
+            "pass such numbers"
+        )
 
 
 class Optimizers:
     """Muon and AdamW over the parameters of one module."""
 
     def __init__(self, module: nn.Module, rates: Rates) -> None:
+        refuse_rates(rates)
         inner = [w for name, w in module.named_parameters() if w.ndim == 2 and "blocks." in name]
         inner = inner if rates.muon is not None else []
         others = [w for w in module.parameters() if not any(w is one for one in inner)]

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 
 from athanor.core.build import build_name, versions
-from athanor.core.disk import write_atomically
-from athanor.core.errors import DataError, Stopped, UsageError
+from athanor.core.disk import cannot, write_atomically
+from athanor.core.errors import DataError, Stopped, StoreError, UsageError
+from athanor.core.lines import begin_or_go_on
 from athanor.core.progress import progress
-from athanor.core.store import Manifest, refuse_difference
+from athanor.core.store import Manifest
 from athanor.environments.points import tokens
 from athanor.models.policy.transformer import Policy
 from athanor.training import checkpoint, rl, sft
@@ -35,32 +36,56 @@ Scorer = Callable[[Learner, int], list[dict[str, Any]]]
 
 def post_train(
     config: RL | SFT, base: Path, out: Path, seed: int, *, points: Container[int], score: Scorer, device: str = "cpu",
-    show: bool = False,
+    show: bool = False, execution: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Train from the policy in `base`, or go on; after each number of steps in `points` a checkpoint and its scores.
 
-    Writes manifest.json, log.jsonl, scores.jsonl, checkpoint-STEP.safetensors and, where TensorBoard is installed,
-    tensorboard/. Stopped where training fails: the newest checkpoint is the last good one. `show`: a progress bar.
+    Writes manifest.json, log.jsonl (each step's line at once), scores.jsonl, checkpoint-STEP.safetensors and, where
+    TensorBoard is installed, tensorboard/. Stopped where training fails, with the last good checkpoint, which is the
+    newest one; StoreError if the disk refuses. `show`: a progress bar. `execution`: how it is carried out, for the
+    manifest.
     """
-    run = _begin(config, base, out, seed, device)
-    begun = _restore(run, out, seed)
+    run = _begin(config, base, out, seed, device, execution or {})
+    try:
+        _go_on(run, config, out, seed, points, score, show)
+    except Stopped as stopped:
+        last = checkpoint.newest(out)
+        where = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
+        raise Stopped(f"{stopped}; {where}") from stopped
+    except OSError as error:
+        raise StoreError(cannot("write", out, error, again="go on with --resume")) from error
+
+
+def _go_on(
+    run: Learner, config: RL | SFT, out: Path, seed: int, points: Container[int], score: Scorer, show: bool
+) -> None:
+    """All steps that are left."""
+    begun, kept = _restore(run, out, seed), _Kept(points, config.steps)
     if begun >= config.steps:
         return
-    lines = (rl.train(run, config, seed, begun=begun) if isinstance(config, RL)
-             else sft.train(run, config, seed, begun=begun))  # fmt: skip
-    told: list[dict[str, Any]] = []
+    lines = (rl.train(run, config, seed, begun=begun, kept=kept) if isinstance(config, RL)
+             else sft.train(run, config, seed, begun=begun, kept=kept))  # fmt: skip
     bars = progress(config.steps, "step", out.name, begun) if show else nullcontext()
     with bars as bar, board(out, begun) as curves:
         for line in lines:
-            told.append(line)
-            if line["step"] + 1 in points or line["step"] + 1 == config.steps:
-                refuse_broken(run, line["step"] + 1)
+            _append(out / "log.jsonl", [line])
+            scores: list[dict[str, Any]] = []
+            if line["step"] + 1 in kept and "stopped" not in line:
                 scores = score(run, line["step"] + 1)
-                _keep(run, out, line["step"] + 1, seed, told, scores)
-                curves.add(told, line["step"] + 1, scores)
-                told = []
+                _keep(run, out, line["step"] + 1, seed, scores)
+            curves.add([line], line["step"] + 1, scores)
             if bar is not None:
                 bar.update()
+
+
+class _Kept(Container[int]):
+    """The numbers of steps after which there is a checkpoint: some, and the last."""
+
+    def __init__(self, points: Container[int], steps: int) -> None:
+        self._points, self._steps = points, steps
+
+    def __contains__(self, step: object) -> bool:
+        return step == self._steps or step in self._points
 
 
 class Board:
@@ -75,7 +100,7 @@ class Board:
             return
         for line in told:
             for name, value in line.items():
-                if name != "step":
+                if name not in ("step", "stopped"):
                     self._writer.add_scalar(name, value, line["step"] + 1)
         for one in scores:
             if "share" in one:
@@ -92,11 +117,12 @@ def board(out: Path, begun: int) -> Iterator[Board]:
     except ImportError:
         yield Board(None)
         return
-    with SummaryWriter(str(out / "tensorboard"), purge_step=begun + 1 if begun else None) as writer:
+    folder = out / "tensorboard"
+    with SummaryWriter(str(folder), purge_step=begun + 1 if folder.exists() else None) as writer:
         yield Board(writer)
 
 
-def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str) -> Learner:
+def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str, execution: Mapping[str, Any]) -> Learner:
     """The run at its start; its manifest is written, or the one that is there asks for the same."""
     refuse_device(device)
     policy, _ = checkpoint.read_policy(base, device)
@@ -107,21 +133,15 @@ def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str) -> L
         )
     if isinstance(config, RL):
         refuse_rounds(policy, config.rounds)
-    digest = hashlib.sha256(base.read_bytes()).hexdigest()
     science = {"method": type(config).__name__, **json.loads(json.dumps(asdict(config))), "seed": seed}
     manifest = Manifest(
-        kind=KIND, config=science, execution={}, build=build_name(), versions=versions(), hashes={"base": digest},
-        label=out.name, created="",
+        kind=KIND, config=science, execution=dict(execution), build=build_name(), versions=versions(),
+        hashes={"base": hashlib.sha256(base.read_bytes()).hexdigest()}, label=out.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
-    path = out / "manifest.json"
-    if path.exists():
-        stored = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(out, what, getattr(stored, what), getattr(manifest, what))
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-    return rl.learner(policy, config.rates)
+    run = rl.learner(policy, config.rates)
+    begin_or_go_on(out, manifest)
+    return run
 
 
 def refuse_device(name: str) -> None:
@@ -155,6 +175,12 @@ def _restore(run: Learner, out: Path, seed: int) -> int:
     return done
 
 
+def _append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Add lines, whole or torn: what is torn is dropped when the training is gone on with."""
+    with open(path, "ab") as file:
+        file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
 def drop_after(path: Path, done: int) -> None:
     """Lines of steps that no checkpoint holds, and a torn last one."""
     if path.exists():
@@ -170,21 +196,9 @@ def drop_after(path: Path, done: int) -> None:
         write_atomically(path, b"".join(kept))
 
 
-def refuse_broken(run: Learner, step: int) -> None:
-    """Stopped for weights that are not finite: they are neither tried nor kept."""
-    if not all(bool(torch.isfinite(weight).all()) for weight in (*run.policy.parameters(), *run.critic.parameters())):
-        raise Stopped(
-            f"weights are not finite after step {step}, the checkpoint before is kept; lower the learning rate"
-        )
-
-
-def _keep(
-    run: Learner, out: Path, step: int, seed: int, told: list[dict[str, Any]], scores: list[dict[str, Any]]
-) -> None:
-    """Log and scores first, then the checkpoint that makes them count."""
-    for name, lines in (("log.jsonl", told), ("scores.jsonl", [{"step": step, **one} for one in scores])):
-        with open(out / name, "a") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
+def _keep(run: Learner, out: Path, step: int, seed: int, scores: list[dict[str, Any]]) -> None:
+    """Scores first, as the log before them, then the checkpoint that makes them count."""
+    _append(out / "scores.jsonl", [{"step": step, **one} for one in scores])
     tensors = {f"policy/{name}": tensor for name, tensor in run.policy.state_dict().items()}
     tensors |= {f"critic/{name}": tensor for name, tensor in run.critic.state_dict().items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in run.optimizers.state().items()}

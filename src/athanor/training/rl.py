@@ -6,7 +6,7 @@ by that much; again. What differs between algorithms is one line each in `ALGORI
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -109,14 +109,16 @@ def learner(policy: Policy, rates: Rates) -> Learner:
     return Learner(policy, base, critic, Optimizers(nn.ModuleList([policy, critic]), rates), Ledger())
 
 
-def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
-    """Reinforce step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails."""
+def train(
+    run: Learner, config: RL, seed: int, *, begun: int = 0, kept: Container[int] = ()
+) -> Iterator[dict[str, Any]]:
+    """Reinforce step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails; the
+    line before it says why, as `stopped`, where the policy is lost.
+
+    `kept`: numbers of steps after which the weights are to be kept. They are tried on the next step's hands first.
+    """
     for step in range(begun, config.steps):
-        hands = deal(config, seed, step, affordable(config, run.ledger, step))
-        rollout = roll(
-            run.policy, hands, samples=config.samples, rounds=config.rounds, temperature=config.temperature,
-            generator=generator_of(run.policy, seed, "sample", step),
-        )  # fmt: skip
+        rollout = play(run, config, seed, step)
         run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.policy, rollout))
         run.ledger.barren = run.ledger.barren + 1 if alike(config, rollout) else 0
         if run.ledger.barren >= BARREN:
@@ -125,8 +127,17 @@ def train(run: Learner, config: RL, seed: int, *, begun: int = 0) -> Iterator[di
                 "begin from a policy that solves some hands, or take easier ones"
             )
         line = {"step": step, **told(rollout), **update(run, config, rollout)}
-        refuse_far(line)
-        yield {**line, **asdict(run.ledger)}
+        why = far(line["kl"], step)
+        if not why and step + 1 in kept:
+            why = broken(run, step + 1) or far(measure(run, config, seed, step + 1), step + 1)
+        yield from ended({**line, **asdict(run.ledger)}, why)
+
+
+def ended(line: dict[str, Any], why: str) -> Iterator[dict[str, Any]]:
+    """A step's line; if the policy is lost, with the reason, and then Stopped."""
+    yield line | ({"stopped": why} if why else {})
+    if why:
+        raise Stopped(why)
 
 
 GROUPED = ("grpo", "dr-grpo", "rloo")
@@ -148,13 +159,40 @@ def alike(config: RL, rollout: Rollout) -> bool:
     return bool((compared.amax(1) == compared.amin(1)).all())
 
 
-def refuse_far(line: dict[str, Any]) -> None:
-    """Stopped for a policy that has gone FAR from its base."""
-    if line["kl"] > FAR:
-        raise Stopped(
-            f"the policy is {line['kl']:.1f} nats a token from its base at step {line['step']}, at most {FAR:g} were "
-            "expected; lower the learning rate or raise --kl"
-        )
+def play(run: Learner, config: RL, seed: int, step: int) -> Rollout:
+    """The episodes that a step learns from."""
+    count = affordable(config, run.ledger, step) if step < config.steps else config.prompts
+    return roll(
+        run.policy, deal(config, seed, step, count), samples=config.samples, rounds=config.rounds,
+        temperature=config.temperature, generator=generator_of(run.policy, seed, "sample", step),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def measure(run: Learner, config: RL, seed: int, step: int) -> float:
+    """Nats a token that the policy is from its base, on the episodes that `step` will learn from, which the ledger does
+    not count."""
+    rollout = play(run, config, seed, step)
+    some = _compared(config, rollout)
+    ours = rollout.logprobs[some, 1:][rollout.written[some, 1:]]
+    return float(losses.kl(ours, _of_base(run._replace(ledger=Ledger()), config, rollout), "k3").mean())
+
+
+def far(apart: float, step: int) -> str:
+    """Why a policy that has gone FAR from its base is lost; empty for another."""
+    if apart <= FAR:
+        return ""
+    return (
+        f"the policy is {apart:.1f} nats a token from its base after step {step}, at most {FAR:g} were expected; lower "
+        "--rl.rates.adamw or raise --rl.kl"
+    )
+
+
+def broken(run: Learner, step: int) -> str:
+    """Why weights that are not finite are neither tried nor kept; empty for others."""
+    if all(bool(torch.isfinite(weight).all()) for weight in (*run.policy.parameters(), *run.critic.parameters())):
+        return ""
+    return f"weights are not finite after step {step}; lower the learning rate"
 
 
 def descend(run: Learner, loss: Tensor, parameters: Sequence[Tensor]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import asdict, dataclass, field
 from math import log
 from typing import Any, Literal
@@ -18,9 +18,9 @@ from athanor.environments.points.mixture import Lesson
 from athanor.environments.points.steps import step_table
 from athanor.environments.points.tokens import Hands
 from athanor.training import losses
-from athanor.training.ledger import training_flop
+from athanor.training.ledger import Ledger, training_flop
 from athanor.training.optimizers import Rates
-from athanor.training.rl import FAR, Learner, descend
+from athanor.training.rl import FAR, Learner, broken, descend, ended
 from athanor.training.rollouts import generation_flop, generator_of, roll
 
 Solutions = Literal["canonical", "random", "all", "own"]
@@ -51,27 +51,44 @@ class SFT:
     """Answers that the base writes to each hand, with `own`."""
 
 
-def train(run: Learner, config: SFT, seed: int, *, begun: int = 0) -> Iterator[dict[str, Any]]:
-    """Fine-tune step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails."""
-    worst = log(tokens.VOCABULARY) + 1
+def train(
+    run: Learner, config: SFT, seed: int, *, begun: int = 0, kept: Container[int] = ()
+) -> Iterator[dict[str, Any]]:
+    """Fine-tune step by step, from the step `begun` on; gives each step's line of the log. Stopped where it fails; the
+    line before it says why, as `stopped`, where the policy is lost.
+
+    `kept`: numbers of steps after which the weights are to be kept. They are tried on the next step's sequences first.
+    """
     spent = asdict(run.ledger)
     data = examples(run, config, seed)
     if begun:  # what the base wrote was counted when training began
         vars(run.ledger).update(spent)
     for step in range(begun, config.steps):
-        batch = _batch(data, config, seed, step)
-        line = {"step": step, **update(run, config, batch)}
-        if line["nll"] > worst:
-            raise Stopped(
-                f"the loss is {line['nll']:.3g} nats a token at step {step}, worse than a guess among all tokens; "
-                "lower the learning rate"
-            )
-        if line["kl"] > FAR and line["gain"] < 0:
-            raise Stopped(
-                f"the policy is {line['kl']:.1f} nats a token from its base at step {step} and tells the answers "
-                f"{-line['gain']:.2g} nats a token worse; lower the learning rate or raise --sft.kl"
-            )
-        yield {**line, **asdict(run.ledger)}
+        line = {"step": step, **update(run, config, _batch(data, config, seed, step))}
+        why = lost(line, step)
+        if not why and step + 1 in kept:
+            why = broken(run, step + 1) or lost(measure(run, config, _batch(data, config, seed, step + 1)), step + 1)
+        yield from ended({**line, **asdict(run.ledger)}, why)
+
+
+WORST = log(tokens.VOCABULARY) + 1
+"""Nats a token after which a policy is lost; a guess among all tokens has one less."""
+
+
+def lost(line: dict[str, Any], step: int) -> str:
+    """Why a policy that tells right answers worse than a guess, or has gone FAR from its base in vain, is lost; empty
+    for another."""
+    if not line["nll"] <= WORST:
+        return (
+            f"the loss is {line['nll']:.3g} nats a token after step {step}, worse than a guess among all tokens; "
+            "lower --sft.rates.adamw"
+        )
+    if line["kl"] > FAR and line["gain"] < 0:
+        return (
+            f"the policy is {line['kl']:.1f} nats a token from its base after step {step} and tells the answers "
+            f"{-line['gain']:.2g} nats a token worse; lower --sft.rates.adamw or raise --sft.kl"
+        )
+    return ""
 
 
 def examples(run: Learner, config: SFT, seed: int) -> tuple[Hands, np.ndarray] | None:
@@ -127,9 +144,7 @@ def _batch(data: tuple[Hands, np.ndarray] | None, config: SFT, seed: int, step: 
 
 def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
     """Learn from a batch of sequences; what was measured on the way."""
-    device = run.policy.head.weight.device
-    rows, mask = torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.learned).to(device)[:, 1:]
-    logits = run.policy.head(run.policy.hidden(rows[:, :-1])[mask])
+    rows, mask, logits = _told(run, batch)
     logprobs = losses.token_logprobs(logits, rows[:, 1:][mask])
     every = torch.ones_like(logprobs, dtype=torch.bool)
     fitted = losses.nll(logprobs, every)
@@ -144,6 +159,22 @@ def update(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
         "loss": float(loss.detach()), "nll": float(fitted.detach()), "norm": norm, "kl": float(apart.detach()),
         "entropy": float(losses.entropy(logits.detach()).mean()), "gain": gain,
     }  # fmt: skip
+
+
+@torch.no_grad()
+def measure(run: Learner, config: SFT, batch: Lesson) -> dict[str, Any]:
+    """Of what `update` measures what says that a policy is lost. Nothing is learned, and the ledger does not count
+    it."""
+    rows, mask, logits = _told(run, batch)
+    apart, gain = _apart(run._replace(ledger=Ledger()), config, rows, mask, logits)
+    return {"nll": float(-losses.token_logprobs(logits, rows[:, 1:][mask]).mean()), "kl": float(apart), "gain": gain}
+
+
+def _told(run: Learner, batch: Lesson) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch's tokens, which of them but the first are learned, and the policy's logits before those."""
+    device = run.policy.head.weight.device
+    rows, mask = torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.learned).to(device)[:, 1:]
+    return rows, mask, run.policy.head(run.policy.hidden(rows[:, :-1])[mask])
 
 
 MEASURED = 32
