@@ -104,8 +104,9 @@ def estimates(ratings: pa.Table, worth: Worth, group: str, *, allow: float) -> t
     Values are the logarithm of an element's empowerment + 0.1, or a pair's success, scaled over the ratings; a
     coefficient is in points of the rating, 1 to 7. Each value alone, then together. The interval is robust to whatever
     a person's ratings have in common (a sandwich over people, Student's t); beside it stands that of the published
-    model, in which people differ by their intercept alone. Then, of pairs that make something, how often the result
-    was chosen among the options. Without a world what rests on pairs' results is unknown. DataError if more than the share `allow` of the ratings names what is not known.
+    model, in which people differ by their intercept alone. Then, of pairs that make something, how often the result was
+    chosen among the options. Without a world what rests on pairs' results is unknown. DataError if more than the share
+    `allow` of the ratings names what is not known.
     """
     known = {name: _by_name(ratings["element"].to_pylist(), values) for name, values in worth.elements.items()}
     logs = {name: np.log(values + OFFSET) for name, values in known.items()}
