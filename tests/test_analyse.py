@@ -11,6 +11,7 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 
+from athanor.agents.baselines import Random
 from athanor.analysis.multiplicity import HOLM, holm
 from athanor.analysis.nulls import is_p
 from athanor.environments.alchemy.worlds import table
@@ -183,6 +184,19 @@ def test_a_form_can_be_said_and_says_nothing_of_run_folders(capsys, tmp_path):
     folder = run(tmp_path / "run", script(HAND), episodes=1)
     code, _, err = athanor(capsys, "analyse", str(folder), "--regression", "survival", "--form", "table")
     assert (code, "--form says nothing of run folders" in err) == (2, True)
+
+
+@pytest.mark.parametrize("named", ["nonsense", "atelier"])
+def test_run_folders_have_their_own_table_and_another_is_not_passed_over_in_silence(capsys, tmp_path, named):
+    folder = str(run(tmp_path / "run", script(HAND), episodes=1))
+    code, out, err = athanor(capsys, "analyse", folder, "--regression", "survival", "--table", named)
+    assert (code, out, "--table says nothing of run folders" in err) == (2, "", True)
+
+
+def test_beside_logs_a_run_folder_keeps_its_table(capsys, tmp_path):
+    folder = str(run(tmp_path / "run", Random(), episodes=1, table=table("atelier")))
+    path = log(tmp_path / "log.csv", ("m", "", 8))
+    assert athanor(capsys, "analyse", folder, path, *ATELIER, "--regression", "survival")[0] == 0
 
 
 def test_turns_are_kept_as_parquet_and_read_again_in_place_of_the_logs(capsys, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from athanor.analysis.random_intercept import random_intercept
-from athanor.analysis.ratings import Worth, estimates, ratings_of, worth_of
+from athanor.analysis.ratings import CHANCE, PAIR, RIGHT, WITHOUT_TABLE, Worth, estimates, ratings_of, worth_of
 from athanor.core.errors import DataError, UsageError
 from athanor.core.seeds import stream
 from athanor.values.arrays import TableArrays
@@ -125,7 +125,12 @@ def test_values_of_elements_come_from_the_published_table_and_need_no_world(tmp_
     ratings = ratings_of(experiment(tmp_path / "validation.json"))
     found = {one.name: one for one in estimates(ratings, worth_of(str(path), None), "g", allow=0)}
     assert "rating of an element's empowerment by predicted (predicted + true)" in found
-    assert not any("pair" in name or "share" in name for name in found)
+    assert found["rating of a pair, mean"].value == pytest.approx(14 / 3)
+    unknown = [name for name, one in found.items() if one.value is None]
+    assert unknown == [PAIR + " by true (true)", RIGHT, CHANCE]
+    assert {found[name].method for name in unknown} == {WITHOUT_TABLE}
+    with_table = {one.name for one in estimates(ratings, worth_of(str(path), WORLD), "g", allow=0)}
+    assert set(found) <= with_table
     true = {one.name: one.value for one in estimates(ratings, worth_of("true", WORLD), "g", allow=0)}
     name = "rating of an element's empowerment by true (true)"
     assert found[name].value == pytest.approx(true[name])

@@ -20,7 +20,7 @@ from athanor.models.backends import BackendConfig
 from athanor.models.backends.openai_http import HttpConfig
 from athanor.studies.think_too_fast import study
 from athanor.studies.think_too_fast.allowance import LEFT_OUT_OF_WEIGHTS, allowed
-from athanor.studies.think_too_fast.arms import SETTINGS, Asking, arms
+from athanor.studies.think_too_fast.arms import SETTINGS, Asking, arms, bounded
 from athanor.studies.think_too_fast.budget import costs
 from athanor.studies.think_too_fast.study import Asked, run
 from athanor.values.arrays import TableArrays
@@ -107,7 +107,7 @@ def test_every_setting_can_be_rehearsed_on_a_server_that_takes_no_grammar(settin
 def test_the_arms_of_paper_cross_conditions_with_temperatures_and_laptop_has_few_of_many_episodes():
     crossed = [
         (one.options.condition, one.options.temperature)
-        for one in SETTINGS["paper"].arms if one.options.max_tokens is None
+        for one in SETTINGS["paper"].arms if one.options.condition != "reasoning" or one.options.max_tokens is None
     ]  # fmt: skip
     assert sorted(crossed) == sorted((c, t) for c in ("base", "engineered", "reasoning") for t in (0.0, 0.3, 0.7, 1.0))
     small = [(one.episodes, one.worlds) for one in SETTINGS["laptop"].arms]
@@ -128,6 +128,9 @@ def test_the_cost_of_a_study_bounds_what_it_asks(asked: Asked, tmp_path: Path, m
     (mine,) = [one for one in found if one.calls]
     assert (mine.calls, mine.turns, mine.answer) == (len(shown), 8, 8 * 12)
     assert sum(shown) / 4 < mine.prompt < sum(shown)  # of four characters a token, as tokenisers make of English
+    assert sum(shown) / 4.5 < mine.prompt_expected < mine.prompt
+    assert 8 < mine.answer_expected < mine.answer
+    assert (mine.cost, mine.cost_expected) == (None, None)
     assert sum(one.turns for one in found) == sum(text.count(b"\n") for text in turns(tmp_path / "s").values())
 
 
@@ -136,9 +139,69 @@ def test_a_dry_run_asks_and_makes_nothing(capsys: pytest.CaptureFixture[str], tm
     code, out, _ = athanor(capsys, *ask, "--backend", "openai", "--model", "gpt-4o", "--json")
     assert (code, (tmp_path / "s").exists()) == (0, False)
     assert [one["calls"] for one in json.loads(out) if one["arm"] == "gpt-4o, base, T=1"] == [16]
-    assert athanor(capsys, *ask)[1].splitlines()[0].split() == [
-        "world", "arm", "episodes", "turns", "calls", "prompt", "tokens", "answer", "tokens",
-    ]  # fmt: skip
+    assert " ".join(athanor(capsys, *ask)[1].splitlines()[0].split()) == (
+        "world arm episodes turns calls prompt tokens expected at most answer tokens expected at most"
+    )
+
+
+def test_prices_make_a_cost_of_the_tokens(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    ask = ["study", "think-too-fast", "--setting", "smoke", "--out", str(tmp_path / "s"), "--dry-run"]
+    ask += ["--backend", "openai", "--model", "gpt-4o"]
+    prices = ["--http.price-prompt", "2.5", "--http.price-completion", "10"]
+    (mine,) = [one for one in json.loads(athanor(capsys, *ask, *prices, "--json")[1]) if one["calls"]]
+    assert mine["cost"] == pytest.approx((2.5 * mine["prompt"] + 10 * mine["answer"]) / 1e6)
+    assert mine["cost_expected"] == pytest.approx((2.5 * mine["prompt_expected"] + 10 * mine["answer_expected"]) / 1e6)
+    out = athanor(capsys, *ask, *prices)[1]
+    assert "cost expected" in out.splitlines()[0]
+    assert f"{mine['cost_expected']:,.2f}  {mine['cost']:>7,.2f}" in out
+    assert "No cost is given without --http.price-prompt and --http.price-completion" in athanor(capsys, *ask)[1]
+
+
+def test_a_dry_run_of_a_game_that_is_not_here_measures_another_ones_texts_and_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    paper = replace(SETTINGS["paper"], turns=20, arms=SETTINGS["paper"].arms[:1])
+    monkeypatch.setitem(SETTINGS, "paper", paper)
+    ask = ["study", "think-too-fast", "--setting", "paper", "--out", str(tmp_path / "s"), "--dry-run"]
+    code, out, _ = athanor(capsys, *ask)
+    assert (code, "little-alchemy-2 is not here (athanor fetch little-alchemy-2)" in out) == (0, True)
+    short = replace(paper, worlds=(("atelier", "pan2025"),))
+    same, other = (costs(one, "m", BackendConfig(), 1) for one in (paper, short))
+    assert [one.prompt for one in same] == [one.prompt for one in other]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--nulls", "-5"], "-5 null choices were asked for"),
+        (["--allow-excluded", "2"], "--allow-excluded 2.0 was given, a share from 0 to 1"),
+        (["--pair-values", "no/such"], "no/such is no folder"),
+        (["--answer-tokens", "0"], "--answer-tokens 0 was given, 1 or more was expected"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path, more, says):
+    ask = ["study", "think-too-fast", "--setting", "smoke", "--out", str(tmp_path / "s"), *more]
+    for kind in ([], ["--dry-run"]):
+        code, out, err = athanor(capsys, *ask, *kind)
+        assert (code, out, says in err) == (2, "", True)
+
+
+def test_answers_of_paper_are_bound_as_published_but_for_models_that_reason_and_as_asked(tmp_path: Path):
+    def bounds(model: str, tokens: int | None) -> dict[str, set[int | None]]:
+        setting = bounded(SETTINGS["paper"], model, tokens)
+        planned = arms(setting, tmp_path, model, BackendConfig(), 1, lambda table: "true")
+        found: dict[str, set[int | None]] = {}
+        for one in planned:
+            if one.agent == "language":
+                found.setdefault(one.language.condition, set()).add(one.language.max_tokens)
+        return found
+
+    reasoning = {None, 50, 1000, 4000}
+    assert bounds("gpt-4o", None) == {"base": {50}, "engineered": {50}, "reasoning": reasoning}
+    assert bounds("deepseek-r1", None) == {"base": {None}, "engineered": {None}, "reasoning": reasoning}
+    assert bounds("o1", None) == {"base": {None}, "engineered": {None}}
+    assert bounds("deepseek-r1", 500) == {"base": {500}, "engineered": {500}, "reasoning": reasoning}
 
 
 def test_the_weights_of_an_arm_that_mostly_answers_invalidly_are_withheld_and_that_is_told(capsys):

@@ -30,6 +30,8 @@ COLUMNS = {"predicted": "emp_value_predicted", "true": "emp_value_true"}
 NAME = "element_string"
 AS_PUBLISHED = "as published"
 EMPOWERMENT, PAIR = "rating of an element's empowerment", "rating of a pair"
+RIGHT, CHANCE = "share of results chosen right", "share of results right by chance"
+WITHOUT_TABLE = "what pairs make is in the table of elements, and none was given; pass it with --table"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +104,9 @@ def estimates(ratings: pa.Table, worth: Worth, group: str, *, allow: float) -> t
     Values are the logarithm of an element's empowerment + 0.1, or a pair's success, scaled over the ratings; a
     coefficient is in points of the rating, 1 to 7. Each value alone, then together. The interval is robust to whatever
     a person's ratings have in common (a sandwich over people, Student's t); beside it stands that of the published
-    model, in which people differ by their intercept alone. Then, of pairs that make something, how often the result
-    was chosen among the options. DataError if more than the share `allow` of the ratings names what is not known.
+    model, in which people differ by their intercept alone. Then, of pairs that make something, how often the result was
+    chosen among the options. Without a world what rests on pairs' results is unknown. DataError if more than the share
+    `allow` of the ratings names what is not known.
     """
     known = {name: _by_name(ratings["element"].to_pylist(), values) for name, values in worth.elements.items()}
     logs = {name: np.log(values + OFFSET) for name, values in known.items()}
@@ -115,7 +118,7 @@ def estimates(ratings: pa.Table, worth: Worth, group: str, *, allow: float) -> t
     return (
         *_ratings(EMPOWERMENT, "empowerment", ratings, logs, group),
         *_ratings(PAIR, "link", ratings, pairs, group),
-        *_guessed(ratings, worth, group),
+        *(_guessed(ratings, worth.world, group) if worth.world else _unknown_pairs(ratings, group)),
     )
 
 
@@ -153,12 +156,11 @@ def _ratings(
     rating, person = ratings[column].cast(pa.float64()).fill_null(np.nan).to_numpy(), ratings["player"].to_numpy()
     told = ~np.isnan(rating)
     middle = clustered(rating[told].tolist(), person[told].tolist(), within=(1, 7), of="ratings", unit="people")
-    if values:
-        yield Estimate(
-            name=f"{what}, mean", value=middle.value, low=middle.low, high=middle.high,
-            level=None if middle.low is None else middle.level, n=middle.n, unit="people", method=middle.method,
-            excluded=int((~told).sum()), group=group,
-        )  # fmt: skip
+    yield Estimate(
+        name=f"{what}, mean", value=middle.value, low=middle.low, high=middle.high,
+        level=None if middle.low is None else middle.level, n=middle.n, unit="people", method=middle.method,
+        excluded=int((~told).sum()), group=group,
+    )  # fmt: skip
     for size in range(1, len(values) + 1):
         for names in combinations(values, size):
             kept = told & ~np.isnan(np.stack([values[name] for name in names])).any(axis=0)
@@ -194,11 +196,19 @@ def _fitted(
             )  # fmt: skip
 
 
-def _guessed(ratings: pa.Table, worth: Worth, group: str) -> Iterator[Estimate]:
+def _unknown_pairs(ratings: pa.Table, group: str) -> Iterator[Estimate]:
+    """What takes the results of pairs, where they are not known."""
+    people = len(np.unique(ratings["player"].to_numpy()))
+    for name in (f"{PAIR} by true (true)", RIGHT, CHANCE):
+        yield Estimate(
+            name=name, value=None, low=None, high=None, level=None, n=people, unit="people", method=WITHOUT_TABLE,
+            excluded=ratings.num_rows, group=group,
+        )  # fmt: skip
+
+
+def _guessed(ratings: pa.Table, world: TableArrays, group: str) -> Iterator[Estimate]:
     """Of pairs that make something that is among the options: how often it was chosen, and how often by chance."""
-    if worth.world is None:
-        return
-    results = worth.world.table.results
+    results = world.table.results
     right, chance, people = list[float](), list[float](), list[int]()
     for row in ratings.to_pylist():
         pair = (row["first"], row["second"])
@@ -209,12 +219,12 @@ def _guessed(ratings: pa.Table, worth: Worth, group: str) -> Iterator[Estimate]:
             people.append(row["player"])
     found = clustered(right, people, within=SHARE, of="answers", unit="people")
     yield Estimate(
-        name="share of results chosen right", value=found.value, low=found.low, high=found.high,
+        name=RIGHT, value=found.value, low=found.low, high=found.high,
         level=None if found.low is None else found.level, n=found.n, unit="people", method=found.method,
         excluded=ratings.num_rows - len(right), group=group,
     )  # fmt: skip
     yield Estimate(
-        name="share of results right by chance", value=sum(chance) / len(chance) if chance else None, low=None,
+        name=CHANCE, value=sum(chance) / len(chance) if chance else None, low=None,
         high=None, level=None, n=found.n, unit="people", method="sum of the shares of right options, by their number",
         excluded=ratings.num_rows - len(chance), group=group,
     )  # fmt: skip

@@ -14,8 +14,8 @@ from athanor.core.options import changed
 if TYPE_CHECKING:
     from athanor.analysis.groups import Reading
 
-OF_FILES = ("form", "columns")
-"""The options that say nothing of run folders."""
+OF_FILES = ("table", "form", "columns")
+"""The options that say nothing of run folders: these are read one way, on the table that they were played on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class LogOptions:
     rules: str = ""
     """Rules to replay the games by: strict, pan2025 or brandle2023; left out, the runs' own."""
     table: str = ""
-    """The table of logs that are no run folder."""
+    """The table of logs that are no run folder; a run folder has its own."""
     form: Form = "auto"
     """The form of files of logs (docs/logs.md); auto tells it by the content."""
     columns: str = ""

@@ -78,7 +78,7 @@ def test_the_share_that_is_advised_is_enough(tmp_path: Path):
     head = "player,trial,first,second,success\n"
     rows = [f"a,{trial},water,fire,{int(trial > 4)}" for trial in range(60)] + [f"b,{k},lava,fire,1" for k in range(40)]
     path = written(tmp_path / "own.csv", head + "\n".join(rows) + "\n")
-    with pytest.raises(DataError, match=r"--allow-excluded 0\.4 to go on .* \(40\.0% of all turns are left out"):
+    with pytest.raises(DataError, match=r"besides, 40 of 100 turns \(40\.0%\)[\s\S]*--allow-excluded 0\.4 to go on"):
         read_logs(path, WORLD, STRICT)
     assert read_logs(path, WORLD, STRICT, allow=0.4).turns.num_rows == 100
 
@@ -151,6 +151,20 @@ def test_a_source_that_disagrees_with_the_table_in_more_turns_than_allowed_is_re
     assert any("in 5 of 100 turns (5.0%)" in note for note in read_logs(path, WORLD, STRICT, allow=0.05).notes)
 
 
+def test_what_contradicts_the_table_and_what_is_left_out_are_told_in_one_error(tmp_path: Path):
+    text = "a,0,water,fire,0\na,1,lava,fire,0\na,1,water,fire,1\na,2,earth,water,1\n"
+    path = written(tmp_path / "own.csv", f"player,trial,first,second,success\n{text}")
+    with pytest.raises(DataError) as error:
+        read_logs(path, WORLD, STRICT)
+    said = str(error.value)
+    assert "in 1 of 2 turns (50.0%) the source's success is not what table tiny says" in said
+    assert "besides, 2 of 4 turns (50.0%) would be excluded, at most 1.0% may be:" in said
+    assert "\n  1 duplicate (" in said
+    assert "\n  1 unknown (it names something that is no element of the table): player a, trial 1: 'lava'" in said
+    assert "--allow-excluded 0.5 to go on" in said
+    assert read_logs(path, WORLD, STRICT, allow=0.5).turns.num_rows == 3
+
+
 def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tmp_path: Path, small):
     logs, path = read(tmp_path, "a,0,water,fire\nb,0,lava,fire\n"), tmp_path / "logs.parquet"
     logs.write_parquet(path)
@@ -178,6 +192,9 @@ def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tm
         ({"gpt": {"7": {}}}, "has no turn with two names"),
         ({}, "is an empty object"),
         ([{"first": "water", "second": "fire"}], "is a JSON list, an object was expected"),
+        ("null\n", "is the JSON value null, an object was expected"),
+        ("12.5", "is the JSON value 12.5, an object was expected"),
+        ('"logs"', 'is the JSON value "logs", an object was expected'),
         ('{"gpt": {}}\n{"o1": {}}\n', "more follows: for the turns.jsonl of a run, pass the run's folder"),
         ('{"gpt": {"1": {}}, "gpt": {}}', "has 'gpt' twice"),
         ("{", "the file ends before it is whole"),

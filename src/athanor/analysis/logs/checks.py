@@ -56,10 +56,11 @@ def checked(
         left = replace(logs, excluded=merged([*logs.excluded, *_refused(logs, games)]))
     else:
         left = _legal(logs, games)
-    share = sum(one.count for one in left.excluded) / max(1, whole)
-    left = replace(left, notes=logs.notes + _odd(logs, games, allow, share) + _granted(logs, games))
-    _refuse_too_many(left.source, left.excluded, whole, allow)
-    return left
+    notes = _odd(logs, games, allow, left.excluded, whole)
+    if too_many := _too_many(left.excluded, whole, allow):
+        needed = _needed(_share(left.excluded, whole))
+        raise DataError(f"{left.source}: {too_many}\ncheck the table and the rules, or pass --allow-excluded {needed}")
+    return replace(left, notes=logs.notes + notes + _granted(logs, games))
 
 
 def _refused(logs: Logs, games: Games) -> list[Exclusion]:
@@ -121,10 +122,10 @@ def _granted(logs: Logs, games: Games) -> tuple[str, ...]:
     )
 
 
-def _odd(logs: Logs, games: Games, allow: float, excluded: float) -> tuple[str, ...]:
+def _odd(logs: Logs, games: Games, allow: float, excluded: Sequence[Exclusion], turns: int) -> tuple[str, ...]:
     """What does not fit the table and yet leaves no turn out. DataError for more than the share `allow` of it: these
-    games were played on another table, or by rules under which other pairs succeed. `excluded`: the share of turns left
-    out, which has to be allowed as well."""
+    games were played on another table, or by rules under which other pairs succeed. `excluded`: what is left out of all
+    `turns`; more than may be has to be allowed as well, and is told in the same error."""
     told = ~logs.turns["success"].is_null().to_numpy()
     said = logs.turns["success"].fill_null(False).to_numpy()
     judged = told & (games.refused == 0)
@@ -138,11 +139,13 @@ def _odd(logs: Logs, games: Games, allow: float, excluded: float) -> tuple[str, 
         what = f"in {len(wrong)} of {whole} turns ({len(wrong) / whole:.1%}) the source's success is not what table "
         what += f"{games.world.table.name} says under {games.rules.name} rules"
         if len(wrong) > allow * whole:
+            besides = _too_many(excluded, turns, allow)
+            needed = _needed(max(len(wrong) / whole, _share(excluded, turns)))
             raise DataError(
                 f"{logs.source}: {what}, in at most {allow:.1%} it may be: {places}\n"
-                "pass the table and the rules that they were played by with --table and --rules, or "
-                f"--allow-excluded {_needed(max(len(wrong) / whole, excluded))} to go on as if the table were right"
-                + (f" ({excluded:.1%} of all turns are left out besides)" if excluded > allow else "")
+                + (f"besides, {besides}\n" if besides else "")
+                + "pass the table and the rules that they were played by with --table and --rules, or "
+                f"--allow-excluded {needed} to go on as if the table were right"
             )
         notes.append(f"{what} ({places})")
     if logs.form == "brandle2023" and not games.repeated.any():
@@ -150,16 +153,18 @@ def _odd(logs: Logs, games: Games, allow: float, excluded: float) -> tuple[str, 
     return tuple(notes)
 
 
-def _refuse_too_many(source: str, excluded: Sequence[Exclusion], whole: int, allow: float) -> None:
+def _too_many(excluded: Sequence[Exclusion], whole: int, allow: float) -> str:
+    """How many of all turns are left out and why, cause by cause; nothing where no more are than may be."""
+    if _share(excluded, whole) <= allow:
+        return ""
     count = sum(one.count for one in excluded)
-    if count <= allow * whole:
-        return
-    causes = [f"  {_told(one)}" for one in excluded]
-    raise DataError(
-        f"{source}: {count} of {whole} turns ({count / whole:.1%}) would be excluded, at most {allow:.1%} may be:\n"
-        + "\n".join(causes)
-        + f"\ncheck the table and the rules, or pass --allow-excluded {_needed(count / whole)}"
-    )
+    head = f"{count} of {whole} turns ({count / whole:.1%}) would be excluded, at most {allow:.1%} may be:"
+    return "\n".join([head, *(f"  {_told(one)}" for one in excluded)])
+
+
+def _share(excluded: Sequence[Exclusion], whole: int) -> float:
+    """The share of all turns that is left out."""
+    return sum(one.count for one in excluded) / max(1, whole)
 
 
 def _needed(share: float) -> str:

@@ -23,6 +23,9 @@ from athanor.values.arrays import TableArrays
 
 Form = Literal["auto", "run", "logs", "pan2025", "brandle2023", "validation", "table"]
 
+PLAIN = 200
+"""Bytes up to which a file may be a single value of JSON; a table of turns is longer, or no such value."""
+
 FORMS: dict[str, str] = {
     "run": "a run folder of alchemy",
     "logs": "a Parquet file that Logs.write_parquet made",
@@ -82,13 +85,26 @@ def form_of(path: Path) -> str:
         return "run"
     if is_parquet(path):
         return "logs" if HEADER in header_of(path)[1] else "table"
-    begins = bytes(opened(path)[:1])
+    text = opened(path)
+    begins = bytes(text[:1])
     if begins == b"{":
         return "validation" if _has_collect(path) else "pan2025"
-    if begins == b"[":
-        raise DataError(f"{path} is a JSON list, an object was expected ({FORMS['pan2025']}); pass such a file")
+    value = "a JSON list" if begins == b"[" else f"the JSON value {bytes(text).decode()}" if _is_plain(text) else ""
+    if value:
+        raise DataError(f"{path} is {value}, an object was expected ({FORMS['pan2025']}); pass such a file")
     needed = {*BRANDLE2023.values(), "inventory"}
     return "brandle2023" if needed <= set(header_of(path)[0]) else "table"
+
+
+def _is_plain(text: memoryview) -> bool:
+    """Whether a file is a number, a string or a word of JSON, and nothing else."""
+    if len(text) > PLAIN:
+        return False
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError):
+        return False
+    return True
 
 
 def _has_collect(path: Path) -> bool:

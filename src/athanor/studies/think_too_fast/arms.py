@@ -9,6 +9,7 @@ from pathlib import Path
 
 from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import LanguageOptions
+from athanor.core.errors import UsageError
 from athanor.environments.alchemy.rules import RulesName
 from athanor.environments.alchemy.text import Condition
 from athanor.environments.alchemy.worlds import is_here
@@ -29,6 +30,10 @@ PUBLISHED_TURNS, PUBLISHED_PLAYERS = 500, 400
 """Rules and turns of the published games, and the random players of the re-analysis."""
 SHORT, THOUGHT = 16, 96
 """Bounds on the tokens of a small model's answer: of a pair, and of a thought with one."""
+ANSWER = 50
+"""The bound on the tokens of published answers of GPT-4o; here of arms that are not asked to reason."""
+HIDDEN = re.compile(r"(.*[-_.:])?(r1|reasoner|reasoning|thinking|think|qwq|qwen3|gpt-5|gpt-oss|magistral)([-_.:].*)?")
+"""Models that reason unasked before they answer: a bound counts what they think, and a small one cuts every answer."""
 WITHOUT_TEMPERATURE = re.compile(r"o\d+([.-].*)?")
 """Models whose servers refuse a temperature, and prompts that ask them to reason aloud: OpenAI's o-series."""
 
@@ -81,8 +86,11 @@ def _small_arms() -> tuple[Asking, ...]:
 def _published_arms() -> tuple[Asking, ...]:
     """Every condition at every temperature, as only the base condition was published; then budgets of reasoning."""
     conditions: tuple[Condition, ...] = ("base", "engineered", "reasoning")
-    found = [LanguageOptions(temperature=t, condition=c) for c in conditions for t in (0.0, 0.3, 0.7, 1.0)]
-    budgets = (50, 1000, 4000)  # 50 is the bound that cut the published traces of GPT-4o
+    found = [
+        LanguageOptions(temperature=t, condition=c, max_tokens=None if c == "reasoning" else ANSWER)
+        for c in conditions for t in (0.0, 0.3, 0.7, 1.0)
+    ]  # fmt: skip
+    budgets = (ANSWER, 1000, 4000)  # the first is the bound that cut the published traces of GPT-4o
     found += [replace(found[-1], max_tokens=budget) for budget in budgets]
     return tuple(Asking(options=one, episodes=5) for one in found)
 
@@ -175,6 +183,37 @@ def asked_of(model: str, planned: Sequence[Asking], backend: BackendConfig) -> t
             options = replace(options, temperature=None)
         found.setdefault(options, replace(one, options=options))
     return tuple(found.values())
+
+
+def bounded(setting: Setting, model: str, tokens: int | None) -> Setting:
+    """The setting with `tokens` as the bound on answers of the arms that are not asked to reason.
+
+    None leaves the setting's own, but for a model that reasons unasked: then it is the backend's own.
+    """
+    if tokens is None and not reasons(model):
+        return setting
+    if tokens is not None and tokens < 1:
+        raise UsageError(
+            f"--answer-tokens {tokens} was given, 1 or more was expected; pass {ANSWER}, say, or leave it out"
+        )
+    return replace(setting, arms=tuple(_bounded(one, tokens) for one in setting.arms))
+
+
+def _bounded(one: Asking, tokens: int | None) -> Asking:
+    if one.options.condition == "reasoning":
+        return one
+    return replace(one, options=replace(one.options, max_tokens=tokens))
+
+
+def reasons(model: str) -> bool:
+    """Whether a model reasons unasked before it answers, by its name.
+
+    >>> [reasons(name) for name in ("o1-2024-12-17", "deepseek-reasoner", "Qwen/QwQ-32B", "deepseek-r1:8b")]
+    [True, True, True, True]
+    >>> [reasons(name) for name in ("gpt-4o", "smollm2-135m-instruct", "meta-llama/Llama-3.1-8B")]
+    [False, False, False]
+    """
+    return refuses_temperature(model) or HIDDEN.fullmatch(Path(model).name.lower()) is not None
 
 
 def refuses_temperature(model: str) -> bool:

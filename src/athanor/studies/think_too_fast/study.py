@@ -35,7 +35,7 @@ from athanor.studies.folder import begin
 from athanor.studies.playing import alchemy as playing
 from athanor.studies.think_too_fast import exact
 from athanor.studies.think_too_fast.allowance import ALLOWED_OF_AN_ARM, allowed, refuse_share
-from athanor.studies.think_too_fast.arms import SETTINGS, Setting, arms, asked_of
+from athanor.studies.think_too_fast.arms import SETTINGS, Setting, arms, asked_of, bounded
 from athanor.studies.think_too_fast.claims import Comparison
 from athanor.studies.think_too_fast.comparisons import comparisons
 from athanor.studies.think_too_fast.headlines import THINKING, Headline, headlines
@@ -67,6 +67,8 @@ class Asked:
     """Share of an arm's turns, and of logs of people, that may be left out before weights are withheld or refused."""
     nagq: Literal[0, 1] = 1
     """Of our mixed models; the published procedures beside them have their own."""
+    answer_tokens: int | None = None
+    """Bound on answers of arms that are not asked to reason; None leaves the setting's own (`arms.bounded`)."""
     people: tuple[Path, ...] = ()
     """Logs or run folders of people, to stand beside the models."""
     people_rules: str = "brandle2023"
@@ -130,18 +132,25 @@ def setting_of(name: str) -> Setting:
     return SETTINGS[name]
 
 
-def _refuse_early(asked: Asked) -> Setting:
-    """The setting; whatever would be refused in the midst of the study is refused before anything is made."""
+def planned(asked: Asked) -> Setting:
+    """The setting as it is asked for, whether its tables are there or not. UsageError for an option that cannot be
+    meant."""
     refuse_share(asked.allow_excluded)
     refuse_negative(asked.nulls)
-    if asked.people and asked.setting in SETTINGS:
-        _people(asked)  # logs that cannot be read are no surprise after days of play
     if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
         raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
     if asked.setting not in SETTINGS:
         setting_of(asked.setting)
+    return bounded(SETTINGS[asked.setting], asked.model, asked.answer_tokens)
+
+
+def _refuse_early(asked: Asked) -> Setting:
+    """The setting; whatever would be refused in the midst of the study is refused before anything is made."""
+    setting = planned(asked)
+    if asked.people:
+        _people(asked)  # logs that cannot be read are no surprise after days of play
     refuse_setup(asked.model, asked.backend)
-    setting = setting_of(asked.setting)
+    setting_of(asked.setting)
     server = asked.backend.backend == "openai"
     for one in asked_of(asked.model, setting.arms, asked.backend):
         refuse(asked.backend, sampling_of(one.options, max_tokens_of(one.options, server=server)))
