@@ -173,7 +173,7 @@ def test_a_training_that_was_done_is_not_done_again(played):
     before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*")}
     kept, about = checkpoint.read_policy(folder / "runs" / "grpo-tiny-0" / "model.safetensors")
     assert (about["base"], about["arm"]) == ("tiny", "grpo")
-    trained, _ = checkpoint.read_policy(asked.sizes.bases[0])
+    trained, _ = checkpoint.read_policy(Path(asked.sizes.bases[0]))
     load_trained(trained, folder / "runs" / "grpo-tiny-0")
     torch.testing.assert_close(kept.head.weight, trained.head.weight, atol=1e-3, rtol=1e-3)
     assert study.run(asked, folder) == 0
