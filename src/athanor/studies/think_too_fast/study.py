@@ -234,6 +234,7 @@ def _in_world(
     reading = Reading(seed=asked.seed, allow=1.0)
     options = Options(seed=asked.seed, nagq=asked.nagq, nulls=asked.nulls, threads=asked.threads)
     of = played or humans[0]
+    print(f"{place_name(of.world.table.name, of.rules.name)}: what drives choices", file=sys.stderr)
     fixed = pair_values(_values_for(asked, folder, of.world.table.name), of.world)
     groups, withheld = allowed(groups_of(played, fixed, reading) if played else (), MAIN, asked.allow_excluded)
     model = [arm.short for arm in arms if arm.run.manifest.config["agent"] == "language"]
