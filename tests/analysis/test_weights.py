@@ -160,7 +160,9 @@ def test_progress_counts_every_fit_and_every_value_that_null_choices_are_drawn_f
     monkeypatch.setattr("athanor.analysis.weights.progress", Bar)
     own = regression("decision ~ uncertainty + recency + (1 | player)")
     for nulls in (0, 2):
-        weights([players(name, 3, 9, never_repeats=False) for name in ("a", "bc")], TRUE, own, Options(seed=0, nulls=nulls))
+        weights(
+            [players(name, 3, 9, never_repeats=False) for name in ("a", "bc")], TRUE, own, Options(seed=0, nulls=nulls)
+        )
     assert [total for total, _ in bars] == [2 * 4, 2 * 4 + 2 * 2]
     assert [sum(done) for _, done in bars] == [2 * 4, 2 * 4 + 2 * 2]
 
