@@ -79,6 +79,28 @@ def test_a_folder_that_is_no_run_is_told_with_the_runs_below_it(capsys, tmp_path
     assert "pass a folder made by --out" in err
 
 
+MAKERS = (
+    ("train", "policy", "--method", "rl"), ("train", "base-points"), ("train", "unified", "--seed", "1", "--quick"),
+    ("study", "sft-vs-rl", "--setting", "smoke"), ("study", "see-and-draw", "--setting", "smoke"),
+    ("study", "think-too-fast", "--setting", "smoke", "--seed", "1"), ("tour",),
+    ("draw", "--model", "none", "--prompt", "a red disc", "--seed", "1"),
+    ("train", "empowerment", "--table", "atelier", "--seed", "1"),
+)  # fmt: skip
+
+
+@pytest.mark.slow  # for what the commands import
+@pytest.mark.parametrize("words", MAKERS, ids=" ".join)
+@pytest.mark.parametrize("below", [".", "new"])
+def test_a_folder_that_is_a_file_or_below_one_is_a_misuse_before_anything_is_done(capsys, tmp_path, words, below):
+    (tmp_path / "file").write_text("kept")
+    out = tmp_path / "file" / below
+    code, told, err = athanor(capsys, *words, "--out", str(out))
+    assert (code, told) == (2, "")
+    assert f"{tmp_path}/file is " in err
+    assert "pass another --out" in err
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 @pytest.mark.parametrize(("number", "says"), [FULL, (errno.EACCES, "Permission denied; make the folder writable")])
 def test_a_data_folder_that_cannot_be_written_is_a_clear_error(capsys, tmp_path, monkeypatch, number, says):
     monkeypatch.setattr(worlds, "data_folder", lambda: tmp_path / "data" / "tables")

@@ -263,6 +263,74 @@ def test_training_stops_where_no_answer_is_better_than_another(model: Path, tmp_
         train(config(model, tmp_path / "b", method="grpo", steps=9, rl=cut, optim=replace(SMALL, batch=8, patience=2)))
 
 
+@pytest.mark.parametrize(
+    ("method", "logs", "why"),
+    [
+        ("grpo", {"kl": 2.9}, ""),
+        ("grpo", {"kl": 3.1}, r"3.1 nats a token from the model as it was after step 6, .* raise --rl.kl, or pass"),
+        ("sft", {"kl": 5.0, "gain": 1.0}, ""),
+        ("sft", {"kl": 5.0, "gain": -1.25}, r"after step 6 and tells the answers 1.2 nats a token worse, .*--optim.kl"),
+        ("sft", {"kl": 5.0}, ""),
+        ("grpo", {}, ""),
+    ],
+)
+def test_a_policy_too_far_from_the_model_as_it_was_is_stopped(method, logs, why):
+    from athanor.adapters.trl.watch import Guard
+
+    state = SimpleNamespace(global_step=7)
+
+    def heard(max_kl: float) -> None:
+        guard = Guard(20, rewarded=method != "sft", grouped=True, learn_cut=True, max_kl=max_kl)
+        guard.on_log(None, state, None, {"loss": 1.0, **logs})
+
+    heard(0.0)
+    heard(9.0)
+    if not why:
+        heard(3.0)
+        return
+    with pytest.raises(Stopped, match=why) as stopped:
+        heard(3.0)
+    assert stopped.value.good == 5
+
+
+def test_a_short_training_of_which_no_step_taught_anything_is_told(capsys):
+    from athanor.adapters.trl.watch import Guard
+
+    state = SimpleNamespace(global_step=1, is_world_process_zero=True)
+    barren = {"frac_reward_zero_std": 1.0, "passed": 0.0, "reward": -3.0}
+    for logs, told in (
+        ([barren, barren], True),
+        ([{**barren, "frac_reward_zero_std": 0.5}, barren], False),
+        ([], False),
+    ):
+        guard = Guard(20, rewarded=True, grouped=True, learn_cut=True, max_kl=3.0)
+        for one in logs:
+            guard.on_log(None, state, None, one)
+        guard.on_train_end(None, state, None)
+        assert ("warning: in 2 steps up to step 1 no answer was rewarded otherwise" in capsys.readouterr().err) is told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["sft", "w-reinforce"])
+def test_a_policy_that_runs_away_is_stopped_with_its_last_good_checkpoint(model: Path, tmp_path: Path, method: str):
+    out = tmp_path / "run"
+    rates = {"learning_rate": 1.0, "schedule": "constant_with_warmup", "warmup": 0.0}
+    optim = replace(SMALL, batch=8, micro=8, every=1, kept=3, **rates)
+    asked = config(model, out, method=method, steps=9, optim=optim)
+    asked = asked if method == "sft" else replace(asked, rl=replace(SAMPLED, reward="binary"))
+    with pytest.raises(Stopped, match=r"nats a token from the model as it was after step \d") as stopped:
+        train(asked)
+    good = stopped.value.__cause__.good  # type: ignore[union-attr]
+    assert newest(out) == out / f"checkpoint-{good + 1}"  # of the lost policy, as the next step found
+    last = newest(out, good)
+    where = f"the last good checkpoint is {last}" if last else "no checkpoint of before is there"
+    assert str(stopped.value).endswith(where)
+    assert lines(out)[-1]["kl"] > 3
+    assert not (out / "final").exists()
+    on = replace(asked, resume=True, steps=9, optim=replace(optim, max_kl=0.0))
+    assert train(on) == out / "final"  # the bound is no part of what a run is
+
+
 @pytest.mark.parametrize("learn_cut", [False, True])
 def test_what_was_not_measured_is_unknown_and_not_zero(model: Path, tmp_path: Path, learn_cut: bool):
     from athanor.adapters.trl.watch import Log

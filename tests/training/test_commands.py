@@ -76,6 +76,42 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_made(given, said, 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_training_that_is_stopped_ends_with_1_and_is_trained_on_from_its_last_good_checkpoint(
+    base: Path, tmp_path: Path, capsys
+):
+    lost = ("--method", "rl", "--rl.algorithm", "negative", "--rl.rates.adamw", "0.3", *SHORT, "--rl.steps", "5")
+    assert train(base, tmp_path / "lost", *lost) == 1
+    said = capsys.readouterr().err
+    assert "lower --rl.rates.adamw or raise --rl.kl" in said
+    path = Path(said.rpartition("the last good checkpoint is ")[2].strip())
+    assert path == checkpoint.newest(tmp_path / "lost")
+    assert train(path, tmp_path / "on", "--method", "rl", *SHORT) == 0
+
+
+def test_the_manifest_of_a_training_says_how_it_was_asked_for(base: Path, tmp_path: Path, monkeypatch):
+    words = ("--method", "sft", "--sft.steps", "1", "--sft.rows", "8", "--each", "1")
+    monkeypatch.setattr("sys.argv", ["athanor", "train", "policy", *words])
+    assert train(base, tmp_path / "sft", *words) == 0
+    manifest = json.loads((tmp_path / "sft" / "manifest.json").read_text())
+    assert manifest["created"]
+    assert manifest["execution"] == {
+        "base": str(base), "every": 20, "each": 1, "device": "cpu", "threads": 1,
+        "command": f"athanor train policy {' '.join(words)}",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--sft.rates.adamw", "-1"), "--sft.rates.adamw -1.0 was given, 0 or more was expected"),
+        (("--sft.rates.betas", "0.9", "1"), "--sft.rates.betas 0.9 1 was given, two numbers from 0 to below 1"),
+    ],
+)
+def test_rates_that_are_none_are_refused_by_their_option(given, said, base: Path, tmp_path: Path, capsys):
+    assert train(base, tmp_path / "out", "--method", "sft", *given) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_policy_that_is_not_there_is_refused_by_name(tmp_path: Path, capsys):
     assert athanor("check", "policy", "--policy", "base-points-3") == 2
     assert "base-points-1, base-points-2" in capsys.readouterr().err

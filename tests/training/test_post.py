@@ -282,6 +282,33 @@ def test_files_that_are_no_checkpoints_are_refused(base, tmp_path):
         checkpoint.read(base, "base policy")
 
 
+def test_a_torn_checkpoint_is_told_with_the_one_before_it(base, tmp_path):
+    out = tmp_path / "run"
+    post_train(RUNS["kl"], base, out, 1, points=(4,), score=score)
+    newest = checkpoint.newest(out)
+    assert newest
+    shutil.copy(newest, tmp_path / "whole.safetensors")
+    newest.write_bytes(newest.read_bytes()[:999])
+    with pytest.raises(DataError, match=r"000006.* or remove it: --resume then goes on from checkpoint-000004"):
+        post_train(RUNS["kl"], base, out, 1, points=(4,), score=score)
+    newest.unlink()
+    post_train(RUNS["kl"], base, out, 1, points=(4,), score=score)
+    whole = checkpoint.read(tmp_path / "whole.safetensors").tensors
+    assert all(torch.equal(whole[key], tensors(out)[key]) for key in whole)
+
+
+def test_a_checkpoint_of_post_training_is_read_as_the_policy_that_it_holds(base, tmp_path):
+    post_train(RUNS["muon"], base, tmp_path / "run", 1, points=(), score=score)
+    newest = checkpoint.newest(tmp_path / "run")
+    assert newest
+    policy, about = checkpoint.read_policy(newest)
+    assert (policy.config, about["step"]) == (TINY, 6)
+    assert all(torch.equal(weight, tensors(tmp_path / "run")[f"policy/{n}"]) for n, weight in policy.named_parameters())
+    checkpoint.write(tmp_path / "other.safetensors", {"x": torch.zeros(1)}, {"kind": "base policy"})
+    with pytest.raises(DataError, match="a checkpoint of 'base policy', a policy or a checkpoint of its post-training"):
+        checkpoint.read_policy(tmp_path / "other.safetensors")
+
+
 def test_weights_of_another_architecture_are_refused(base, tmp_path):
     wider = Policy(PolicyConfig(vocabulary=tokens.VOCABULARY, width=64, layers=1, heads=2))
     saved = checkpoint.read(base)

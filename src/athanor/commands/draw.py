@@ -13,6 +13,7 @@ import tyro
 from athanor.core.build import build_name, versions
 from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import StoreError, UsageError
+from athanor.core.lines import refuse_file
 
 if TYPE_CHECKING:
     from athanor.models.unified.unified import Unified
@@ -58,6 +59,7 @@ def run(config: Config) -> int:
     """Draw, write PNG files and what they were made with, and print the files' paths."""
     if config.n < 1:
         raise UsageError(f"--n is {config.n}, 1 or more was expected")
+    refuse_file(config.out)
     if (config.out / MANIFEST).exists():
         raise UsageError(f"{config.out} holds drawings already; pass another --out")
     from athanor.models.unified.drawing import Drawing, draw

@@ -10,6 +10,7 @@ from time import perf_counter
 from athanor.agents.registry import AgentName, LanguageOptions
 from athanor.analysis.arms import BASELINES
 from athanor.core.errors import UsageError
+from athanor.core.lines import refuse_file
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.llamacpp import SMOLLM2, LlamaConfig
 from athanor.reports.page import Chapter, report
@@ -46,6 +47,7 @@ def run(config: Config) -> int:
             f"--episodes {config.episodes}, --baseline-episodes {config.baseline_episodes} and --turns {config.turns} "
             "were given, 1 or more of each were expected; pass such numbers"
         )
+    refuse_file(config.out)
     started = perf_counter()
     plays: list[tuple[str, str, AgentName, int, LanguageOptions]] = []
     for world, table in WORLDS.items():

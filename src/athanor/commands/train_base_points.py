@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ class Config:
     """Train a small policy on GeneralPoints, from which post-training begins; under an hour on one core."""
 
     out: Path
-    """The folder to make: model.safetensors, log.jsonl, checkpoints."""
+    """The folder to make: manifest.json, model.safetensors, log.jsonl, checkpoints."""
     seed: int = 1
     """All randomness follows from it."""
     steps: int = 3_000
@@ -40,6 +41,7 @@ def run(config: Config) -> int:
         )
     refuse_taken(config.out, resume=config.resume, work="the training")
     torch.set_num_threads(config.threads)
-    train(Recipe(seed=config.seed, steps=config.steps), config.out, device=config.device)
+    execution = {"device": config.device, "threads": config.threads, "command": shlex.join(["athanor", *sys.argv[1:]])}
+    train(Recipe(seed=config.seed, steps=config.steps), config.out, device=config.device, execution=execution)
     print((config.out / "model.safetensors").resolve(), file=sys.stdout)
     return 0

@@ -14,5 +14,5 @@ def run(config: Config) -> int:
     """Train, write, and print the folder of the model."""
     final = train(config)
     if os.environ.get("RANK", "0") == "0":  # of the processes that a launcher started, one speaks
-        print(final)
+        print(final.resolve())
     return 0

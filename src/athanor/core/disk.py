@@ -40,6 +40,15 @@ def cannot(
 
 
 @contextmanager
+def writing(path: Path, *, again: str = "run the command again") -> Iterator[None]:
+    """StoreError, with what to do, for an OSError of what is done inside, which writes to a path."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(cannot("write", path, error, again=again)) from error
+
+
+@contextmanager
 def all_or_nothing() -> Iterator[Callable[[Path, bytes], None]]:
     """Gives a function that writes files, each whole, and makes their folders. If an OSError or a StoreError ends the
     block, the files and folders that were not there before are removed again.

@@ -18,6 +18,11 @@ class UsageError(AthanorError):
 class Stopped(AthanorError):
     """Training was stopped before it did harm; the last good checkpoint is kept."""
 
+    def __init__(self, why: str, good: int | None = None) -> None:
+        super().__init__(why)
+        self.good = good
+        """The last step after which all was well, where checkpoints after it may be of a policy that is lost."""
+
 
 class DataError(AthanorError):
     """A file is missing, torn, or does not say what its format requires."""

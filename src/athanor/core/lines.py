@@ -43,7 +43,8 @@ def open_folder(path: Path, manifest: Manifest, *, resume: bool, work: str) -> N
         for what in ("kind", "config", "hashes"):
             refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
         return
-    if path.exists() and (not path.is_dir() or any(not f.name.startswith(".manifest.json.") for f in path.iterdir())):
+    refuse_file(path)
+    if path.exists() and any(not f.name.startswith(".manifest.json.") for f in path.iterdir()):
         raise UsageError(
             f"{path} already holds something, an empty or new folder was expected; "
             f"pass --resume to go on with {work}, or another --out"
@@ -75,18 +76,25 @@ def begin_or_go_on(path: Path, manifest: Manifest) -> None:
 
 
 def refuse_taken(out: Path, *, resume: bool, work: str) -> None:
-    """UsageError for an --out that is a file, or that holds something: without --resume anything, with it what has no
-    manifest.
+    """UsageError for an --out that is a file or below one, or that holds something: without --resume anything, with it
+    what has no manifest.
 
     `work`: what is gone on with, for example `a study`.
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file, a folder to make was expected; pass another --out")
+    refuse_file(out)
     holds = [file.name for file in out.iterdir() if not file.name.startswith(".manifest.json.")] if out.exists() else []
     if holds and not resume:
         raise UsageError(f"{out} already holds something; pass --resume to go on with {work}, or another --out")
     if holds and "manifest.json" not in holds:
         raise UsageError(f"{out} holds something that is not {work}, for it has no manifest.json; pass another --out")
+
+
+def refuse_file(out: Path) -> None:
+    """UsageError for an --out that cannot be made as a folder, since it is a file or below one."""
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        where = "is a file" if nearest == out else f"cannot be made, {nearest} is a file"
+        raise UsageError(f"{out} {where}, a folder to make was expected; pass another --out")
 
 
 def read_lines(path: Path, kind: type[R]) -> list[R]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -19,15 +20,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.build import build_name, versions
+from athanor.core.disk import writing
+from athanor.core.errors import Stopped
+from athanor.core.lines import begin_or_go_on
 from athanor.core.progress import progress
 from athanor.core.seeds import digest, stream
+from athanor.core.store import Manifest
 from athanor.environments.points import mixture, tokens
 from athanor.environments.points.mixture import Mixture
 from athanor.models.policy.transformer import Policy, PolicyConfig
 from athanor.training import checkpoint
 from athanor.training.ledger import training_flop
 from athanor.training.optimizers import Optimizers, Rates, clip, warm_hold_decay
+from athanor.training.post import drop_after
 from athanor.training.rollouts import generator_of, roll
 
 KIND = "base policy"
@@ -56,15 +62,28 @@ class Recipe:
     """Steps between checkpoints, each with its scores on hands of the part `test`."""
 
 
-def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
-    """Train, or go on with what is in `out`; gives the policy and writes `model.safetensors` and `log.jsonl`."""
+def train(recipe: Recipe, out: Path, *, device: str = "cpu", execution: Mapping[str, Any] | None = None) -> Policy:
+    """Train, or go on with what is in `out`; gives the policy and writes `manifest.json`, `log.jsonl` and
+    `model.safetensors`. UsageError for a folder of another recipe, StoreError if the disk refuses, Stopped where the
+    loss is no number. `execution`: how it is carried out, for the manifest."""
+    manifest = Manifest(
+        kind=KIND, config=json.loads(json.dumps(asdict(recipe))), execution=dict(execution or {}), build=build_name(),
+        versions=versions(), hashes={}, label=f"{KIND}, seed {recipe.seed}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+    begin_or_go_on(out, manifest)
+    with writing(out, again="go on with --resume"):
+        return _train(recipe, out, device)
+
+
+def _train(recipe: Recipe, out: Path, device: str) -> Policy:
     policy = (
         Policy(recipe.policy).begin(torch.Generator().manual_seed(digest(recipe.seed, "weights") % 2**63)).to(device)
     )
     optimizers = Optimizers(policy, recipe.rates)
     counted = _begun(recipe, out, policy, optimizers)
-    out.mkdir(parents=True, exist_ok=True)
     log = out / "log.jsonl"
+    drop_after(log, counted["step"])
     with progress(recipe.steps, "step", f"base policy, seed {recipe.seed}", counted["step"]) as bar:
         for step in range(counted["step"], recipe.steps):
             begun = process_time()
@@ -73,7 +92,7 @@ def train(recipe: Recipe, out: Path, *, device: str = "cpu") -> Policy:
             loss.backward()
             norm = clip(policy.parameters(), recipe.clip)
             if not np.isfinite(norm):
-                raise DataError(f"the loss or its gradient is not finite at step {step}; train with a lower rate")
+                raise Stopped(f"the loss or its gradient is not finite at step {step}; train with a lower rate")
             optimizers.step(warm_hold_decay(step, recipe.steps))
             rows, seq = batch.tokens.shape
             counted["tokens"] += rows * seq
@@ -115,12 +134,10 @@ def score(policy: Policy, seed: int, hands: int = 1_024) -> Iterator[tuple[str, 
 
 def _begun(recipe: Recipe, out: Path, policy: Policy, optimizers: Optimizers) -> dict[str, Any]:
     """Counters at the start, or those of the newest checkpoint, whose weights and states are taken over."""
-    path = checkpoint.newest(out)
-    if path is None:
+    found = checkpoint.read_newest(out, KIND)
+    if found is None:
         return {"step": 0, "tokens": 0, "flop": 0.0, "cpu_seconds": 0.0}
-    tensors, about = checkpoint.read(path, KIND)
-    if about["recipe"] != json.loads(json.dumps(asdict(recipe))):
-        raise UsageError(f"{out} holds a base policy of another recipe; pass the same settings, or another --out")
+    tensors, about = found
     policy.load_state_dict({name[7:]: tensor for name, tensor in tensors.items() if name.startswith("policy.")})
     optimizers.restore({name: tensor for name, tensor in tensors.items() if not name.startswith("policy.")})
     return about["counted"]

@@ -71,6 +71,19 @@ def newest(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
+def read_newest(folder: Path, kind: str, device: str = "cpu") -> Checkpoint | None:
+    """What to go on from, None at the beginning. DataError, with what to do, if it is torn or of another kind."""
+    path = newest(folder)
+    if path is None:
+        return None
+    try:
+        return read(path, kind, device)
+    except DataError as error:
+        before = [other.name for other in sorted(folder.glob("checkpoint-*.safetensors"))][:-1]
+        where = f"from {before[-1]}" if before else "from the beginning"
+        raise DataError(f"{error}, or remove it: --resume then goes on {where}") from error
+
+
 def keep_newest(folder: Path) -> None:
     """Remove all checkpoints of a run but the KEPT newest."""
     for path in sorted(folder.glob("checkpoint-*.safetensors"))[:-KEPT]:
@@ -84,8 +97,17 @@ def write_policy(path: Path, policy: Policy, about: dict[str, Any], dtype: torch
 
 
 def read_policy(path: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Policy, dict[str, Any]]:
-    """A policy and what its file says of it. DataError if the weights are not those of the shape that it names."""
-    tensors, about = read(path, "policy", device)
+    """A policy and what its file says of it: a policy alone, or a checkpoint of post-training. DataError if the weights
+    are not those of the shape that it names."""
+    tensors, about = read(path, device=device)
+    if about.get("kind") != "policy":
+        parts = {name.removeprefix("policy/"): one for name, one in tensors.items() if name.startswith("policy/")}
+        if "policy" not in about or not parts:
+            raise DataError(
+                f"{path} is a checkpoint of {about.get('kind')!r}, a policy or a checkpoint of its post-training was "
+                "expected; pass such a one"
+            )
+        tensors = parts
     try:
         policy = Policy(PolicyConfig(**about["policy"])).to(device, dtype)
         policy.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()})

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from athanor.core.build import build_name, versions
-from athanor.core.disk import cannot, write_atomically
-from athanor.core.errors import DataError, Stopped, StoreError, UsageError
+from athanor.core.disk import write_atomically, writing
+from athanor.core.errors import DataError, Stopped, UsageError
 from athanor.core.lines import begin_or_go_on
 from athanor.core.progress import progress
 from athanor.core.store import Manifest
@@ -47,13 +47,12 @@ def post_train(
     """
     run = _begin(config, base, out, seed, device, execution or {})
     try:
-        _go_on(run, config, out, seed, points, score, show)
+        with writing(out, again="go on with --resume"):
+            _go_on(run, config, out, seed, points, score, show)
     except Stopped as stopped:
         last = checkpoint.newest(out)
         where = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
         raise Stopped(f"{stopped}; {where}") from stopped
-    except OSError as error:
-        raise StoreError(cannot("write", out, error, again="go on with --resume")) from error
 
 
 def _go_on(
@@ -154,12 +153,14 @@ def refuse_device(name: str) -> None:
 
 def _restore(run: Learner, out: Path, seed: int) -> int:
     """Take the newest checkpoint over; the steps that were done. What the log has after it is dropped."""
-    path = checkpoint.newest(out)
+    found = checkpoint.read_newest(out, KIND)
     done = 0
-    if path is not None:
-        tensors, about = checkpoint.read(path, KIND)
+    if found is not None:
+        tensors, about = found
         if about["seed"] != seed:
-            raise DataError(f"{path} is of the seed {about['seed']}, {seed} was expected; pass another --out")
+            raise DataError(
+                f"{out} has checkpoints of the seed {about['seed']}, {seed} was expected; pass another --out"
+            )
         parts: dict[str, dict[str, Any]] = {"policy": {}, "critic": {}, "optimizer": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
@@ -170,8 +171,8 @@ def _restore(run: Learner, out: Path, seed: int) -> int:
         for name, value in about["ledger"].items():
             setattr(run.ledger, name, value)
         done = about["step"]
-    for name in ("log.jsonl", "scores.jsonl"):
-        drop_after(out / name, done)
+    drop_after(out / "log.jsonl", done - 1)
+    drop_after(out / "scores.jsonl", done)
     return done
 
 
@@ -181,8 +182,8 @@ def _append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
         file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
-def drop_after(path: Path, done: int) -> None:
-    """Lines of steps that no checkpoint holds, and a torn last one."""
+def drop_after(path: Path, last: int) -> None:
+    """Take lines of steps after `last` out of a file, and a torn last one."""
     if path.exists():
         kept = []
         for line in path.read_bytes().splitlines(keepends=True):
@@ -190,7 +191,7 @@ def drop_after(path: Path, done: int) -> None:
                 step = json.loads(line)["step"]
             except (ValueError, KeyError, TypeError):
                 break
-            if step > done or (path.name == "log.jsonl" and step >= done):
+            if step > last:
                 break
             kept.append(line)
         write_atomically(path, b"".join(kept))
@@ -202,7 +203,8 @@ def _keep(run: Learner, out: Path, step: int, seed: int, scores: list[dict[str, 
     tensors = {f"policy/{name}": tensor for name, tensor in run.policy.state_dict().items()}
     tensors |= {f"critic/{name}": tensor for name, tensor in run.critic.state_dict().items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in run.optimizers.state().items()}
-    about = {"kind": KIND, "step": step, "seed": seed, "ledger": asdict(run.ledger)}
+    shape = asdict(run.policy.config)
+    about = {"kind": KIND, "step": step, "seed": seed, "ledger": asdict(run.ledger), "policy": shape}
     checkpoint.write(out / f"checkpoint-{step:06d}.safetensors", tensors, about)
     checkpoint.keep_newest(out)
 

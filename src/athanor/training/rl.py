@@ -183,7 +183,7 @@ def far(apart: float, step: int) -> str:
     if apart <= FAR:
         return ""
     return (
-        f"the policy is {apart:.1f} nats a token from its base after step {step}, at most {FAR:g} were expected; lower "
+        f"the policy is {apart:.3g} nats a token from its base after step {step}, at most {FAR:g} were expected; lower "
         "--rl.rates.adamw or raise --rl.kl"
     )
 

@@ -85,7 +85,7 @@ def lost(line: dict[str, Any], step: int) -> str:
         )
     if line["kl"] > FAR and line["gain"] < 0:
         return (
-            f"the policy is {line['kl']:.1f} nats a token from its base after step {step} and tells the answers "
+            f"the policy is {line['kl']:.3g} nats a token from its base after step {step} and tells the answers "
             f"{-line['gain']:.2g} nats a token worse; lower --sft.rates.adamw or raise --sft.kl"
         )
     return ""

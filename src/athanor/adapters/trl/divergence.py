@@ -44,8 +44,8 @@ class Divergence:
             tell(trainer, self._apart[mask > 0])
 
 
-def tell(trainer: Any, apart: Tensor) -> None:
-    """Log a mean divergence, of the tokens of all processes."""
+def tell(trainer: Any, apart: Tensor, name: str = "kl") -> None:
+    """Log the mean of a measure, of the tokens of all processes."""
     both = torch.stack([apart.sum(), apart.new_tensor(float(apart.numel()))])
     total, count = trainer.accelerator.reduce(both, "sum")
-    trainer._metrics["train"]["kl"].append(float(total / count.clamp(min=1)))
+    trainer._metrics["train"][name].append(float(total / count.clamp(min=1)))

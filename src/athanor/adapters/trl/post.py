@@ -71,8 +71,8 @@ def train(asked_for: Config) -> Path:
         if trainer.state.global_step < given(config.steps):
             raise Stopped(f"training ended after {trainer.state.global_step} of {config.steps} steps: its data ran out")
     except Stopped as stopped:
-        last = newest(config.out)
-        where = f"the last checkpoint is {last}" if last else "no checkpoint was written before"
+        last = newest(config.out, stopped.good)
+        where = f"the last good checkpoint is {last}" if last else "no checkpoint of before is there"
         raise Stopped(f"{stopped}; {where}") from stopped
     except OSError as error:
         raise StoreError(cannot("write", config.out, error, again="go on with --resume")) from error
@@ -150,7 +150,7 @@ def _trainer(config: Config, whole: Any, path: Path, tokenizer: Any, own: Own | 
     from athanor.adapters.trl.watch import Guard, Log
 
     guard = Guard(config.optim.patience, rewarded=config.method != "sft", grouped=config.method not in UNGROUPED,
-                  learn_cut=config.rl.learn_cut)  # fmt: skip
+                  learn_cut=config.rl.learn_cut, max_kl=config.optim.max_kl)  # fmt: skip
     model = _model(config, path)
     science = msgspec.json.decode(msgspec.json.encode(science_of(config)))
     size = sum(weight.numel() for weight in model.parameters())
@@ -240,10 +240,12 @@ def _board(config: Config) -> list[Any]:
     return [TensorBoardCallback(SummaryWriter(log_dir=str(config.out / "tensorboard")))]
 
 
-def newest(out: Path) -> Path | None:
-    """The last whole checkpoint: `trainer_state.json` is what is written last of one."""
-    found = [path for path in out.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+def newest(out: Path, last: int | None = None) -> Path | None:
+    """The last whole checkpoint, or the last of a step up to `last`: `trainer_state.json` is what is written last of
+    one."""
+    whole = [path for path in out.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    found = {int(path.name.partition("-")[2]): path for path in whole}
+    return found.get(max((step for step in found if last is None or step <= last), default=-1))
 
 
 def _finish(config: Config, trainer: Any, path: Path) -> None:

@@ -32,6 +32,8 @@ GRPO: dict[str, dict[str, Any]] = {
 own. Sources: arXiv 2402.03300, 2503.20783, 2503.14476, 1707.06347, 2506.01347."""
 UNGROUPED: tuple[Method, ...] = ("ppo", "w-reinforce")
 """Methods in which a hand's samples are not compared with each other."""
+UNTOLD = ("kept", "checkpointing", "max_kl")
+"""Of the optimisation, what changes no result and may be another when a run is gone on with."""
 LORA = 10.0
 """By how much the learning rate of a preset grows where adapters are trained."""
 
@@ -93,8 +95,10 @@ class Optimisation:
     """Steps between checkpoints."""
     kept: int = 2
     """Newest checkpoints that are kept."""
-    patience: int = 100
+    patience: int = 20
     """rl: steps after which training stops if no answer was rewarded otherwise than those beside it."""
+    max_kl: float = 3.0
+    """Nats a token from the model as it was at which training stops, sft if it tells answers worse too; 0: never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +257,7 @@ def refuse(asked: Config, whole: Config) -> None:
     refuse_outside(whole.lora, {"rank": (0, inf), "alpha": (0, inf), "dropout": (0, 1)}, "lora")
     refuse_outside(whole.optim, {"learning_rate": (0, inf), "warmup": (0, 1), "batch": (1, inf), "micro": (1, inf),
                                  "clip_norm": (0, inf), "every": (1, inf), "kept": (1, inf), "kl": (0, inf),
-                                 "patience": (1, inf)}, "optim")  # fmt: skip
+                                 "patience": (1, inf), "max_kl": (0, inf)}, "optim")  # fmt: skip
     refuse_outside(whole.rl, {"samples": (2, inf), "rounds": (1, inf), "temperature": (1e-3, inf), "top_p": (0, 1),
                               "max_tokens": (1, inf), "kl": (0, inf), "clip": (0, inf), "epochs": (1, inf),
                               "ahead": (1, inf)}, "rl")  # fmt: skip
@@ -263,7 +267,8 @@ def refuse(asked: Config, whole: Config) -> None:
     if asked.method != "ppo":
         refuse_idle(changed(asked.critic, "critic"), f"--method {asked.method}")
     if asked.method == "sft":
-        refuse_idle([*changed(asked.rl, "rl"), *changed(asked.vllm, "vllm")], "--method sft")
+        patience = [name for name in changed(asked.optim, "optim") if name == "--optim.patience"]
+        refuse_idle([*changed(asked.rl, "rl"), *changed(asked.vllm, "vllm"), *patience], "--method sft")
         if asked.data.answers:
             refuse_idle(changed(asked.data, "data", but=("answers", "hands", "look", "suits")), "--data.answers")
         return
@@ -275,6 +280,8 @@ def _refuse_once(whole: Config) -> None:
     if whole.load.once and whole.lora.rank:
         refuse_idle(["--load.once"], "--lora.rank")
     held = [name for name, weight in (("--rl.kl", whole.rl.kl), ("--optim.kl", whole.optim.kl)) if weight]
+    if whole.load.once and whole.optim.max_kl != Optimisation.max_kl:
+        refuse_idle(["--optim.max-kl"], "--load.once")
     if whole.load.once and held:
         raise UsageError(f"{held[0]} needs the model as it was, which --load.once does not keep; leave one of them out")
 
@@ -341,5 +348,5 @@ def science_of(config: Config) -> dict[str, Any]:
     left = {"out", "resume", "vllm", "match"}  # the steps that a match gave are there
     found = {name: value for name, value in asdict(config).items() if name not in left}
     found["load"] = {name: found["load"][name] for name in ("dtype", "mixed")}
-    found["optim"] = {name: value for name, value in found["optim"].items() if name not in ("kept", "checkpointing")}
+    found["optim"] = {name: value for name, value in found["optim"].items() if name not in UNTOLD}
     return found

@@ -52,6 +52,7 @@ class Taught(trl.SFTTrainer):
             loss = loss * self.accelerator.num_processes
         right = (ours.argmax(-1) == labels[mask]).float()
         tell(self, apart.detach())
+        tell(self, logprobs.detach() - losses.token_logprobs(theirs, labels[mask]), "gain")
         told = {"entropy": losses.entropy(ours.detach()), "mean_token_accuracy": right}
         for name, values in told.items():
             self._metrics["train"][name].append(self._mean(values))
@@ -61,15 +62,20 @@ class Taught(trl.SFTTrainer):
 
     @torch.no_grad()
     def _measured(self, model: Any, inputs: dict[str, Any]) -> None:
-        """The divergence of a pass that is due, which nothing is learned from."""
+        """The divergence of a pass that is due, and by how much likelier the taught tokens became; nothing is learned
+        from either."""
         if self._divergence is None:
             return
         self._divergence.begin_pass(self)
         if self._divergence.due:
-            mask = inputs["labels"][:, 1:] != -100
+            labels = inputs["labels"][:, 1:]
+            mask = labels != -100
             ours = _logits(model, inputs, mask)
             with self._divergence.reference.of(self) as base:
-                tell(self, losses.exact_kl(ours, _logits(base, inputs, mask)))
+                theirs = _logits(base, inputs, mask)
+            tell(self, losses.exact_kl(ours, theirs))
+            ours, theirs = (losses.token_logprobs(one, labels[mask]) for one in (ours, theirs))
+            tell(self, ours - theirs, "gain")
 
     def _mean(self, values: Tensor) -> float:
         """Over the values of all processes."""

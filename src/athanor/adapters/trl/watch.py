@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,12 @@ class Log(TrainerCallback):
 class Guard(TrainerCallback):
     """Stops training before it does harm, or where it can do no good. Raises Stopped, with the reason."""
 
-    def __init__(self, patience: int, *, rewarded: bool, grouped: bool, learn_cut: bool) -> None:
-        """`grouped`: whether a hand's samples are compared with each other, and not all of a batch."""
+    def __init__(self, patience: int, *, rewarded: bool, grouped: bool, learn_cut: bool, max_kl: float) -> None:
+        """`grouped`: whether a hand's samples are compared with each other, and not all of a batch. `max_kl`: nats a
+        token from the model as it was, 0 for no bound."""
         self._patience, self._rewarded, self._learn_cut = patience, rewarded, learn_cut
-        self._grouped, self._barren = grouped, 0
+        self._grouped, self._max_kl = grouped, max_kl
+        self._judged, self._barren, self._why = 0, 0, ""
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Before weights are changed: gradients that are no numbers would spoil them."""
@@ -98,13 +101,35 @@ class Guard(TrainerCallback):
                     f"{name} is {found[name]} at step {state.global_step}; lower --optim.learning-rate, and go on from "
                     "a checkpoint before that step"
                 )
+        self._refuse_lost(found, state.global_step)
         if self._rewarded and "frac_reward_zero_std" in found:
             cut = not self._learn_cut and found.get("completions/clipped_ratio", 0.0) >= 1
             same = found["frac_reward_zero_std"] >= 1 if self._grouped else found.get("reward_std", 1.0) == 0
             same = same and found.get("passed", 0.0) < 1
-            self._barren = self._barren + 1 if cut or same else 0
+            self._judged, self._barren = self._judged + 1, self._barren + 1 if cut or same else 0
+            self._why = _nothing(self._barren, state.global_step, found, cut)
             if self._barren >= self._patience:
-                raise Stopped(_nothing(self._barren, state.global_step, found, cut))
+                raise Stopped(self._why)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """A training that is shorter than the patience, of which no step taught anything, is told."""
+        if self._barren == self._judged > 0 and state.is_world_process_zero:
+            print(f"warning: {self._why}", file=sys.stderr)
+
+    def _refuse_lost(self, found: dict[str, Any], step: int) -> None:
+        """Stopped for a policy that is too far from the model as it was; in fine-tuning only where it tells the answers
+        worse than that, for what is learned well may be far."""
+        apart, gain = found.get("kl"), found.get("gain", 0.0)
+        if not self._max_kl or apart is None or apart <= self._max_kl or (gain >= 0 and not self._rewarded):
+            return
+        worse = "" if self._rewarded else f" and tells the answers {-gain:.2g} nats a token worse"
+        weight = "--rl.kl" if self._rewarded else "--optim.kl"
+        raise Stopped(  # what a step measures is what the step before it made
+            f"the policy is {apart:.3g} nats a token from the model as it was after step {step - 1}{worse}, at most "
+            f"{self._max_kl:g} were expected; lower --optim.learning-rate, raise {weight}, or pass a larger "
+            "--optim.max-kl",
+            step - 2,
+        )
 
 
 def _nothing(steps: int, step: int, found: dict[str, Any], cut: bool) -> str:

@@ -138,8 +138,8 @@ def _restore(run: Learner, out: Path) -> int:
     run.optimizers.restore(parts["optimizer"])
     for name, value in about["ledger"].items():
         setattr(run.ledger, name, value)
-    for name in ("log.jsonl", "scores.jsonl"):
-        drop_after(out / name, about["step"])
+    drop_after(out / "log.jsonl", about["step"] - 1)
+    drop_after(out / "scores.jsonl", about["step"])
     return about["step"]
 
 

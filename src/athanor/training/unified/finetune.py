@@ -197,7 +197,7 @@ def _train(many: Many, out: Path, how: Work, source: Shards | Blend, held: Examp
         turns = sum(map(bool, many.dose.counts)) * len(many.mine(0))
         many.examples = Ahead(source, many.request, begun * turns, how.workers)
     if main and (out / LOG).exists():
-        drop_after(out / LOG, begun)
+        drop_after(out / LOG, begun - 1)
     lines: list[dict[str, Any]] = []
     with progress(stage.steps, "step", stage.name, begun) as bar:
         for step in range(begun, stage.steps):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -22,9 +23,10 @@ from torch import Tensor
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
 from athanor.core.errors import DataError
+from athanor.core.lines import begin_or_go_on
 from athanor.core.progress import progress
 from athanor.core.seeds import digest
-from athanor.core.store import Manifest, refuse_difference
+from athanor.core.store import Manifest
 from athanor.environments.scenes.words import WORDS
 from athanor.models.unified import checkpoints
 from athanor.models.unified.initial import initialise
@@ -230,21 +232,10 @@ def _write(run: _Run, folder: Path) -> None:
 
 
 def _manifest(recipe: Recipe, out: Path) -> None:
-    manifest = Manifest(
-        kind=KIND, config=recipe.told(), execution={}, build=build_name(), versions=versions(), hashes={},
-        label=out.name, created="",
-    )  # fmt: skip
-    path = out / "manifest.json"
-    if path.exists():
-        try:
-            stored = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        except msgspec.MsgspecError as error:
-            raise DataError(f"{path} is not a manifest of this program ({error}); begin with another --out") from error
-        for what in ("kind", "config"):
-            refuse_difference(out, what, getattr(stored, what), getattr(manifest, what))
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    begin_or_go_on(out, Manifest(
+        kind=KIND, config=recipe.told(), build=build_name(), versions=versions(), hashes={}, label=out.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    ))  # fmt: skip
 
 
 @contextmanager
