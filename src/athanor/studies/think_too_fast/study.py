@@ -30,6 +30,7 @@ from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.environments.alchemy.worlds import is_here, table
 from athanor.models.backends import BackendConfig, refuse, refuse_setup, takes_grammar
+from athanor.models.backends.openai_http import check_http
 from athanor.studies import meaning
 from athanor.studies.folder import begin
 from athanor.studies.playing import alchemy as playing
@@ -137,6 +138,8 @@ def planned(asked: Asked) -> Setting:
     meant."""
     refuse_share(asked.allow_excluded)
     refuse_negative(asked.nulls)
+    if asked.backend.backend == "openai":
+        check_http(asked.backend.http)
     if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
         raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
     if asked.setting not in SETTINGS:
