@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from athanor.agents.baselines import Random
-from athanor.analysis.multiplicity import HOLM, holm
+from athanor.analysis.multiplicity import holm, holm_of
 from athanor.analysis.nulls import is_p
 from athanor.environments.alchemy.worlds import table
 from tests.analysis.small import HAND, run, script
@@ -134,10 +134,12 @@ def test_null_tests_of_several_runs_are_adjusted_together_in_the_output_and_coun
     )
     assert code == 0
     found = {(one["group"], one["name"]): one["value"] for one in json.loads(out)}
-    raw = [value for (_, name), value in found.items() if is_p(name)]
-    adjusted = [value for (_, name), value in found.items() if name.startswith(HOLM)]
-    assert len(raw) == 2
-    assert adjusted == pytest.approx(holm(raw))
+    families = {is_null: [key for key in found if key[1].startswith("p of ") and is_p(key[1]) == is_null and
+                          "simulated" not in key[0]] for is_null in (True, False)}  # fmt: skip
+    for family in families.values():  # null tests; what the value adds to repeats and doubles
+        assert len(family) == 2
+        adjusted = [found[group, holm_of(name)] for group, name in family]
+        assert adjusted == pytest.approx(holm([found[key] for key in family]))
     assert "Of 2 comparisons with null choices, " in err
     assert "With 10 draws no p is below 0.091" in err
 

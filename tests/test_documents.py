@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from importlib import import_module
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 import tyro
 
+from athanor.analysis.logs import read_logs
 from athanor.cli import COMMANDS
+from athanor.core.errors import DataError
 from athanor.core.store import Manifest
-from athanor.environments.alchemy import worlds
+from athanor.environments.alchemy import RULES, worlds
 from athanor.values.arrays import TableArrays, pair_number
 from athanor.values.meaning import Predictions, save
 from athanor.values.tables import PairValues
@@ -75,6 +78,30 @@ def test_the_snippets_of_a_document_run_one_after_the_other(
     known: dict[str, object] = {}
     for number, text in enumerate(fenced(path, "python"), 1):
         exec(compile(text, f"{path.name}, snippet {number}", "exec"), known)
+
+
+def test_the_published_json_is_read_as_its_document_says(tmp_path: Path):
+    (text,) = fenced(ROOT / "docs" / "logs.md", "json")
+    said = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8").partition("Read on the table `atelier`")[2]
+    (tmp_path / "logs.json").write_text(text)
+    world, rules = TableArrays(worlds.table("atelier")), RULES["strict"]
+    with pytest.raises(DataError, match=r"1 of 4 turns \(25\.0%\) would be excluded[\s\S]*--allow-excluded 0\.25"):
+        read_logs(tmp_path / "logs.json", world, rules)
+    logs = read_logs(tmp_path / "logs.json", world, rules, allow=0.25)
+    assert "these are three turns of the player `gpt-4o/1` in the group `gpt-4o, T=0.7`, and a gap" in " ".join(
+        said.split()
+    )
+    assert (logs.form, logs.turns.num_rows) == ("pan2025", 3)
+    assert logs.turns["first_name"].to_pylist() == ["tone", "string", "line"]
+    assert [(one["id"], one["group"], one["played"]) for one in logs.players.to_pylist()] == [
+        ("gpt-4o/1", "gpt-4o, T=0.7", 4)
+    ]
+    assert [(one.cause, one.count) for one in logs.excluded] == [("gap", 1)]
+    runs = json.loads(text)["gpt-4o"]["1"]
+    config = runs["0"].pop("config")
+    (tmp_path / "beside.json").write_text(json.dumps({"gpt-4o": {"1": {"config": config, "results": runs}}}))
+    beside = read_logs(tmp_path / "beside.json", world, rules, allow=0.25)
+    assert (beside.turns, beside.players) == (logs.turns, logs.players)
 
 
 def test_the_snippet_of_the_readme_is_the_end_of_an_example_that_runs():

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from athanor.agents.cognitive import Cognitive
 from athanor.analysis import contrasts, glmm
 from athanor.analysis.choice import choice_between
+from athanor.analysis.multiplicity import with_adjusted
 from athanor.analysis.random_players import NEVER_REPEATS
 from athanor.analysis.reading import readings
 from athanor.analysis.regressions import group, regression
@@ -153,6 +155,13 @@ def test_of_agents_that_choose_by_both_it_is_the_difference_of_their_weights_and
     (said,) = [line for line in readings(found) if line.startswith("g: ")]
     assert "empowerment weighs more than uncertainty there: the difference is 0." in said
     assert "minus" not in said
+    several = [replace(e, group=name) for name in ("g", "h", "i") for e in found if e.group == "g"]
+    few = [replace(e, value=0.03 if e.group == "g" else 0.5) if e.name == p.name else e for e in several]
+    for those, told in ((several, "than uncertainty there: the difference is 0."), (few, "told among so many tests: ")):
+        (adjusted,) = with_adjusted(tuple(those))
+        (said,) = [line for line in readings(adjusted) if line.startswith("g: ")]
+        assert told in said
+        assert "by Holm, among all such differences)" in said
 
 
 def test_pooled_fits_have_it_over_all_groups_and_for_each():

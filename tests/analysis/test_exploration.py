@@ -307,5 +307,9 @@ def test_the_table_in_text_is_aligned_and_says_unknown(tmp_path: Path) -> None:
     assert len({len(row) for row in rows}) == 1
     assert "unknown" in text
     assert "\x1b" not in text
+    said = " ".join(text.split())
+    assert " interval unknown: " in said
+    assert "final inventory" in said.partition(" interval unknown: ")[2]
+    assert ") unknown: reasoning tokens per turn (mean over episodes: known for none)" in said
     several = table_text(estimates([read_run(run(tmp_path / "s", script(HAND, HAND), episodes=2))]))
     assert several.endswith("\nIntervals of shares hold at least 95% of the time, others about as often.\n")

@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 from scipy import stats
 
+from athanor.analysis.contrasts import names
 from athanor.analysis.exploration import interval_text, value_text
 from athanor.analysis.intervals import difference
 from athanor.analysis.multiplicity import (
@@ -19,6 +20,7 @@ from athanor.analysis.multiplicity import (
     with_adjusted,
 )
 from athanor.analysis.nulls import p_of
+from athanor.analysis.random_players import NEVER_REPEATS
 from athanor.core.errors import UsageError
 from athanor.core.records import Estimate
 
@@ -74,6 +76,31 @@ def test_null_tests_of_several_worlds_are_adjusted_together_and_unknown_ones_are
     assert [value_text(e) for e in with_adjusted(counted)[0]] == ["0.01", "0.02", "0.04", "0.04"]
     assert interval_text(nulls_with(None)[0]) == "unknown"
     assert with_adjusted(nulls_with(0.01)) == [tuple(nulls_with(0.01))]
+
+
+def test_contrasts_are_adjusted_with_those_of_their_kind_and_simulated_random_players_are_no_comparison():
+    def contrast(p: float | None, group: str, kind: str = "all pairs") -> Estimate:
+        return estimate(names(kind)[1], p, group=group)
+
+    first = [contrast(0.02, "a"), contrast(0.001, NEVER_REPEATS), contrast(0.9, "a", "published"), *nulls_with(0.5)]
+    second = [contrast(0.04, "b"), contrast(None, "c"), estimate("weight of x", 0.0)]
+    one, two = with_adjusted(first, second)
+    of = holm_of(names("all pairs")[1])
+    assert of == "p by Holm of empowerment minus uncertainty (all pairs)"
+    assert [(e.group, e.value) for e in (*one, *two) if e.name == of] == [("a", 0.04), ("b", 0.04)]
+    assert len(one) + len(two) == len(first) + len(second) + 2  # a kind, or a null test, that is alone stays so
+    assert one[1].method.endswith("; Holm's over 2 such tests")
+
+
+def test_how_many_contrasts_hold_together_is_said_behind_the_null_tests():
+    contrasts = [estimate(names("all pairs")[1], p, group=str(p)) for p in (0.01, 0.03, 0.04)]
+    said = (
+        "Of 3 tests of empowerment minus uncertainty (all pairs), 3 have p below 0.05 one by one, and 1 holds together"
+    )
+    assert held_together(contrasts) == f"{said} (Holm)."
+    both = held_together([*contrasts, *nulls_with(0.001, 0.04, 0.6, n=1000)])
+    assert both.startswith("Of 3 comparisons with null choices, 2 have")
+    assert both.endswith(f"{said} (Holm).")
 
 
 def test_how_many_null_tests_hold_together_is_said_and_that_their_draws_are_too_few():

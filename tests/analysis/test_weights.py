@@ -140,6 +140,33 @@ def test_draws_that_are_all_the_same_are_no_null():
     assert (null.value, null.low, null.high, p.value) == (0.01, None, None, pytest.approx(2 / 101))
 
 
+def test_progress_counts_every_fit_and_every_value_that_null_choices_are_drawn_for(monkeypatch):
+    bars: list[tuple[int, list[int]]] = []
+
+    class Bar:
+        def __init__(self, total: int, unit: str, label: str):
+            assert (unit, label) == ("fit", "weights of uncertainty, recency")
+            bars.append((total, []))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def update(self, n: int = 1):
+            bars[-1][1].append(n)
+
+    monkeypatch.setattr("athanor.analysis.weights.progress", Bar)
+    own = regression("decision ~ uncertainty + recency + (1 | player)")
+    for nulls in (0, 2):
+        weights(
+            [players(name, 3, 9, never_repeats=False) for name in ("a", "bc")], TRUE, own, Options(seed=0, nulls=nulls)
+        )
+    assert [total for total, _ in bars] == [2 * 4, 2 * 4 + 2 * 2]
+    assert [sum(done) for _, done in bars] == [2 * 4, 2 * 4 + 2 * 2]
+
+
 def test_one_player_alone_has_no_published_weight_and_says_why():
     found = weights([players("solo", 1, never_repeats=True)], TRUE, regression("uncertainty"), Options(seed=0))
     one = of(found, "solo", "uncertainty", PUBLISHED)

@@ -17,6 +17,7 @@ from athanor.core.errors import UsageError
 from athanor.environments.alchemy.rules import RULES
 from athanor.environments.alchemy.worlds import table
 from athanor.models.backends import BackendConfig
+from athanor.models.backends.llamacpp import SMOLLM2
 from athanor.models.backends.openai_http import HttpConfig
 from athanor.studies.think_too_fast import study
 from athanor.studies.think_too_fast.allowance import LEFT_OUT_OF_WEIGHTS, allowed
@@ -144,6 +145,19 @@ def test_a_dry_run_asks_and_makes_nothing(capsys: pytest.CaptureFixture[str], tm
     )
 
 
+def test_the_expected_tokens_are_those_that_a_small_model_counted_in_the_study_within_a_tenth():
+    """The sums of four games of 20 turns in `atelier` by SmolLM2's tokeniser, in a run of the setting laptop."""
+    planned = costs(SETTINGS["laptop"], SMOLLM2, BackendConfig(), 1)
+    found = {one.arm: one for one in planned if one.world.startswith("atelier")}
+    for way, prompts, answers in (("base", 50_011, 346), ("engineered", 54_389, 330)):
+        mine = found[f"{SMOLLM2}, {way}, T=1, constrained"]
+        games = mine.episodes / 4
+        assert mine.prompt_expected / games == pytest.approx(prompts, rel=0.1)
+        assert mine.answer_expected / games == pytest.approx(answers, rel=0.25)
+    thinking = found[f"{SMOLLM2}, reasoning, T=1, constrained, 96 tokens"]
+    assert thinking.answer_expected == thinking.answer  # a thought of a few sentences is longer than its bound
+
+
 def test_prices_make_a_cost_of_the_tokens(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     ask = ["study", "think-too-fast", "--setting", "smoke", "--out", str(tmp_path / "s"), "--dry-run"]
     ask += ["--backend", "openai", "--model", "gpt-4o"]
@@ -151,6 +165,12 @@ def test_prices_make_a_cost_of_the_tokens(capsys: pytest.CaptureFixture[str], tm
     (mine,) = [one for one in json.loads(athanor(capsys, *ask, *prices, "--json")[1]) if one["calls"]]
     assert mine["cost"] == pytest.approx((2.5 * mine["prompt"] + 10 * mine["answer"]) / 1e6)
     assert mine["cost_expected"] == pytest.approx((2.5 * mine["prompt_expected"] + 10 * mine["answer_expected"]) / 1e6)
+    prices += ["--http.price-cached", "0.5"]
+    (kept,) = [one for one in json.loads(athanor(capsys, *ask, *prices, "--json")[1]) if one["calls"]]
+    assert (kept["cost"], kept["cached_expected"]) == (mine["cost"], mine["cached_expected"])
+    assert kept["cost_expected"] == pytest.approx(mine["cost_expected"] - 2 * mine["cached_expected"] / 1e6)
+    assert 0.7 * mine["prompt_expected"] < mine["cached_expected"] < mine["prompt_expected"]
+    mine = kept
     out = athanor(capsys, *ask, *prices)[1]
     assert "cost expected" in out.splitlines()[0]
     assert f"{mine['cost_expected']:,.2f}  {mine['cost']:>7,.2f}" in out
@@ -178,6 +198,7 @@ def test_a_dry_run_of_a_game_that_is_not_here_measures_another_ones_texts_and_sa
         (["--allow-excluded", "2"], "--allow-excluded 2.0 was given, a share from 0 to 1"),
         (["--pair-values", "no/such"], "no/such is no folder"),
         (["--answer-tokens", "0"], "--answer-tokens 0 was given, 1 or more was expected"),
+        (["--backend", "openai", "--http.price-prompt", "-2"], "--http.price-prompt -2.0 was given, 0 or more"),
     ],
 )
 def test_a_dry_run_refuses_what_the_run_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path, more, says):
@@ -199,8 +220,8 @@ def test_answers_of_paper_are_bound_as_published_but_for_models_that_reason_and_
 
     reasoning = {None, 50, 1000, 4000}
     assert bounds("gpt-4o", None) == {"base": {50}, "engineered": {50}, "reasoning": reasoning}
-    assert bounds("deepseek-r1", None) == {"base": {None}, "engineered": {None}, "reasoning": reasoning}
-    assert bounds("o1", None) == {"base": {None}, "engineered": {None}}
+    assert bounds("deepseek-r1", None) == {"base": {4096}, "engineered": {4096}, "reasoning": reasoning}
+    assert bounds("o1", None) == {"base": {4096}, "engineered": {4096}}
     assert bounds("deepseek-r1", 500) == {"base": {500}, "engineered": {500}, "reasoning": reasoning}
 
 

@@ -136,5 +136,5 @@ def test_the_categories_of_people_are_all_their_turns(log: Path):
 
 def test_logs_of_people_that_do_not_fit_the_table_are_refused(tmp_path: Path):
     (tmp_path / "other.csv").write_text("player,trial,first,second\n0,0,nobody,nothing\n")
-    with pytest.raises(DataError, match="--allow-excluded"):
+    with pytest.raises(DataError, match="so they were played on another table"):
         read_people([tmp_path / "other.csv"], Reading(seed=1, table="atelier", rules="brandle2023", allow=0.1))

@@ -306,13 +306,14 @@ def _rows_text(mine: Sequence[Estimate]) -> Iterator[str]:
 
 
 def _unknowns_text(mine: Sequence[Estimate]) -> Iterator[str]:
-    """Why something is unknown, the names of the same reason together."""
-    names: dict[str, list[str]] = {}
+    """Why something is unknown, or its interval alone is, the names of the same reason together."""
+    names: dict[tuple[str, str], list[str]] = {}
     for e in mine:
         if "unknown" in (value_text(e), interval_text(e)):
-            names.setdefault(e.method, []).append(e.name)
-    for method, those in names.items():
-        said = f"unknown: {', '.join(those)} ({method})"
+            what = "unknown" if e.value is None else "interval unknown"
+            names.setdefault((what, e.method), []).append(e.name)
+    for (what, method), those in names.items():
+        said = f"{what}: {', '.join(those)} ({method})"
         yield from textwrap.wrap(said, 110, initial_indent="  ", subsequent_indent="    ")
 
 

@@ -14,6 +14,7 @@ from athanor.analysis.behaviour import MILESTONES
 from athanor.analysis.construction import AGAIN, INVALID, LEGAL, UNTRIED, constructed
 from athanor.analysis.groups import Played, Reading, groups_of, read
 from athanor.analysis.intervals import AMOUNT, SHARE, Interval, Point, mean
+from athanor.analysis.multiplicity import with_adjusted
 from athanor.analysis.random_players import NEVER_REPEATS, random_games_beside
 from athanor.analysis.regressions import Group, Regression
 from athanor.analysis.survival import Careers, carried_curve, playing_curve, staying_curve
@@ -73,7 +74,9 @@ def logged(
 
     UsageError if no group of a world has a turn that counts; else as `groups.read`.
     """
-    return [_world(played, reading, regression, options, values) for played in read(paths, reading)]
+    worlds = [_world(played, reading, regression, options, values) for played in read(paths, reading)]
+    adjusted = with_adjusted(*(one.estimates for one in worlds))
+    return [renamed(one, estimates=found) for one, found in zip(worlds, adjusted, strict=True)]
 
 
 def _world(

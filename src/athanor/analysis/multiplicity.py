@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
+from athanor.analysis.contrasts import MINUS
 from athanor.analysis.intervals import t_quantile
 from athanor.analysis.nulls import is_p
+from athanor.analysis.random_players import is_random
 from athanor.core.errors import UsageError
 from athanor.core.records import Estimate
 
@@ -16,6 +18,10 @@ ALL_HOLD = "all together"
 """Behind a difference's name: the same with an interval that holds together with those of all other differences."""
 HOLM = "p by Holm"
 """What begins the name of an adjusted p-value, in the place of `p`."""
+P = "p of "
+"""What begins the name of a p-value."""
+NULL_TESTS = "null tests"
+"""The family of all tests by null choices."""
 SURE = 0.05
 """The p-value below which something is called found."""
 
@@ -48,7 +54,7 @@ def bonferroni(level: float, comparisons: int) -> float:
 
 
 def holm_of(p_name: str) -> str:
-    """What the adjusted p-value of a null test is called.
+    """What the adjusted p-value of a test is called.
 
     >>> holm_of("p of weight of uncertainty (null)")
     'p by Holm of weight of uncertainty (null)'
@@ -57,21 +63,23 @@ def holm_of(p_name: str) -> str:
 
 
 def with_adjusted(*parts: Sequence[Estimate]) -> list[tuple[Estimate, ...]]:
-    """The estimates, of each world for example; behind each p-value of a null test the one that Holm makes of it for
-    all tests of all parts together.
+    """The estimates, of each world for example; behind each p-value the one that Holm makes of it for its family, over
+    all parts together.
 
-    A single p-value stays alone. So does one that is unknown, which is no comparison.
+    All null tests are one family. Any other test, such as that of empowerment minus uncertainty by one kind of fit, is
+    one with those of its name, of other groups and worlds: other kinds ask the same question again. A single p-value
+    stays alone. So do one that is unknown, and those of simulated random players, who are nobody's finding.
     """
-    tests = [p for part in parts for one in part if (p := _p_of_test(one)) is not None]
-    if len(tests) < 2:
-        return [tuple(part) for part in parts]
-    adjusted = iter(holm(tests))
+    families = _families([one for part in parts for one in part])
+    adjusted = {family: iter(holm(_values(tests))) for family, tests in families.items()}
 
     def both(one: Estimate) -> tuple[Estimate, ...]:
-        if _p_of_test(one) is None:
+        family = _family(one)
+        if family not in families:
             return (one,)
-        method = f"{one.method}; Holm's over {len(tests)} null tests"
-        return one, replace(one, name=holm_of(one.name), value=next(adjusted), method=method)
+        those = f"{len(families[family])} {family if family == NULL_TESTS else 'such tests'}"
+        method = f"{one.method}; Holm's over {those}"
+        return one, replace(one, name=holm_of(one.name), value=next(adjusted[family]), method=method)
 
     return [tuple(each for one in part for each in both(one)) for part in parts]
 
@@ -116,32 +124,56 @@ def excludes_zero(one: Estimate) -> bool:
 
 
 def held_together(found: Sequence[Estimate]) -> str:
-    """How many null tests find something one by one, and how many hold together, as a sentence; empty below two.
+    """How many null tests find something one by one, and how many hold together, as a sentence; and of the tests of a
+    contrast, kind by kind. Empty where no family has two.
 
-    p-values cannot be smaller than their draws let them: where all of these are too few, the sentence says so.
+    p-values of null tests cannot be smaller than their draws let them: where all of these are too few, it is said.
     """
-    tests = [(p, one.n) for one in found if (p := _p_of_test(one)) is not None]
-    if len(tests) < 2:
-        return ""
-    each = [p for p, _ in tests]
-    alone, together = (sum(p < SURE for p in those) for those in (each, holm(each)))
-    said = (
-        f"Of {len(tests)} comparisons with null choices, {alone} {_have(alone)} p below {SURE} one by one, and "
-        f"{together} {_hold(together)} together (Holm)."
-    )
-    draws = max(n for _, n in tests)
-    needed = round(len(tests) / SURE)
-    if draws < needed:
-        said += (
-            f" With {draws} draws no p is below {1 / (draws + 1):.2g}, too coarse for {len(tests)} of them: for one "
-            f"alone to hold among them it takes {needed} draws (--nulls {needed})."
+    said = []
+    for family, tests in _families(found).items():
+        each = _values(tests)
+        alone, together = (sum(p < SURE for p in those) for those in (each, holm(each)))
+        what = "comparisons with null choices" if family == NULL_TESTS else f"tests of {family}"
+        counted = (
+            f"Of {len(tests)} {what}, {alone} {_have(alone)} p below {SURE} one by one, and {together} "
+            f"{_hold(together)} together (Holm)."
         )
-    return said
+        if family == NULL_TESTS:
+            said.insert(0, counted + _too_coarse(max(one.n for one in tests), len(tests)))
+        elif family.startswith(MINUS):
+            said.append(counted)
+    return " ".join(said)
 
 
-def _p_of_test(one: Estimate) -> float | None:
-    """The value of an estimate that is the p-value of a null test; None if it is another or unknown."""
-    return one.value if is_p(one.name) else None
+def _too_coarse(draws: int, tests: int) -> str:
+    """That no p-value of so many draws can hold among so many tests; empty if one can."""
+    needed = round(tests / SURE)
+    if draws >= needed:
+        return ""
+    return (
+        f" With {draws} draws no p is below {1 / (draws + 1):.2g}, too coarse for {tests} of them: for one "
+        f"alone to hold among them it takes {needed} draws (--nulls {needed})."
+    )
+
+
+def _families(found: Sequence[Estimate]) -> dict[str, list[Estimate]]:
+    """The tests by family, in order; only families of two or more."""
+    families: dict[str, list[Estimate]] = {}
+    for one in found:
+        if family := _family(one):
+            families.setdefault(family, []).append(one)
+    return {family: tests for family, tests in families.items() if len(tests) > 1}
+
+
+def _values(tests: Sequence[Estimate]) -> list[float]:
+    return [one.value for one in tests if one.value is not None]
+
+
+def _family(one: Estimate) -> str:
+    """The family of tests that a p-value belongs to; empty for other estimates, and where there is no comparison."""
+    if not one.name.startswith(P) or one.value is None or is_random(one.group):
+        return ""
+    return NULL_TESTS if is_p(one.name) else one.name.removeprefix(P)
 
 
 def _have(number: int) -> str:

@@ -91,16 +91,21 @@ def _against_null(name: str, by: Found) -> str:
         return f"; null choices tell nothing ({p.method if p.value is None else observed.method})"
     others = [term for term in terms_tested(name, by) if term != "uncertainty"]
     beside = f" and weigh {' and '.join(others)} as it does, but not uncertainty" if others else ""
-    all_of_them = by.get((name, holm_of(test)))
-    how_sure = f"p = {p.value:.2g}"
-    if all_of_them is not None and all_of_them.value is not None:
-        how_sure += f"; {all_of_them.value:.2g} by Holm, among all null tests"
+    how_sure, alone, together = _by_holm(name, p, by, "null tests")
     those = f"what choices give that repeat as it does{beside}"
-    if p.value >= SURE:
+    if not alone:
         return f"; not to be told from {those} ({how_sure})"
-    if all_of_them is not None and (all_of_them.value is None or all_of_them.value >= SURE):
+    if not together:
         return f"; not to be told among so many tests from {those} ({how_sure})"
     return f"; {'more' if observed.value > null.value else 'less'} than {those} ({how_sure})"
+
+
+def _by_holm(name: str, p: Estimate, by: Found, tests: str) -> tuple[str, bool, bool]:
+    """A known p-value with the adjusted one in words, and whether it is small alone and among all `tests`."""
+    adjusted, value = by.get((name, holm_of(p.name))), p.value or 0.0
+    if adjusted is None or adjusted.value is None:
+        return f"p = {value:.2g}", value < SURE, value < SURE
+    return f"p = {value:.2g}; {adjusted.value:.2g} by Holm, among all {tests}", value < SURE, adjusted.value < SURE
 
 
 def terms_tested(name: str, by: Found) -> list[str]:
@@ -134,9 +139,11 @@ def _which_weighs_more(name: str, by: Found) -> list[str]:
     difference, p = (by.get((name, each)) for each in names_of_contrast(ALL))
     if difference is None or p is None or difference.value is None or p.value is None:
         return []
-    told = f"the difference is {text(difference)} (p = {p.value:.2g})"
-    if p.value >= SURE:
-        return [f"which of the two weighs more there cannot be told: {told}"]
+    how_sure, alone, together = _by_holm(name, p, by, "such differences")
+    told = f"the difference is {text(difference)} ({how_sure})"
+    if not together:
+        among = " among so many tests" if alone else ""
+        return [f"which of the two weighs more there cannot be told{among}: {told}"]
     return [f"empowerment weighs {'more' if difference.value > 0 else 'less'} than uncertainty there: {told}"]
 
 

@@ -19,6 +19,7 @@ from athanor.analysis.random_players import NEVER_REPEATS as NEVER_REPEATS
 from athanor.analysis.random_players import random_games
 from athanor.analysis.regressions import Group, Regression, frame, group
 from athanor.core.errors import DataError, UsageError
+from athanor.core.progress import progress
 from athanor.core.records import Estimate, Record
 from athanor.core.seeds import stream
 from athanor.values.tables import PairValues
@@ -93,13 +94,25 @@ def weights(
     found = [e for one in every if not len(one.games.pool) for e in _silent(one, regression)]
     random = baselines(playing, fixed, options) if playing else ()
     alone = {one.name for one in apart}
-    found += [e for one in (*playing, *random) for e in fitted([one], regression, options, _kind(regression))]
-    found += _pooled([one for one in playing if one.name not in alone], regression, options)
-    found += [e for one in (*playing, *random) for e in _better(one, fixed, regression, options)]
-    if options.nulls:
-        found += [e for one in playing for e in null_weights(one, fixed, regression, options)]
+    tests = len(playing) * len(_without_marks(regression)) if options.nulls else 0
+    with progress(2 * len((*playing, *random)) + tests, "fit", f"weights of {', '.join(regression.terms)}") as bar:
+        for one in (*playing, *random):
+            found += fitted([one], regression, options, _kind(regression))
+            bar.update()
+        found += _pooled([one for one in playing if one.name not in alone], regression, options)
+        for one in (*playing, *random):
+            found += _better(one, fixed, regression, options)
+            bar.update()
+        for one in playing if options.nulls else ():
+            for estimate in null_weights(one, fixed, regression, options):
+                found.append(estimate)
+                bar.update(is_p(estimate.name))  # the last of a value's
     order = {one.name: k for k, one in enumerate((*every, *random))}
     return tuple(sorted(found, key=lambda estimate: order.get(estimate.group, -1)))
+
+
+def _without_marks(regression: Regression) -> list[str]:
+    return [term for term in regression.terms if term not in MARKS]
 
 
 def _kind(regression: Regression) -> str:
@@ -173,7 +186,7 @@ def fitted(groups: Sequence[Group], regression: Regression, options: Options, ki
 
 def _better(one: Group, fixed: PairValues, regression: Regression, options: Options) -> Iterator[Estimate]:
     """Choice models of the regression's values: against many sampled pairs, and among all pairs with repeats apart."""
-    terms = [term for term in regression.terms if term not in MARKS]
+    terms = _without_marks(regression)
     if not terms:
         return
     sampled = choice_between(one.games.choices, one.less(terms, SAMPLED), terms)
@@ -200,7 +213,7 @@ def null_weights(one: Group, fixed: PairValues, regression: Regression, options:
     A draw repeats and doubles exactly when these players do, and follows the other values as strongly as they do, but
     not this one. Beside what the draws give (`null_estimates`) stands what the choices themselves give.
     """
-    terms = [term for term in regression.terms if term not in MARKS]
+    terms = _without_marks(regression)
     for term in terms:
         rest = [other for other in terms if other != term]
         name, players = f"weight of {term}", one.games.choices.players

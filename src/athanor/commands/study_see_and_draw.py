@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from math import inf
 from pathlib import Path
@@ -13,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import tyro
 
-from athanor.core.errors import DataError, UsageError
+from athanor.commands.studying import carry_out_plan, launcher, tell, tell_steps, words_in
+from athanor.core.errors import UsageError
 from athanor.core.lines import refuse_taken
 from athanor.core.options import changed, refuse_idle, refuse_outside
 
@@ -86,15 +84,11 @@ def run(config: Config) -> int:
     if config.dry_run:
         from athanor.studies.see_and_draw.plan import steps
 
-        for step in steps(plan_of(config), config.out):
-            print(shlex.join(step.command))
+        tell_steps(steps(plan_of(config), config.out))
         return 0
     refuse_taken(config.out, resume=config.resume, work="a study")
     stopped, found = _at_size(config) if config.setting == "paper" else _own(config)
-    written = _page(found, config.out)
-    if config.json:
-        print(msgspec.json.format(msgspec.json.encode(found.estimates), indent=1).decode())
-    print(written.resolve(), file=sys.stderr if config.json else sys.stdout)
+    tell(found.estimates, _page(found, config.out), json=config.json)
     return stopped
 
 
@@ -111,8 +105,6 @@ def _own(config: Config) -> tuple[int, Found]:
 def _at_size(config: Config) -> tuple[int, Found]:
     """The study at the published size, each step a command of its own. A page is written of what is finished, whether
     or not a step fails or is interrupted."""
-    from athanor.core.disk import write_atomically
-    from athanor.studies.carrying_out import StepFailed, carry_out
     from athanor.studies.folder import begin
     from athanor.studies.see_and_draw.plan import find_played, steps
     from athanor.studies.see_and_draw.study import KIND
@@ -121,13 +113,7 @@ def _at_size(config: Config) -> tuple[int, Found]:
     every = tuple(steps(plan, config.out))
     execution = {"seeds": plan.seeds, "launch": " ".join(plan.launch)}
     begin(config.out, KIND, science_of(config), execution=execution)
-    write_atomically(config.out / "plan.jsonl", b"".join(msgspec.json.encode(step) + b"\n" for step in every))
-    try:
-        carry_out(every, config.out, "see-and-draw")
-    except (StepFailed, KeyboardInterrupt):
-        with suppress(DataError):  # nothing is finished that a page could be about
-            print(_page(find_played(plan, config.out), config.out).resolve(), file=sys.stderr)
-        raise
+    carry_out_plan(every, config.out, "see-and-draw", lambda: _page(find_played(plan, config.out), config.out))
     return 0, find_played(plan, config.out)
 
 
@@ -139,29 +125,10 @@ def plan_of(config: Config) -> Plan:
     return Plan(
         model=paper.model, data=paper.data, seed=config.seed, seeds=paper.seeds, length=paper.length,
         scenes=paper.scenes, style=paper.style, arms=paper.arms, rl_steps=paper.rl_steps, group=paper.rl_group,
-        guidance=paper.guidance, shared=_words("--train-words", paper.train_words),
-        reinforced=_words("--rl-words", paper.rl_words), trial=_words("--trial-words", paper.trial_words),
-        launch=_launch(paper.launch),
+        guidance=paper.guidance, shared=words_in("--train-words", paper.train_words),
+        reinforced=words_in("--rl-words", paper.rl_words), trial=words_in("--trial-words", paper.trial_words),
+        launch=launcher(paper.launch),
     )  # fmt: skip
-
-
-def _words(name: str, text: str) -> tuple[str, ...]:
-    """UsageError if they cannot be told apart."""
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise UsageError(f"{name} {text!r} cannot be read ({error}); put it in one pair of quotation marks") from error
-
-
-def _launch(text: str) -> tuple[str, ...]:
-    """The words before a training's command. UsageError if they run no module."""
-    words = _words("--launch", text)
-    if words and words[-1] not in ("-m", "--module"):
-        raise UsageError(
-            f"--launch {text!r} was given, a launcher that ends in -m was expected, since the module athanor follows; "
-            'pass for example "accelerate launch -m"'
-        )
-    return words
 
 
 def science_of(config: Config) -> dict[str, Any]:

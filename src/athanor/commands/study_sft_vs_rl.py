@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -27,7 +24,8 @@ from athanor.adapters.trl.settings import (
     resolved,
     shown,
 )
-from athanor.core.errors import DataError, UsageError
+from athanor.commands.studying import carry_out_plan, launcher, tell, tell_steps
+from athanor.core.errors import UsageError
 from athanor.core.lines import refuse_taken
 from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
 from athanor.models.backends.torch_local import TorchConfig
@@ -124,15 +122,11 @@ def run(config: Config) -> int:
     """Train, compare, write the report; print its path, or the estimates. 1 if a training was stopped."""
     _refuse(config)
     if config.dry_run:
-        for step in steps(plan_of(config), config.out):
-            print(shlex.join(step.command))
+        tell_steps(steps(plan_of(config), config.out))
         return 0
     refuse_taken(config.out, resume=config.resume, work="a study")
     stopped, found = _at_size(config) if config.setting == "paper" else _own(config)
-    written = _page(found, config.out)
-    if config.json:
-        print(msgspec.json.format(msgspec.json.encode(found.estimates), indent=1).decode())
-    print(written.resolve(), file=sys.stderr if config.json else sys.stdout)
+    tell(found.estimates, _page(found, config.out), json=config.json)
     return stopped
 
 
@@ -151,8 +145,6 @@ def _own(config: Config) -> tuple[int, Found]:
 def _at_size(config: Config) -> tuple[int, Found]:
     """The study at the published size, each step a command of its own. A page is written of what is finished, whether
     or not a step fails or is interrupted."""
-    from athanor.core.disk import write_atomically
-    from athanor.studies.carrying_out import StepFailed, carry_out
     from athanor.studies.folder import begin
     from athanor.studies.sft_vs_rl.played import find_played
     from athanor.studies.sft_vs_rl.study import KIND, command_line
@@ -162,13 +154,7 @@ def _at_size(config: Config) -> tuple[int, Found]:
     execution = {"seeds": plan.seeds, "lever_seeds": plan.lever_seeds, "arms": [arm.name for arm in plan.planned],
                  "launch": " ".join(plan.launch), "command": command_line()}  # fmt: skip
     begin(config.out, KIND, science_of(config), execution=execution)
-    write_atomically(config.out / "plan.jsonl", b"".join(msgspec.json.encode(step) + b"\n" for step in every))
-    try:
-        carry_out(every, config.out, "sft-vs-rl")
-    except (StepFailed, KeyboardInterrupt):
-        with suppress(DataError):  # nothing is finished that a page could be about
-            print(_page(find_played(plan, config.out), config.out).resolve(), file=sys.stderr)
-        raise
+    carry_out_plan(every, config.out, "sft-vs-rl", lambda: _page(find_played(plan, config.out), config.out))
     return 0, find_played(plan, config.out)
 
 
@@ -191,7 +177,7 @@ def plan_of(config: Config) -> Plan:
         reinforced=(*words_of(training.rl_optim, "optim"), *words_of(replace(_rl(paper), max_tokens=None), "rl"),
                     *words_of(training.vllm, "vllm")),
         critic=tuple(words_of(training.critic, "critic")),
-        play=tuple(words_of(replace(paper.torch, download=download), "torch")), launch=_launch(paper.launch),
+        play=tuple(words_of(replace(paper.torch, download=download), "torch")), launch=launcher(paper.launch),
     )  # fmt: skip
 
 
@@ -214,22 +200,6 @@ def _rl(paper: Paper) -> Reinforcement:
 
 def _steps(number: int | None) -> tuple[str, ...]:
     return () if number is None else ("--steps", str(number))
-
-
-def _launch(text: str) -> tuple[str, ...]:
-    """The words before a training's command. UsageError if they cannot be told apart, or run no module."""
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as error:
-        raise UsageError(
-            f"--launch {text!r} cannot be read ({error}); put it in one pair of quotation marks"
-        ) from error
-    if words and words[-1] not in ("-m", "--module"):
-        raise UsageError(
-            f"--launch {text!r} was given, a launcher that ends in -m was expected, since the module athanor follows; "
-            'pass for example "accelerate launch -m"'
-        )
-    return words
 
 
 def science_of(config: Config) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import tyro
 
+from athanor.commands.studying import tell
 from athanor.core.lines import refuse_taken
 from athanor.core.options import refuse_idle
 from athanor.models.backends import BackendConfig, idle
@@ -79,10 +79,7 @@ def run(config: Config) -> int:
     refuse_taken(config.out, resume=config.resume, work="a study")
     failed = play(asked, config.out)
     found = analyse(asked, config.out)
-    written = page(found, config.out)
-    if config.json:
-        print(msgspec.json.format(msgspec.json.encode(found.estimates()), indent=1).decode())
-    print(written.resolve(), file=sys.stderr if config.json else sys.stdout)
+    tell(found.estimates(), page(found, config.out), json=config.json)
     return failed
 
 

@@ -120,7 +120,8 @@ def test_an_impossible_allowance_or_form_is_refused(tmp_path: Path):
 
 
 def test_columns_that_are_not_there_are_named(tmp_path: Path):
-    with pytest.raises(UsageError, match="has no column 'first' for first, only a, b; say which it is with --columns"):
+    said = "no column 'first' for first, 'second' for second, only a, b; say .* first=COLUMN,second=COLUMN"
+    with pytest.raises(UsageError, match=said):
         read_logs(written(tmp_path / "own.csv", "a,b\n1,2\n"), WORLD, STRICT)
     with pytest.raises(UsageError, match="--columns has 'frist=a', NAME=COLUMN was expected"):
         columns_of("frist=a")

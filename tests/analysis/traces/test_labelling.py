@@ -26,6 +26,20 @@ def test_a_passage_is_labelled_in_one_request_and_its_cost_is_recorded() -> None
 def test_a_scripted_backend_can_label() -> None:
     backend = Scripted(("1: state_goal\n2: final_choice",))
     assert label(backend, passage(2)).labels == ("state_goal", "final_choice")
+    several = Scripted(("1: state_goal\n2: final_choice", "1: outcome_prediction", "1: state_goal\n2: \n3: state_goal"))
+    found = {label(several, passage(2, key=f"p{n}")).labels for n in range(30)}
+    assert ("state_goal", "final_choice") in found
+    assert (
+        None,
+        None,
+    ) in found  # each request's seed picks a reply, and one that labels what is not there counts nothing
+
+
+def test_every_request_has_a_seed_of_its_own() -> None:
+    backend = Puppet()
+    for key in ("p", "q"):
+        label(backend, passage(95, key=key), block=40)
+    assert len({sampling.seed for _, sampling in backend.asked}) == len(backend.asked) == 6
 
 
 def test_a_long_passage_takes_one_request_a_block() -> None:

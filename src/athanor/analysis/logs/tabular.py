@@ -104,13 +104,14 @@ def read_table(path: Path, world: TableArrays, columns: Mapping[str, str], form:
 
 
 def _refuse_absent(path: Path, columns: Mapping[str, str], there: list[str]) -> None:
-    for name in dict.fromkeys(("first", "second", *columns)):
-        column = columns.get(name, name)
-        if column not in there:
-            raise UsageError(
-                f"{path} has no column {column!r} for {name}, only {', '.join(map(shortened, there[:30]))}; "
-                f"say which it is with --columns {name}=COLUMN"
-            )
+    wanted = {name: columns.get(name, name) for name in ("first", "second", *columns)}
+    absent = {name: column for name, column in wanted.items() if column not in there}
+    if absent:
+        raise UsageError(
+            f"{path} has no column {', '.join(f'{column!r} for {name}' for name, column in absent.items())}, only "
+            f"{', '.join(map(shortened, there[:30]))}; say which with --columns "
+            + ",".join(f"{name}=COLUMN" for name in absent)
+        )
 
 
 def _read(path: Path, columns: Mapping[str, str], there: list[str]) -> tuple[dict[str, Words], dict[int, str]]:

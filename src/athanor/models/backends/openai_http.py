@@ -73,7 +73,7 @@ class OpenAIHttp:
 
     def __init__(self, model: str, config: HttpConfig) -> None:
         """`model` is its name as the server knows it."""
-        _check(config)
+        check_http(config)
         self._config = config
         self._key = _key(config)
         self._client = _client(config, self._key)
@@ -213,11 +213,11 @@ _BASE_URL = "--http.base-url {!r} was given, an HTTP address was expected; pass 
 
 def refuse_http(config: HttpConfig) -> None:
     """UsageError for an address or a key that cannot be meant, and where the library is not installed."""
-    _check(config)
+    check_http(config)
     _client(config, _key(config))
 
 
-def _check(config: HttpConfig) -> None:
+def check_http(config: HttpConfig) -> None:
     """UsageError naming the first setting that cannot be meant."""
     least = {"attempts": 1, "concurrency": 1, "max_answer_bytes": 1, "timeout": 0.001, "first_delay": 0}
     least |= dict.fromkeys(("longest_delay", "requests_per_minute", "price_prompt", "price_cached"), 0)

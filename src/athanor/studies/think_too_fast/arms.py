@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from athanor.agents.asking import SERVER_TOKENS
 from athanor.agents.cognitive import TEMPERATURE, CognitiveOptions
 from athanor.agents.registry import LanguageOptions
 from athanor.core.errors import UsageError
@@ -188,7 +189,7 @@ def asked_of(model: str, planned: Sequence[Asking], backend: BackendConfig) -> t
 def bounded(setting: Setting, model: str, tokens: int | None) -> Setting:
     """The setting with `tokens` as the bound on answers of the arms that are not asked to reason.
 
-    None leaves the setting's own, but for a model that reasons unasked: then it is the backend's own.
+    None leaves the setting's own, but for a model that reasons unasked: then it is a server's, which counts thoughts.
     """
     if tokens is None and not reasons(model):
         return setting
@@ -196,10 +197,11 @@ def bounded(setting: Setting, model: str, tokens: int | None) -> Setting:
         raise UsageError(
             f"--answer-tokens {tokens} was given, 1 or more was expected; pass {ANSWER}, say, or leave it out"
         )
-    return replace(setting, arms=tuple(_bounded(one, tokens) for one in setting.arms))
+    bound = SERVER_TOKENS if tokens is None else tokens
+    return replace(setting, arms=tuple(_bounded(one, bound) for one in setting.arms))
 
 
-def _bounded(one: Asking, tokens: int | None) -> Asking:
+def _bounded(one: Asking, tokens: int) -> Asking:
     if one.options.condition == "reasoning":
         return one
     return replace(one, options=replace(one.options, max_tokens=tokens))

@@ -28,6 +28,9 @@ BYTES_A_TOKEN, FRAME = 3, 8
 """Bytes of English text in a token, at least, and tokens that a chat template puts around a message, at most."""
 USUAL_BYTES, USUAL_FRAME = 4, 4
 """The same as they usually are: SmolLM2's tokeniser makes tokens of 4.1 to 4.5 bytes of the messages in `atelier`."""
+A_THOUGHT = 100
+"""Tokens of the few sentences that the prompt for reasoning asks for, beside the pair: a guess, which no model is
+bound to."""
 STAND_IN = "atelier"
 """The table whose texts take the place of those of the game's own table where it was not fetched."""
 
@@ -44,14 +47,18 @@ class Cost(Record, kw_only=True, omit_defaults=False):
     """Of a model, failed attempts aside; 0 where none is asked."""
     prompt_expected: int
     """Tokens of all prompts, if messages are as in a game of a random player and answers a pair."""
+    cached_expected: int
+    """Of these, what stood in the prompt before, which a server can keep."""
     prompt: int
     """Tokens of all prompts at most, none of them cached."""
     answer_expected: int
-    """Tokens of all answers, if each is a pair and no more; of one who reasons, at most."""
+    """Tokens of all answers, if each is a pair, with A_THOUGHT where that is asked for; of who reasons unasked, at
+    most."""
     answer: int
     """Tokens of all answers at most."""
     cost_expected: float | None
-    """Of the expected tokens, in the currency of the configured prices, none cached; None where no price is given."""
+    """Of the expected tokens, in the currency of the configured prices, those cached at theirs if it is given; None
+    where no price is."""
     cost: float | None
     """Of the tokens at most."""
 
@@ -75,33 +82,36 @@ def _cost(asked: Play) -> Cost:
     turns = asked.episodes * asked.turns
     asks = asked.agent == "language"
     bound = max_tokens_of(asked.language, server=asked.backend.backend == "openai")
-    numbers = dict.fromkeys(("prompt_expected", "prompt", "answer_expected", "answer"), 0)
+    names = ("prompt_expected", "cached_expected", "prompt", "answer_expected", "answer")
+    numbers, http = dict.fromkeys(names, 0), asked.backend.http
     if asks:
-        texts, thinks = _texts(asked), asked.language.condition == "reasoning" or reasons(asked.language.model)
-        expected = [min(bound, _usual(text)) for text in texts.echoed]
-        numbers = {
-            "prompt_expected": asked.episodes * _expected(texts), "prompt": asked.episodes * _at_most(texts, bound),
-            "answer_expected": turns * bound if thinks else asked.episodes * sum(expected), "answer": turns * bound,
-        }  # fmt: skip
-    http = asked.backend.http
+        texts, n = _texts(asked), asked.episodes
+        prompts = _expected(texts)
+        thought = A_THOUGHT if asked.language.condition == "reasoning" else 0
+        answers = sum(min(bound, thought + _usual(text)) for text in texts.echoed)
+        numbers = dict(zip(names, (
+            n * sum(prompts), n * sum(prompts[:-1]), n * _at_most(texts, bound),
+            turns * bound if reasons(asked.language.model) else n * answers, turns * bound,
+        ), strict=True))  # fmt: skip
+    cached = numbers["cached_expected"] if http.price_cached is not None else 0
     return Cost(
         world=f"{asked.table}, {asked.rules} rules", arm=asked.label or asked.agent, episodes=asked.episodes,
         turns=turns, calls=turns if asks else 0, **numbers,
-        cost_expected=_priced(http, numbers["prompt_expected"], numbers["answer_expected"]) if asks else 0.0,
+        cost_expected=_priced(http, numbers["prompt_expected"], numbers["answer_expected"], cached) if asks else 0.0,
         cost=_priced(http, numbers["prompt"], numbers["answer"]) if asks else 0.0,
     )  # fmt: skip
 
 
-def _priced(http: HttpConfig, prompt: int, answer: int) -> float | None:
-    return price(http, Usage(prompt_tokens=prompt, completion_tokens=answer, prompt_cache_hit_tokens=0))
+def _priced(http: HttpConfig, prompt: int, answer: int, cached: int = 0) -> float | None:
+    return price(http, Usage(prompt_tokens=prompt, completion_tokens=answer, prompt_cache_hit_tokens=cached))
 
 
-def _expected(texts: Texts) -> int:
-    """Tokens of the prompts of an episode like this one: before every turn, all that was said before and is now."""
+def _expected(texts: Texts) -> list[int]:
+    """Tokens of every prompt of an episode like this one: before every turn, all that was said before and is now."""
     rules = USUAL_FRAME + _usual(texts.rules)
     told = accumulate(USUAL_FRAME + _usual(text) for text in texts.said)
     heard = accumulate((USUAL_FRAME + _usual(text) for text in texts.echoed[:-1]), initial=0)
-    return sum(rules + mine + theirs for mine, theirs in zip(told, heard, strict=True))
+    return [rules + mine + theirs for mine, theirs in zip(told, heard, strict=True)]
 
 
 def _at_most(texts: Texts, bound: int) -> int:
@@ -175,9 +185,13 @@ _HEADS = {
     "cost_expected": "cost expected", "cost": "at most",
 }  # fmt: skip
 _NOTE = (
-    f"Expected: {USUAL_BYTES} bytes of text a token, messages as in a game of a random player, an answer a pair and no "
-    f"more; of a model that reasons, its bound. At most: {BYTES_A_TOKEN} bytes a token, every message as long as the "
-    "longest, every answer as long as it may be. Turns and calls are at most; no prompt is cached, no request repeated."
+    f"Expected: {USUAL_BYTES} bytes of text a token, messages as in a game of a random player, an answer a pair, and "
+    f"{A_THOUGHT} tokens more where a thought is asked for; of a model that reasons unasked, its bound. At most: "
+    f"{BYTES_A_TOKEN} bytes a token, every message as long as the longest, every answer as long as it may be. Turns "
+    "and calls are at most; no request is repeated."
 )
-_PRICED = "Cost: in the currency of the prices of a million tokens."
+_PRICED = (
+    "Cost: in the currency of the prices of a million tokens, no prompt cached; what is expected has cached what stood "
+    "in the prompt before, if --http.price-cached is given."
+)
 _UNPRICED = "No cost is given without --http.price-prompt and --http.price-completion."

@@ -6,6 +6,7 @@ players of the published regressions and of immediate usage, and the place that 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from athanor.analysis.arms import Arm
@@ -32,6 +33,7 @@ def numbers(setting: Setting, arms: Sequence[Arm], options: Options) -> tuple[Es
     it, and where the table is not there or none of its games were played."""
     if not setting.exact or not is_here(GAME) or not any(_of_the_game(arm) for arm in arms):
         return ()
+    print(f"{NAME}: random players as published", file=sys.stderr)
     world = TableArrays(table(GAME))
     return (
         *weights_of_random(pair_values("true", world), options, PLAYERS), *usage_of_random(world, options.seed)

@@ -30,6 +30,7 @@ from athanor.core.errors import DataError, UsageError
 from athanor.core.records import Estimate
 from athanor.environments.alchemy.worlds import is_here, table
 from athanor.models.backends import BackendConfig, refuse, refuse_setup, takes_grammar
+from athanor.models.backends.openai_http import check_http
 from athanor.studies import meaning
 from athanor.studies.folder import begin
 from athanor.studies.playing import alchemy as playing
@@ -137,6 +138,8 @@ def planned(asked: Asked) -> Setting:
     meant."""
     refuse_share(asked.allow_excluded)
     refuse_negative(asked.nulls)
+    if asked.backend.backend == "openai":
+        check_http(asked.backend.http)
     if asked.pair_values not in (LEARNED, "true") and not Path(asked.pair_values).is_dir():
         raise UsageError(f"{asked.pair_values} is no folder; pass one with a folder of predictions for each table")
     if asked.setting not in SETTINGS:
@@ -234,6 +237,7 @@ def _in_world(
     reading = Reading(seed=asked.seed, allow=1.0)
     options = Options(seed=asked.seed, nagq=asked.nagq, nulls=asked.nulls, threads=asked.threads)
     of = played or humans[0]
+    print(f"{place_name(of.world.table.name, of.rules.name)}: what drives choices", file=sys.stderr)
     fixed = pair_values(_values_for(asked, folder, of.world.table.name), of.world)
     groups, withheld = allowed(groups_of(played, fixed, reading) if played else (), MAIN, asked.allow_excluded)
     model = [arm.short for arm in arms if arm.run.manifest.config["agent"] == "language"]
