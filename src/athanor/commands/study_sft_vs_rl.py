@@ -14,7 +14,6 @@ import msgspec
 import tyro
 
 from athanor.adapters.trl.data import Data
-from athanor.adapters.trl.settings import Config as TrainConfig
 from athanor.adapters.trl.settings import (
     UNTOLD,
     Critic,
@@ -28,6 +27,7 @@ from athanor.adapters.trl.settings import (
     resolved,
     shown,
 )
+from athanor.adapters.trl.settings import Config as TrainConfig
 from athanor.core.errors import DataError, UsageError
 from athanor.core.lines import refuse_taken
 from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
