@@ -165,6 +165,15 @@ def test_what_contradicts_the_table_and_what_is_left_out_are_told_in_one_error(t
     assert read_logs(path, WORLD, STRICT, allow=0.5).turns.num_rows == 3
 
 
+def test_logs_that_mostly_name_what_the_table_has_not_are_of_another_table_and_not_to_be_allowed(tmp_path: Path):
+    text = "a,0,water,fire\na,1,lava,fire\na,2,lava,lava\n"
+    with pytest.raises(DataError) as error:
+        read(tmp_path, text, allow=0.01)
+    assert "most turns name what table tiny does not have, so they were played on another table" in str(error.value)
+    assert "--allow-excluded" not in str(error.value)
+    assert read(tmp_path, text, allow=1).turns.num_rows == 3
+
+
 def test_logs_come_back_from_parquet_as_they_were_and_other_files_are_refused(tmp_path: Path, small):
     logs, path = read(tmp_path, "a,0,water,fire\nb,0,lava,fire\n"), tmp_path / "logs.parquet"
     logs.write_parquet(path)

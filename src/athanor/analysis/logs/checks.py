@@ -58,8 +58,7 @@ def checked(
         left = _legal(logs, games)
     notes = _odd(logs, games, allow, left.excluded, whole)
     if too_many := _too_many(left.excluded, whole, allow):
-        needed = _needed(_share(left.excluded, whole))
-        raise DataError(f"{left.source}: {too_many}\ncheck the table and the rules, or pass --allow-excluded {needed}")
+        raise DataError(f"{left.source}: {too_many}\n{_advice(left.excluded, whole, world)}")
     return replace(left, notes=logs.notes + notes + _granted(logs, games))
 
 
@@ -160,6 +159,17 @@ def _too_many(excluded: Sequence[Exclusion], whole: int, allow: float) -> str:
     count = sum(one.count for one in excluded)
     head = f"{count} of {whole} turns ({count / whole:.1%}) would be excluded, at most {allow:.1%} may be:"
     return "\n".join([head, *(f"  {_told(one)}" for one in excluded)])
+
+
+def _advice(excluded: Sequence[Exclusion], whole: int, world: TableArrays) -> str:
+    """What to do about too many turns left out: to allow them is no help where most name what the table has not."""
+    unknown = sum(one.count for one in excluded if one.cause == "unknown")
+    if unknown > whole / 2:
+        return (
+            f"most turns name what table {world.table.name} does not have, so they were played on another table; pass "
+            "that one with --table, or to a study a --setting whose first world has it"
+        )
+    return f"check the table and the rules, or pass --allow-excluded {_needed(_share(excluded, whole))}"
 
 
 def _share(excluded: Sequence[Exclusion], whole: int) -> float:
