@@ -63,7 +63,7 @@ def main() -> None:
     told |= read_from(dealt, answers)
     told |= in_tokens()
     for name, rate in told.items():
-        print(f"{name:38} {rate:12,.0f} hands/s")
+        print(f"{name:42} {rate:12,.0f} hands/s")
     for name, ratio in ratios.items():
         print(f"judged exactly{name}: {ratio:.2f} times as many as by the loop that is there to be read")
     fresh = [tuple(sorted(map(int, row))) for row in stream(2, "new").integers(1, 200, (2_000, 4))]
