@@ -3,11 +3,13 @@
 Dealt from a deck, parted by their numbers, and judged exactly. In records: a task and a state of the environment, an
 answer in words, a verdict. In tokens: whole batches of hands for the policies of the project's own. Formulas are read
 by the compiled loop, as always, and by the loop that is there to be read (`formula.read_by_loop`), in turns within the
-same run: the ratio says what compiling gave.
+same run: the ratio says what compiling gave. Answers that are judged are ready ones; reading them out of what a model
+writes, by rows of their own, takes longer than judging.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import islice
 from statistics import median
@@ -18,10 +20,12 @@ import numpy as np
 from athanor.agents.points import random_formula
 from athanor.core.seeds import stream
 from athanor.environments.points import Answer, Exact, Grade, Hand, Points, formula, judge, mixture, tokens
+from athanor.environments.points.cards import rank_of
 from athanor.environments.points.deal import Deal, hands
 from athanor.environments.points.judge import gold
 from athanor.environments.points.solver import solutions, solvable
 from athanor.environments.points.state import hand
+from athanor.environments.points.text import PointsDialogue
 
 HANDS = 100_000
 
@@ -56,9 +60,10 @@ def main() -> None:
     told["played as tasks, with records"] = HANDS / (process_time() - begun)
     both = 1 / (1 / told["dealt as cards"] + 1 / told["judged exactly"])
     told["dealt as cards and judged exactly"] = both
+    told |= read_from(dealt, answers)
     told |= in_tokens()
     for name, rate in told.items():
-        print(f"{name:38} {rate:12,.0f} hands/s")
+        print(f"{name:42} {rate:12,.0f} hands/s")
     for name, ratio in ratios.items():
         print(f"judged exactly{name}: {ratio:.2f} times as many as by the loop that is there to be read")
     fresh = [tuple(sorted(map(int, row))) for row in stream(2, "new").integers(1, 200, (2_000, 4))]
@@ -89,6 +94,31 @@ def judged(dealt: Sequence[Hand], answers: Sequence[Answer]) -> tuple[float, flo
         whole += now - begun
         assert again == sum(by_loop.judge(one, answer).passed for one, answer in some)
     return size * PARTS / whole, median(ratios), passed
+
+
+READ = 10_000
+"""Answers that are read of each kind."""
+
+
+def read_from(dealt: Sequence[Hand], answers: Sequence[Answer]) -> dict[str, float]:
+    """Answers read and judged a second, as a model writes them: the JSON asked for, a line, and a line after words."""
+    environment, dialogue, exact = Points(), PointsDialogue(), Exact()
+    said = "The largest card is the last one, so that I take the others first and see what is left over. "
+    rates = {}
+    for kind, of in (
+        ("the JSON asked for", lambda one, text: json.dumps({"cards": [*map(rank_of, one.cards)], "number": one.values,
+                                                             "formula": f"{text}=24"})),
+        ("a line", lambda one, text: f"{text}=24"),
+        ("a line after 5 sentences", lambda one, text: f"{said * 5}\n{text}=24"),
+    ):  # fmt: skip
+        pairs = zip(dealt[:READ], answers[:READ], strict=True)
+        wrote = [(one, environment.observe(one), of(one, ready.formula)) for one, ready in pairs]
+        begun = process_time()
+        heard = [(one, dialogue.hear(text, seen)) for one, seen, text in wrote]
+        passed = sum(exact.judge(one, found).passed for one, found in heard if isinstance(found, Answer))
+        rates[f"read and judged: {kind}"] = READ / (process_time() - begun)
+        assert passed == READ, (kind, passed)
+    return rates
 
 
 def in_tokens() -> dict[str, float]:

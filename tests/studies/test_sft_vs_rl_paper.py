@@ -212,7 +212,7 @@ def test_arms_are_trained_with_what_they_need_and_a_name_that_is_none_is_refused
     assert [arm.name for arm in plan_of(asked_for("--arms", "dft")).planned] == ["init", "grpo", "dft"]
     after = plan_of(asked_for("--arms", "grpo after sft")).planned
     assert [arm.name for arm in after] == ["init", "grpo", "sft", "grpo after sft"]
-    with pytest.raises(UsageError, match="--arms has 'dtf', which is not one of init, grpo, sft"):
+    with pytest.raises(UsageError, match="--arms has 'dtf', which is not one of 'init' 'grpo' 'sft'"):
         _ = plan_of(asked_for("--arms", "dtf")).planned
     few = planned("--arms", "sft on own answers", "--seeds", "1")
     assert understood(next(step.command for step in few if step.name == "own-0")).episodes == 8_000
@@ -240,7 +240,12 @@ def test_a_launcher_goes_before_trainings_alone_and_the_dry_run_prints_what_woul
     [
         ("--setting laptop --model m", "--model has no effect with --setting laptop"),
         ("--setting laptop --rl.kl 1", r"--rl.kl has no effect"),
-        ("--setting smoke --rl-optim.batch 8", "--rl-optim.* has no effect"),
+        ("--setting smoke --rl-optim.batch 8", "--rl-optim.batch has no effect"),
+        ("--setting smoke --sft-optim.every 100", "--sft-optim.every has no effect"),
+        ("--setting paper --model m --rl-optim.kl 0.1", "--rl-optim.kl"),
+        ("--setting paper --model m --rl-optim.learning-rate -1", "--rl-optim.learning-rate -1.0 was given"),
+        ("--setting paper --model m --sft-optim.warmup 2", "--sft-optim.warmup 2.0 was given"),
+        ("--setting paper --model m --arms nope", "--arms has 'nope', which is not one of 'init' 'grpo' 'sft'"),
         ("--setting laptop --dry-run", "--dry-run has no effect"),
         ("--setting paper", "pass --model"),
         ("--setting paper --model m --processes 2", "--processes has no effect with --setting paper"),

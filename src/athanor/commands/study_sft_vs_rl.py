@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -11,8 +12,8 @@ import msgspec
 import tyro
 
 from athanor.adapters.trl.data import Data
-from athanor.adapters.trl.settings import Config as TrainConfig
 from athanor.adapters.trl.settings import (
+    UNTOLD,
     Critic,
     Loading,
     Lora,
@@ -24,10 +25,12 @@ from athanor.adapters.trl.settings import (
     resolved,
     shown,
 )
+from athanor.adapters.trl.settings import Config as TrainConfig
 from athanor.commands.studying import carry_out_plan, launcher, tell, tell_steps
 from athanor.core.errors import UsageError
 from athanor.core.lines import refuse_taken
 from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
+from athanor.models.backends.llamacpp import SMOLLM2
 from athanor.models.backends.torch_local import TorchConfig
 from athanor.studies.sft_vs_rl.plan import Plan, conditions_of, steps
 
@@ -40,8 +43,28 @@ EVERY = 20
 """Steps between checkpoints, as in the published fine-tuning."""
 
 
-def _optimisation() -> Optimisation:
-    return Optimisation(every=EVERY)
+@dataclass(frozen=True, kw_only=True)
+class FineTuning(Optimisation):
+    """paper: of fine-tuning."""
+
+    every: int = EVERY
+    """Steps between checkpoints."""
+    patience: tyro.conf.Suppress[int] = Optimisation.patience
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reinforcing(Optimisation):
+    """paper: of reinforcement."""
+
+    every: int = EVERY
+    """Steps between checkpoints."""
+    loss: tyro.conf.Suppress[Literal["nll", "dft"]] = Optimisation.loss
+    kl: tyro.conf.Suppress[float] = Optimisation.kl
+
+
+def plain(optim: Optimisation) -> Optimisation:
+    """As `train points` has it."""
+    return Optimisation(**asdict(optim))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +72,17 @@ class Training:
     """paper: how policies are trained, as in `train points`."""
 
     load: Loading = field(default_factory=Loading)
+    """paper: how the model is loaded."""
     lora: Lora = field(default_factory=Lora)
-    sft_optim: Annotated[Optimisation, tyro.conf.arg(name="sft-optim")] = field(default_factory=_optimisation)
-    """Of fine-tuning."""
-    rl_optim: Annotated[Optimisation, tyro.conf.arg(name="rl-optim")] = field(default_factory=_optimisation)
+    """paper: low-rank adapters in place of all weights."""
+    sft_optim: Annotated[FineTuning, tyro.conf.arg(name="sft-optim")] = field(default_factory=FineTuning)
+    rl_optim: Annotated[Reinforcing, tyro.conf.arg(name="rl-optim")] = field(default_factory=Reinforcing)
     rl: Reinforcement = field(default_factory=Reinforcement)
+    """paper: how answers are sampled and weighed."""
     critic: Critic = field(default_factory=Critic)
+    """paper, in the arm ppo: what tells how an episode will go."""
     vllm: Vllm = field(default_factory=Vllm)
+    """paper: sampling through vLLM."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,25 +92,26 @@ class Paper:
     model: str = ""
     """paper needs a folder in Hugging Face's format, a GGUF file, smollm2-135m-instruct, or OWNER/NAME on the hub."""
     episodes: int = 1_000
-    """Hands of each condition, the same for all policies."""
+    """paper: hands of each condition, the same for all policies."""
     conditions: tuple[Literal["seen", "unseen", "mapping", "range", "rule", "red suits", "looks"], ...] = ()
-    """Left out, all: in words the first five (J, Q, K = 7, 8, 9; printed; 11, 12, 13), with --look all but range."""
+    """paper; left out, all: in words the first five (J, Q, K = 7, 8, 9; printed; 11, 12, 13), with --look not range."""
     look: str = ""
-    """Show the cards drawn so (plain, grid, ...), of black suits, and do not name them: the model must see."""
+    """paper: show the cards drawn so (plain, grid, ...), of black suits, and do not name them: the model must see."""
     method: Literal["grpo", "dr-grpo", "dapo", "rloo", "ppo"] = "grpo"
-    """Of reinforcement, in the arms that do not change it; rloo needs --rl.rounds 1."""
+    """paper: of reinforcement, in the arms that do not change it; rloo needs --rl.rounds 1."""
     init_steps: int | None = None
-    """Of the fine-tuning before the arms; left out, the preset's."""
+    """paper: of the fine-tuning before the arms; left out, the preset's."""
     sft_steps: int | None = None
-    """Of the fine-tuning after it, in every such arm; left out, as many as cost what reinforcement cost by its log."""
+    """paper: of the fine-tuning after it, in every such arm; left out, as many as cost what reinforcement cost."""
     rl_steps: int | None = None
-    """Of reinforcement; left out, the preset's."""
+    """paper: of reinforcement; left out, the preset's."""
     verifier: Literal["exact", "chu2025"] = "exact"
-    """Who judges in training and in play: fractions, or as published, defects included."""
+    """paper: who judges in training and in play: fractions, or as published, defects included."""
     launch: str = ""
-    """What goes before a training's command: "accelerate launch --config_file FILE -m", "torchrun ... -m"."""
+    """paper: what goes before a training's command: "accelerate launch --config_file FILE -m", "torchrun ... -m"."""
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     torch: TorchConfig = field(default_factory=TorchConfig)
+    """paper: how policies are loaded in play."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +151,9 @@ def run(config: Config) -> int:
     _refuse(config)
     if config.dry_run:
         tell_steps(steps(plan_of(config), config.out))
+        model = config.paper.model
+        if "/" not in model and model != SMOLLM2 and not Path(model).exists():
+            print(f"note: the model {model!r} is not here; the commands are for where it is", file=sys.stderr)
         return 0
     refuse_taken(config.out, resume=config.resume, work="a study")
     stopped, found = _at_size(config) if config.setting == "paper" else _own(config)
@@ -166,19 +197,30 @@ def plan_of(config: Config) -> Plan:
     load = [*words_of(training.load, "load"), *words_of(training.lora, "lora")]
     download = paper.torch.download or training.load.download
     methods: tuple[Method, Method] = (paper.method, "sft")
-    rl, sft = (resolved(_example(config, method)) for method in methods)
+    rl, sft = (_resolved(config, method) for method in methods)
     return Plan(
         model=paper.model, method=paper.method, seed=config.seed, seeds=seeds,
         lever_seeds=min(seeds, levers), arms=config.arms, episodes=paper.episodes,
         conditions=conditions_of(paper.conditions, paper.look), look=paper.look, verifier=paper.verifier,
         tokens=given(rl.rl.max_tokens), rounds=given(rl.rl.rounds), sampled=shown(rl) * rl.rl.samples,
         rate=given(sft.optim.learning_rate), init_steps=_steps(paper.init_steps), sft_steps=_steps(paper.sft_steps),
-        rl_steps=_steps(paper.rl_steps), shared=tuple(load), supervised=tuple(words_of(training.sft_optim, "optim")),
-        reinforced=(*words_of(training.rl_optim, "optim"), *words_of(replace(_rl(paper), max_tokens=None), "rl"),
+        rl_steps=_steps(paper.rl_steps), shared=tuple(load),
+        supervised=tuple(words_of(plain(training.sft_optim), "optim")),
+        reinforced=(*words_of(plain(training.rl_optim), "optim"), *words_of(replace(_rl(paper), max_tokens=None), "rl"),
                     *words_of(training.vllm, "vllm")),
         critic=tuple(words_of(training.critic, "critic")),
         play=tuple(words_of(replace(paper.torch, download=download), "torch")), launch=launcher(paper.launch),
     )  # fmt: skip
+
+
+def _resolved(config: Config, method: Method) -> TrainConfig:
+    """A training of the study with nothing left out. UsageError, in the words of this command, for what `train points`
+    would refuse."""
+    try:
+        return resolved(_example(config, method))
+    except UsageError as error:
+        group = "--sft-optim." if method == "sft" else "--rl-optim."
+        raise UsageError(str(error).replace("--optim.", group)) from error
 
 
 def _example(config: Config, method: Method) -> TrainConfig:
@@ -188,8 +230,8 @@ def _example(config: Config, method: Method) -> TrainConfig:
                         verifier=paper.verifier, load=training.load, lora=training.lora,
                         data=Data(look=paper.look))  # fmt: skip
     if method == "sft":
-        return replace(asked, optim=training.sft_optim)
-    return replace(asked, steps=paper.rl_steps, optim=training.rl_optim, rl=_rl(paper), vllm=training.vllm)
+        return replace(asked, optim=plain(training.sft_optim))
+    return replace(asked, steps=paper.rl_steps, optim=plain(training.rl_optim), rl=_rl(paper), vllm=training.vllm)
 
 
 def _rl(paper: Paper) -> Reinforcement:
@@ -206,15 +248,14 @@ def science_of(config: Config) -> dict[str, Any]:
     """What can change the result, as JSON values: a study that is gone on with must have the same. There may be more
     seeds."""
     paper, training = config.paper, config.paper.training
-    left = ("kept", "checkpointing")
     found = {
         "setting": config.setting, "seed": config.seed, "model": paper.model, "episodes": paper.episodes,
         "conditions": conditions_of(paper.conditions, paper.look), "look": paper.look,
         "method": paper.method, "verifier": paper.verifier, "init_steps": paper.init_steps,
         "sft_steps": paper.sft_steps, "rl_steps": paper.rl_steps, "dtype": training.load.dtype,
         "mixed": training.load.mixed, "lora": asdict(training.lora), "rl": asdict(training.rl),
-        "sft_optim": {k: v for k, v in asdict(training.sft_optim).items() if k not in left},
-        "rl_optim": {k: v for k, v in asdict(training.rl_optim).items() if k not in left},
+        "sft_optim": {k: v for k, v in asdict(training.sft_optim).items() if k not in UNTOLD},
+        "rl_optim": {k: v for k, v in asdict(training.rl_optim).items() if k not in UNTOLD},
         "critic": asdict(training.critic),
         "play_dtype": paper.torch.dtype,
     }  # fmt: skip
@@ -238,8 +279,8 @@ def _refuse(config: Config) -> None:
         idle = changed(paper, but=("training", "torch")) + changed(paper.torch, "torch")
         groups = ("load", "lora", "rl", "critic", "vllm")
         idle += [one for name in groups for one in changed(getattr(training, name), name)]
-        idle += [f"--{group.replace('_', '-')}.*" for group in ("sft_optim", "rl_optim")
-                 if getattr(training, group) != _optimisation()]  # fmt: skip
+        optims = {"sft-optim": training.sft_optim, "rl-optim": training.rl_optim}
+        idle += [one for name, group in optims.items() for one in changed(group, name)]
         idle += ["--dry-run"] if config.dry_run else []
     refuse_idle(idle, "--quick" if config.quick else f"--setting {config.setting}")
     if config.setting != "paper":

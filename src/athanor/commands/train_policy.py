@@ -37,7 +37,7 @@ class Config:
     method: Literal["sft", "rl"]
     """Supervised fine-tuning on solutions, or reinforcement by a verifier; the algorithm is --rl.algorithm."""
     base: str = "base-points-1"
-    """The policy to begin from: one of the package, or a file that `train` wrote."""
+    """The policy to begin from: base-points-1 or -2, a model.safetensors, or a checkpoint of such a training."""
     seed: int = 1
     """All randomness follows from it."""
     every: int = 20

@@ -26,7 +26,7 @@ READ = 4_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Judge one answer to one hand of GeneralPoints."""
+    """Judge one answer to one hand of GeneralPoints; ends with 0 whether it passes or not."""
 
     cards: str
     """The hand: ranks joined by commas, with or without suits, such as 4,3,2,K or 4H,3S,2D,KC."""

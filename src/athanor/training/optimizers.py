@@ -16,13 +16,16 @@ from athanor.training.muon import Muon
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Learning rates at the full schedule."""
+    """Learning rates at the full schedule; in post-training they stay as they are."""
 
     adamw: float
+    """Of all weights that Muon does not change."""
     muon: float | None = None
     """Of the matrices inside the blocks; None leaves them to AdamW."""
     betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's."""
     weight_decay: float = 0.0
+    """Of both."""
 
 
 def refuse_rates(rates: Rates, group: str = "rates") -> None:

@@ -84,7 +84,7 @@ class _Kept(Container[int]):
         self._points, self._steps = points, steps
 
     def __contains__(self, step: object) -> bool:
-        return step == self._steps or step in self._points
+        return isinstance(step, int) and (step == self._steps or step in self._points)
 
 
 class Board:

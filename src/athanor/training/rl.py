@@ -34,7 +34,9 @@ class RL:
     """How a policy is reinforced."""
 
     algorithm: Algorithm = "grpo"
+    """What answers are weighed by (models/policy/README.md): a hand's other samples, the batch, a critic, or right."""
     steps: int = 70
+    """Batches of episodes."""
     prompts: int = 64
     """Hands of a step."""
     samples: int = 8
@@ -43,14 +45,17 @@ class RL:
     """Answers that an episode may have."""
     rates: Rates = field(default_factory=lambda: Rates(adamw=5e-4))
     temperature: float = 1.0
+    """At which answers are sampled and learned from."""
     reward: Literal["binary", "classes"] = "binary"
+    """1 for a solved hand and 0 else, or the exact judge's reward of each class of answer."""
     epochs: int = 1
     """Passes over each batch of episodes."""
     level: losses.Level = "token"
     """Whether probability ratios are of tokens or of whole turns."""
     clip: float = 0.2
+    """How far a probability ratio may be from 1; none is, in the first pass."""
     kl: float = 0.0
-    """Weight of the divergence from the base."""
+    """Weight of the divergence from the base; training stops where that is above 3 nats a token."""
     estimator: losses.Estimator = "k3"
     """Of that divergence, from the tokens that were sampled, each weighed by its ratio to the policy that sampled."""
     entropy: float = 0.0

@@ -31,6 +31,7 @@ class SFT:
     """How a policy is fine-tuned."""
 
     steps: int = 110
+    """Batches of sequences."""
     rows: int = 256
     """Sequences of a step."""
     hands: int = 1_000
@@ -38,8 +39,9 @@ class SFT:
     solutions: Solutions = "canonical"
     """Of a hand: the first, another at each showing, every one, or the base's own right ones (rejection sampling)."""
     rules: mixture.Rules = "one"
-    """What J, Q and K mean in the hands that are dealt."""
+    """What J, Q and K mean in the hands that are dealt: 10, or numbers drawn anew for each hand."""
     loss: Literal["nll", "dft"] = "nll"
+    """Negative log-likelihood, or that weighted by the token's own probability (arXiv 2508.05629)."""
     turns: Literal[1, 2] = 1
     """2: half of the sequences have a wrong first answer, which is not learned, and put it right."""
     rates: Rates = field(default_factory=lambda: Rates(adamw=5e-4))

@@ -126,7 +126,8 @@ class Plan:
         made = sized_arms(self.method, self.rounds, self.rate, self.sampled, pictures=bool(self.look))
         every = {arm.name: arm for arm in made}
         if odd := [name for name in self.arms if name not in every]:
-            raise UsageError(f"--arms has {odd[0]!r}, which is not one of {', '.join(every)}; pass some of them")
+            names = " ".join(map(repr, every))
+            raise UsageError(f"--arms has {odd[0]!r}, which is not one of {names}; pass some of them")
         needed = {INIT, self.method, *self.arms, *(every[name].begins for name in self.arms)}
         return tuple(arm for arm in every.values() if not self.arms or arm.name in needed)
 
