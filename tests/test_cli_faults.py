@@ -83,7 +83,7 @@ MAKERS = (
     ("train", "policy", "--method", "rl"), ("train", "base-points"), ("train", "unified", "--seed", "1", "--quick"),
     ("study", "sft-vs-rl", "--setting", "smoke"), ("study", "see-and-draw", "--setting", "smoke"),
     ("study", "think-too-fast", "--setting", "smoke", "--seed", "1"), ("tour",),
-    ("draw", "--model", "none", "--prompt", "a red disc", "--seed", "1"),
+    ("draw", "a red disc", "--model", "none"),
     ("train", "empowerment", "--table", "atelier", "--seed", "1"),
 )  # fmt: skip
 
