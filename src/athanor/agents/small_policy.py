@@ -36,14 +36,14 @@ class SmallPolicy:
 
         from athanor.models.policy.generate import sample
 
+        if tokens.PROMPT + len(history) * tokens.TURN + tokens.ANSWER > self.policy.config.context + 1:
+            return Decision(action=Unreadable(unreadable=f"the policy has no room for answer {len(history) + 1}"))
         hands = hands_of(observation, printed=self.printed)
         asked = [tokens.prompts(hands)[0]]
         for turn in history:
             written = written_of(turn.action)
             asked += [written, tokens.FEEDBACK + tokens.grade(written[None], hands)]
         told = np.concatenate(asked)
-        if len(told) + tokens.ANSWER > self.policy.config.context + 1:
-            return Decision(action=Unreadable(unreadable=f"the policy has no room for answer {len(history) + 1}"))
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         made = sample(self.policy, torch.from_numpy(told[None]), 1, tokens.ANSWER, temperature=self.temperature,
                       generator=generator)  # fmt: skip

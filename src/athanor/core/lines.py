@@ -19,7 +19,7 @@ from athanor.core.store import (
     RunFolder,
     drop_torn_line,
     gone_on_with,
-    refuse_difference,
+    refuse_differences,
     whole_lines,
 )
 
@@ -40,8 +40,7 @@ def open_folder(path: Path, manifest: Manifest, *, resume: bool, work: str) -> N
             raise DataError(
                 f"{file} is not a manifest of this program ({error}); restore it or begin again with another --out"
             ) from error
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
+        refuse_differences(path, stored, manifest)
         return
     refuse_file(path)
     if path.exists() and any(not f.name.startswith(".manifest.json.") for f in path.iterdir()):
@@ -64,8 +63,7 @@ def begin_or_go_on(path: Path, manifest: Manifest) -> None:
     file = path / "manifest.json"
     if file.exists():
         stored = RunFolder[Any].read(path).manifest
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
+        refuse_differences(path, stored, manifest)
         gone_on_with(path, stored, manifest)
         return
     try:

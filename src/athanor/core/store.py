@@ -122,8 +122,7 @@ class RunFolder(Generic[A]):
         `grows`: the name of a number in the configuration that may be larger than it was.
         """
         stored = _grown(path, cls.read(path).manifest, manifest, grows)
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(path, what, getattr(stored, what), getattr(manifest, what))
+        refuse_differences(path, stored, manifest)
         files = _open_for_writing(path)
         for file in files:
             drop_torn_line(file)
@@ -316,6 +315,12 @@ def _apart(one: Any, other: Any) -> tuple[Any, Any]:
     start = max(0, same - QUOTED // 4)
     was, now = (f"{'...' if start else ''}{text[start : start + QUOTED]}" for text in (one, other))
     return was, now
+
+
+def refuse_differences(path: Path, stored: Manifest, asked: Manifest) -> None:
+    """UsageError naming everything that can change a result in which stored work and what is asked for differ."""
+    for what in ("kind", "config", "hashes"):
+        refuse_difference(path, what, getattr(stored, what), getattr(asked, what))
 
 
 def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:

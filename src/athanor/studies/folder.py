@@ -12,7 +12,7 @@ import msgspec
 from athanor.core.build import build_name, versions
 from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import DataError, StoreError, UsageError
-from athanor.core.store import Manifest, refuse_difference
+from athanor.core.store import Manifest, refuse_differences
 
 
 def begin(
@@ -34,8 +34,7 @@ def begin(
             stored = msgspec.json.decode(path.read_bytes(), type=Manifest)
         except msgspec.MsgspecError as error:
             raise DataError(f"{path} is not a manifest of this program ({error}); pass another --out") from error
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(folder, what, getattr(stored, what), getattr(manifest, what))
+        refuse_differences(folder, stored, manifest)
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder} already holds something, an empty or new folder was expected; pass another --out")

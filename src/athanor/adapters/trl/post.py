@@ -25,7 +25,7 @@ from athanor.core.build import build_name, versions
 from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import Stopped, StoreError, UsageError
 from athanor.core.records import Task
-from athanor.core.store import Manifest, RunFolder, refuse_difference
+from athanor.core.store import Manifest, RunFolder, refuse_differences
 from athanor.models.backends.pretrained import digest_of, locate, processor_of, tokenizer_of, weights_of
 
 KIND = "train points"
@@ -110,8 +110,7 @@ def _begin(config: Config, path: Path, own: Own | None) -> None:
     manifest, out = manifest_of(config, path, own), config.out
     if config.resume and (out / "manifest.json").exists():
         stored = RunFolder[Any].read(out).manifest
-        for what in ("kind", "config", "hashes"):
-            refuse_difference(out, what, getattr(stored, what), getattr(manifest, what))
+        refuse_differences(out, stored, manifest)
         again = {"created": manifest.created, "build": manifest.build, "execution": manifest.execution}
         manifest = msgspec.structs.replace(stored, resumptions=(*stored.resumptions, again))
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -13,15 +13,16 @@ from athanor.environments.points.formula import TIMES, plain
 
 LINE = 1_000
 """Characters of a line that are read."""
-_RUN = re.compile(r"[\d(\[][\d\s+\-*/()\[\]×·⋅∗÷∕−–＋－＊／（）]{2,200}")
-_OPERATOR = re.compile(r"[+*/×·⋅∗÷∕−–＋－＊／-]")
-_ITEM = re.compile(r"\s*\d{1,2}[.)]\s+")
+_SIGNS = r"+\-*/×·⋅∗÷∕−–＋－＊／"
+"""Signs of arithmetic, as models write them, within a class of characters."""
+_RUN = re.compile(rf"[\d(\[][\d\s{_SIGNS}()\[\]（）]{{2,200}}")
+_OPERATOR = re.compile(f"[{_SIGNS}]")
+_ITEM = re.compile(r"^\s*\d{1,2}[.)]\s+")
 """The number of an item of a list."""
 _NAME = r"(?:sqrt|root|log|ln|exp|abs|floor|ceil|round|mod|fact|factorial)"
 _BEFORE = re.compile(rf"(?:\b{_NAME}\s*|√\s*|(?:[^\W_]|[.^!%°√])*(?:[^\W_]|[\^!%°√])|(?<!\.)[.,]|[)\]])$", re.I)
 """What belongs to the formula before a run: a function, or signs glued to it."""
-_SIGNS = r"+\-*/^×·⋅∗÷∕−–＋－＊／"
-_JOINED = re.compile(rf"([^\s{_SIGNS}]*)(\s*)([{_SIGNS}]+)(\s*)$")
+_JOINED = re.compile(rf"([^\s^{_SIGNS}]*)(\s*)([{_SIGNS}^]+)(\s*)$")
 """The word before a sign of arithmetic that is before a run, the sign, and the blanks between."""
 _BEHIND = re.compile(r"(?:[^\W_]|[!%°√]|\s*\^|[.,]\d)[\w.^!%°]*|\s+(?:mod\b|squared\b|factorial\b)", re.I)
 """What belongs to it behind the run."""
@@ -39,7 +40,7 @@ def formula_of(line: str, *, first: bool = False) -> str:
     >>> formula_of("-2 + 2 and then"), formula_of("- 2 + 2"), formula_of("10^2 - 4")
     ('-2 + 2', '2 + 2', '10^2 - 4')
     """
-    line = TIMES.sub(r"\1*\2", _ITEM.sub("", line[:LINE], 1) if _ITEM.match(line) else line[:LINE])
+    line = TIMES.sub(r"\1*\2", _ITEM.sub("", line[:LINE]))
     if "\\" in line or "$" in line:
         line = "=".join(map(plain, line.split("=")))
     chain: list[tuple[int, int]] = []
