@@ -122,8 +122,9 @@ def train(
 
     `kept`: numbers of steps after which the weights are to be kept. They are tried on the next step's hands first.
     """
+    ahead: Rollout | None = None
     for step in range(begun, config.steps):
-        rollout = play(run, config, seed, step)
+        rollout = ahead or play(run, config, seed, step)
         run.ledger.generated(int(rollout.written.sum()), len(rollout.tokens), generation_flop(run.policy, rollout))
         run.ledger.barren = run.ledger.barren + 1 if alike(config, rollout) else 0
         if run.ledger.barren >= BARREN:
@@ -132,9 +133,10 @@ def train(
                 "begin from a policy that solves some hands, or take easier ones"
             )
         line = {"step": step, **told(rollout), **update(run, config, rollout)}
-        why = far(line["kl"], step)
-        if not why and step + 1 in kept:
-            why = broken(run, step + 1) or far(measure(run, config, seed, step + 1), step + 1)
+        why, ahead = far(line["kl"], step), None
+        if not why and step + 1 in kept and not (why := broken(run, step + 1)):
+            ahead = play(run, config, seed, step + 1)
+            why = far(measure(run, config, ahead), step + 1)
         yield from ended({**line, **asdict(run.ledger)}, why)
 
 
@@ -174,10 +176,8 @@ def play(run: Learner, config: RL, seed: int, step: int) -> Rollout:
 
 
 @torch.no_grad()
-def measure(run: Learner, config: RL, seed: int, step: int) -> float:
-    """Nats a token that the policy is from its base, on the episodes that `step` will learn from, which the ledger does
-    not count."""
-    rollout = play(run, config, seed, step)
+def measure(run: Learner, config: RL, rollout: Rollout) -> float:
+    """Nats a token that the policy is from its base, on episodes that it played; the ledger does not count it."""
     some = _compared(config, rollout)
     ours = rollout.logprobs[some, 1:][rollout.written[some, 1:]]
     return float(losses.kl(ours, _of_base(run._replace(ledger=Ledger()), config, rollout), "k3").mean())
