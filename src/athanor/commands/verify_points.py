@@ -14,12 +14,11 @@ from athanor.core.options import refuse_idle
 from athanor.environments.points import Chu2025, Exact, Grade, Points
 from athanor.environments.points import rule as rule_of
 from athanor.environments.points.cards import cards_of
+from athanor.environments.points.chu2025 import CARDS
 from athanor.environments.points.solver import LARGEST, solvable
 from athanor.environments.points.state import hand
 from athanor.environments.points.text import PointsDialogue
 
-CARDS = 4
-"""Of a hand that the published verifier can judge."""
 READ = 4_000_000
 """Characters of an answer that are read from standard input."""
 

@@ -320,14 +320,10 @@ def _apart(one: Any, other: Any) -> tuple[Any, Any]:
 def refuse_differences(path: Path, stored: Manifest, asked: Manifest) -> None:
     """UsageError naming everything that can change a result in which stored work and what is asked for differ."""
     for what in ("kind", "config", "hashes"):
-        refuse_difference(path, what, getattr(stored, what), getattr(asked, what))
+        _refuse_difference(path, what, getattr(stored, what), getattr(asked, what))
 
 
-def refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
-    """UsageError naming everything in which a stored run and the one asked for differ.
-
-    `what`: the field of the manifest that `stored` and `asked` are, `kind`, `config` or `hashes`.
-    """
+def _refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
     if stored == asked:
         return
     if not isinstance(stored, dict):

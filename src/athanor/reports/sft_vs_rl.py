@@ -64,7 +64,7 @@ def page(found: Found, folder: Path) -> Path:
         chapters=[chapter_of(chapter) for chapter in chapters], transcripts=[],
     )  # fmt: skip
     path = written(html, figures, found.estimates, folder)
-    lines = b"".join(msgspec.json.encode(claim) + b"\n" for claim in words.claims_of(found))
+    lines = b"".join(msgspec.json.encode(claim) + b"\n" for claim in found.claims)
     write_atomically(folder / "claims.jsonl", lines)
     return path
 

@@ -10,7 +10,6 @@ from athanor.reports.shares import points, share
 from athanor.reports.words import Finding
 from athanor.studies.claims import Claim, counted, side
 from athanor.studies.sft_vs_rl.arms import REFERENCE_SFT
-from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.findings import Found
 
 
@@ -22,17 +21,12 @@ def findings(found: Found) -> list[Finding]:
         for name in ("rule", "unseen") for temperature in (1.0, 0.0)
         if (one := by.get((rl, f"{rl} minus {REFERENCE_SFT}: {Key(name, temperature, 1)}")))
     ]  # fmt: skip
-    said = tuple((f"{claim.verdict.capitalize()}:", _told(claim)) for claim in claims_of(found))
+    said = tuple((f"{claim.verdict.capitalize()}:", _told(claim)) for claim in found.claims)
     same = " of the same compute" if found.matched else ""
     answer = f"Reinforcement ({rl}) minus supervised fine-tuning ({REFERENCE_SFT}){same}: {'; '.join(lead)}."
     world = f"{len(found.bases)} bases" if len(found.bases) > 1 else "One base"
     few = f"; {found.few}" if found.few else ""
     return [Finding(world=f"{world}, {_trainings(found)}{few}", lead=answer if lead else "", arms=said)]
-
-
-def claims_of(found: Found) -> list[Claim]:
-    """The claims for which the study has estimates."""
-    return claims(found.by, found.trained, start=found.start, rl=found.rl, matched=found.matched, known=found.known)
 
 
 def _trainings(found: Found) -> str:
@@ -90,7 +84,7 @@ def note(found: Found) -> str:
         )
     return (
         f"Points are percentage points of hands solved. Intervals ({LEVEL_TEXT}) {held}. A claim holds where the "
-        f"whole interval of each of its differences is on its side. {counted(claims_of(found))}"
+        f"whole interval of each of its differences is on its side. {counted(found.claims)}"
     )
 
 

@@ -28,6 +28,8 @@ from athanor.environments.points.state import Answer, Hand, Judgement
 LAYOUTS = ("{}{}{}{}{}{}{}", "({}{}{}){}{}{}{}", "({}{}{}{}{}){}{}", "{}{}({}{}{}){}{}", "{}{}({}{}{}{}{})",
            "{}{}{}{}({}{}{})", "({}{}{}){}({}{}{})")  # fmt: skip
 """The seven ways in which its search of four numbers sets brackets, none of them nested."""
+CARDS = 4
+"""Of the hands that it judges."""
 READ = 16_000
 """Characters of an answer that are read. The published code reads all, in a time that grows with their square."""
 PENALTY = {"wrong value": -1.0, "step limit": -1.0, "vision": -1.5, "numbers": -2.0, "form": -3.0}

@@ -23,6 +23,7 @@ from athanor.core.records import Record, Unreadable
 from athanor.environments.points import Chu2025, Deal, Exact, Grade, Points, Rule
 from athanor.environments.points import rule as rule_of
 from athanor.environments.points.cards import SUITS
+from athanor.environments.points.chu2025 import CARDS
 from athanor.environments.points.drawing import LOOKS, Look
 from athanor.environments.points.judge import Judge
 from athanor.environments.points.shifts import SHIFTS
@@ -187,7 +188,7 @@ def _look(options: HandOptions) -> Look | None:
 
 def _refuse(config: Config, hands: Hands) -> None:
     """UsageError for settings that do not go together."""
-    if config.verifier == "chu2025" and hands.deal.cards != 4:
+    if config.verifier == "chu2025" and hands.deal.cards != CARDS:
         raise UsageError(
             f"--verifier chu2025 judges hands of four cards, --cards {hands.deal.cards} was given; pass --cards 4, or "
             "--verifier exact"

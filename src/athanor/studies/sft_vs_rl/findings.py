@@ -27,7 +27,9 @@ from athanor.analysis.spending import Spent
 from athanor.analysis.training_logs import Logged, read_logged
 from athanor.core.errors import DataError
 from athanor.core.records import Estimate
+from athanor.studies.claims import Claim
 from athanor.studies.sft_vs_rl.arms import REFERENCE_RL, REFERENCE_SFT, Setting, arms
+from athanor.studies.sft_vs_rl.claims import claims
 from athanor.studies.sft_vs_rl.known import knows_rule, seen_by
 from athanor.studies.sft_vs_rl.study import Asked, base_policy, base_scores, jobs
 from athanor.training.evaluate import CONDITIONS, PLAYS, SHARPER
@@ -109,6 +111,11 @@ class Found:
     def by(self) -> dict[tuple[str, str], Estimate]:
         """Estimates by group and name."""
         return {(one.group, one.name): one for one in self.estimates}
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """Those for which there are estimates, each with its verdicts."""
+        return claims(self.by, self.trained, start=self.start, rl=self.rl, matched=self.matched, known=self.known)
 
     @property
     def conditions(self) -> tuple[str, ...]:
