@@ -72,7 +72,7 @@ def said(*, start: str, rl: str, matched: bool, known: bool) -> Iterator[Said]:
     yield Said(statement=f"Reinforcement makes {its} better under {under}", signed=_both(rl, start, "rule", 1),
                source=SHIFT)  # fmt: skip
     yield Said(statement=f"Reinforcement makes {its} better on unseen hands", signed=_both(rl, start, "unseen", 1))
-    for where, condition in ((f"under {under}", "rule"), ("on unseen hands", "unseen")):
+    for where, condition in ((f"under {shifted}", "rule"), ("on unseen hands", "unseen")):
         sampled, greedy = Key(condition, 1.0, 1), Key(condition, 0.0, 1)
         yield Said(
             statement=f"Reinforcement, played at temperature 1, is better {where} than {its} played greedily",
