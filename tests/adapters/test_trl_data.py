@@ -62,6 +62,16 @@ def test_prompts_differ_as_asked():
     assert all("J" in one.prompt[-1]["content"] for one in mixed)
 
 
+def test_hands_of_another_size_and_target_are_dealt_told_and_taught():
+    data = replace(SAID, target=10, cards=3)
+    found = dealt(data, 10)
+    for one in found:
+        assert (len(one.seen.cards), one.task.content["target"]) == (3, 10)
+        assert "10" in one.prompt[-1]["content"]
+    for one, taught in zip(found, answered(data, Exact(), iter(found), 0), strict=True):
+        assert judged(PointsDialogue(), Exact(), one.task, taught["completion"][0]["content"]).passed
+
+
 def test_pictures_come_beside_prompts_that_do_not_name_the_cards():
     data = replace(SAID, look="plain", suits="SC")
     found = rows(data, "10", Exact(vision=True), "train", 0, 3)
@@ -147,6 +157,12 @@ BAD = {
     "--optim.learning-rate nan was given": {"optim": Optimisation(learning_rate=float("nan"))},
     "--lora.rank -1 was given": {"lora": Lora(rank=-1)},
     "--steps 0 was given": {"steps": 0},
+    "--data.target -1 was given": {"data": Data(target=-1)},
+    "--data.cards 9 was given": {"data": Data(cards=9)},
+    "--verifier chu2025 judges hands of 4 cards, --data.cards 3 was given": {
+        "verifier": "chu2025",
+        "data": Data(cards=3),
+    },
 }
 
 

@@ -316,6 +316,8 @@ def test_own_answers_are_the_right_ones_of_a_run_and_cost_what_was_played(tmp_pa
             own_answers(data, asked["rule"], Exact(), asked["split"])
     with pytest.raises(UsageError, match="another look"):
         own_answers(replace(data, look="plain"), "10", Exact(vision=True), "train")
+    with pytest.raises(UsageError, match="is a run of target 24, 4 cards"):
+        own_answers(replace(data, target=10, cards=3), "10", Exact(), "train")
 
 
 @pytest.mark.slow

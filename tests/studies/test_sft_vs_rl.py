@@ -246,14 +246,25 @@ def test_the_draws_of_a_base_are_not_taken_for_trainings():
     assert against.high - against.low < 0.3
 
 
-def test_a_training_that_was_stopped_is_in_no_estimate():
+def test_a_training_that_was_stopped_counts_as_it_was_last_tried():
     whole, stopped = trained("a", 0, [1, 1, 0]), replace(trained("a", 1, [0, 0, 0]), stopped="not finite")
     other = [trained("b", 0, [0, 0, 0]), trained("b", 1, [0, 0, 0])]
     for found in (score([whole, stopped], "a", ONE), difference([whole, stopped, *other], "a", "b", ONE)):
-        assert found.value == pytest.approx(2 / 3)
-        assert "one run" in found.method
-    assert score([stopped], "a", ONE).value is None
-    assert kept([replace(stopped, arithmetic=1.0)], "a").value is None
+        assert found.value == pytest.approx(1 / 3)
+    untried = replace(stopped, scores={})
+    assert score([whole, untried], "a", ONE).value == pytest.approx(2 / 3)
+    assert score([untried], "a", ONE).value is None
+    assert kept([untried], "a").value is None
+
+
+def test_a_curve_stays_where_a_training_was_stopped():
+    whole, stopped = trained("a", 0, [1, 1], step=1), trained("a", 1, [0, 1], step=1)
+    whole.scores[ONE][2] = whole.scores[ONE][1]
+    whole = replace(whole, flop={1: 1.0, 2: 2.0}, episodes={1: 1, 2: 2})
+    stopped = replace(stopped, stopped="too far", flop={1: 1.0}, episodes={1: 1})
+    _, first, last = course([whole, stopped], "a", ONE)
+    assert (first.flop, first.solved.value) == (1.0, 0.75)
+    assert (last.flop, last.solved.value) == (1.5, 0.75)
 
 
 def test_pass_at_k_is_unbiased_and_of_the_same_hands():

@@ -107,7 +107,7 @@ def test_every_arm_of_the_laptop_has_its_counterpart():
     theirs = {arm.name for arm in arms(SETTINGS["laptop"], base_policy("base-points-1"))}
     ours = plan_of(asked_for()).planned
     assert theirs == {name for arm in ours for name in arm.like} - {"grpo, 10 rounds"}  # which the publication has
-    assert [arm.name for arm in ours if not arm.like] == ["init"]
+    assert [arm.name for arm in ours if not arm.like] == ["init", "sft, varied prompts", "sft, thoughts"]
 
 
 @pytest.mark.parametrize("method", ["grpo", "dr-grpo", "dapo", "rloo", "ppo"])
@@ -226,7 +226,7 @@ def test_a_launcher_goes_before_trainings_alone_and_the_dry_run_prints_what_woul
               "--dry-run"])  # fmt: skip
     assert ended.value.code == 0
     lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
-    trained = 4 * 7 + 2 * 13
+    trained = 4 * 7 + 2 * 15
     assert len(lines) == trained + 10 * (trained - 4) + 25 * (4 + 1) + 4 + 2
     assert not out.exists()
     launched = [line for line in lines if line[0] != "athanor"]

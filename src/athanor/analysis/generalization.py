@@ -1,7 +1,8 @@
 """What post-training changed: policies compared on the same hands, with intervals over trainings and multisets.
 
 A score is the mean over multisets of the share of their hands that were solved, so that a multiset that is dealt
-often weighs no more than another. Trainings that were stopped are in no estimate.
+often weighs no more than another. A training that was stopped counts by the last scores that it has, so that policies
+which ran away are not left out.
 """
 
 from __future__ import annotations
@@ -90,9 +91,9 @@ class Trained:
     """Of training: arms of one kind tell together how much trainings differ."""
 
     def last(self, key: Key) -> Score | None:
-        """At the end of training; None of a training that was stopped before it."""
+        """At the end of training, or when it was last tried before it was stopped."""
         steps = self.scores.get(key)
-        return steps[max(steps)] if steps and not self.stopped else None
+        return steps[max(steps)] if steps else None
 
 
 BASE = "base"
@@ -121,7 +122,9 @@ def read_trained(path: Path, arm: str, base: str, number: int, stopped: str = ""
                 scores.setdefault(key, {})[step] = found
                 flop[step], episodes[step] = told["flop"], told["episodes"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} cannot be read as scores of a training ({error}); train it again") from error
+        raise DataError(
+            f"{path} cannot be read as scores of a training ({error}); remove {path.parent} and go on with --resume"
+        ) from error
     return Trained(
         arm=arm, base=base, number=number, scores=scores, flop=flop, episodes=episodes, passes=passes,
         arithmetic=arithmetic, stopped=stopped, kind=kind,
@@ -229,7 +232,7 @@ def _within(trained: Sequence[Trained], condition: str, k: int) -> Pick:
         raise DataError(
             f"{condition}: policies were not asked for many answers to the same hands; train and try them again"
         )
-    return lambda one: one.passes[condition].within(k) if condition in one.passes and not one.stopped else None
+    return lambda one: one.passes[condition].within(k) if condition in one.passes else None
 
 
 def _mean(trained: Sequence[Trained], arm: str, pick: Pick, level: float) -> Interval:
@@ -280,7 +283,7 @@ def _spread(trained: Sequence[Trained], arm: str, pick: Pick) -> Spread | None:
 
 def kept(trained: Sequence[Trained], arm: str, level: float = LEVEL) -> Estimate:
     """The share of single steps of arithmetic that an arm's policies still tell right."""
-    shares = [one.arithmetic for one in trained if one.arm == arm and one.arithmetic is not None and not one.stopped]
+    shares = [one.arithmetic for one in trained if one.arm == arm and one.arithmetic is not None]
     found = mean(shares, level=level, unit="trainings")
     return msgspec.structs.replace(_estimate("arithmetic told right", found, arm), unit="trainings")
 
@@ -296,15 +299,15 @@ class Place(NamedTuple):
 def course(
     trained: Sequence[Trained], arm: str, key: Key, level: float = LEVEL, *, start: str = BASE
 ) -> tuple[Place, ...]:
-    """An arm's scores on the way, first those of the arm that it begins from."""
-    mine = [one for one in trained if one.arm == arm and key in one.scores and not one.stopped]
+    """An arm's scores on the way, first those of the arm that it begins from. A training that was stopped stays where
+    it was last tried."""
+    mine = [one for one in trained if one.arm == arm and key in one.scores]
     own = {(one.base, one.number) for one in mine}
     before = [one for one in trained if one.arm == start and (one.base, one.number) in own]
     places = [Place(0.0, 0.0, _estimate(str(key), _mean(before, start, _solved(key), level), arm))]
-    lengths = {len(one.scores[key]) for one in mine}
-    whole = min(lengths, default=0)
+    whole = max((len(one.scores[key]) for one in mine), default=0)
     for place in range(whole):
-        steps = [sorted(one.scores[key])[place] for one in mine]
+        steps = [_step(one, key, place) for one in mine]
         flop = float(np.mean([one.flop[step] for one, step in zip(mine, steps, strict=True)]))
         sampled = float(np.mean([one.episodes[step] for one, step in zip(mine, steps, strict=True)]))
         found = _mean(trained, arm, _solved(key) if place == whole - 1 else _after(key, place), level)
@@ -316,10 +319,15 @@ def _after(key: Key, place: int) -> Pick:
     """What is solved at one of the places on the way, counted from 0."""
 
     def pick(one: Trained) -> np.ndarray | None:
-        steps = sorted(one.scores.get(key, {}))
-        return one.scores[key][steps[place]].solved if place < len(steps) and not one.stopped else None
+        return one.scores[key][_step(one, key, place)].solved if key in one.scores else None
 
     return pick
+
+
+def _step(one: Trained, key: Key, place: int) -> int:
+    """The step of a place on the way, or the last one before it."""
+    steps = sorted(one.scores[key])
+    return steps[min(place, len(steps) - 1)]
 
 
 def _none(level: float) -> Interval:

@@ -41,7 +41,9 @@ def read_logged(path: Path, arm: str, base: str, number: int) -> Logged:
             name: np.array([line.get(name, np.nan) for line in lines], dtype=np.float64) for name in MEASURED
         }  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} cannot be read as the log of a training ({error}); train it again") from error
+        raise DataError(
+            f"{path} cannot be read as the log of a training ({error}); remove {path.parent} and go on with --resume"
+        ) from error
     if not lines:
-        raise DataError(f"{path} has no step; train it again")
+        raise DataError(f"{path} has no step; remove {path.parent} and go on with --resume")
     return Logged(arm, base, number, flop, values)

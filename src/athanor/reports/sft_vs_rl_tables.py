@@ -150,9 +150,9 @@ def listed_arms(found: Found) -> Chapter:
     rows = [("base", "not trained", "", "", *_knows(found, BASE, known))]
     for arm in found.arms:
         mine = [one for one in found.trained if one.arm == arm.name]
-        flop = float(np.mean([max(one.flop.values()) for one in mine if one.flop and not one.stopped] or [np.nan]))
+        flop = float(np.mean([max(one.flop.values()) for one in mine if one.flop] or [np.nan]))
         stopped = sum(bool(one.stopped) for one in mine)
-        about = f"{arm.about}; stopped early, and in no estimate: {stopped}" if stopped else arm.about
+        about = f"{arm.about}; stopped early, and counted as last tried, if ever: {stopped}" if stopped else arm.about
         rows.append((arm.name, about, str(len(mine)), f"{flop:.2g}", *_knows(found, arm.name, known)))
     return Chapter(
         name="arms", title="The arms", rows=tuple(rows),

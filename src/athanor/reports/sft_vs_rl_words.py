@@ -31,8 +31,10 @@ def findings(found: Found) -> list[Finding]:
 
 def _trainings(found: Found) -> str:
     finished = [one for one in found.trained if one.arm != BASE]
-    stopped = sum(bool(one.stopped) for one in finished)
-    ended = f", of which {stopped} stopped early, which no estimate counts," if stopped else ""
+    stopped = sum(bool(one.stopped and one.scores) for one in finished)
+    ended = f", of which {stopped} stopped early and count as they were last tried" if stopped else ""
+    lost = sum(not one.scores for one in finished)
+    ended += f", {lost} stopped before they were tried once and are in no estimate" if lost else ""
     return f"{len(finished)} trainings{ended}{_unfinished(found.missing)}"
 
 
@@ -90,8 +92,11 @@ def note(found: Found) -> str:
 
 def _counts(found: Found) -> dict[str, int]:
     """Trainings of each main arm."""
-    whole = [one for one in found.trained if not one.stopped]
-    return {arm.name: sum(one.arm == arm.name for one in whole) for arm in found.arms if not arm.of}
+    return {
+        arm.name: sum(one.arm == arm.name and bool(one.scores) for one in found.trained)
+        for arm in found.arms
+        if not arm.of
+    }
 
 
 def sharpening(found: Found) -> str:

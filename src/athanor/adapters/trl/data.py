@@ -49,6 +49,10 @@ class Data:
     """Further rules beside --rule, each as often; or many: for every hand three numbers of 1 to 10, drawn anew."""
     varied: bool = False
     """Prompts that differ in their first sentence and in the order of their parts."""
+    target: int = 24
+    """The number to be made."""
+    cards: int = 4
+    """Cards of a hand."""
     faces: Literal["any", "some", "none"] = "any"
     """Whether a hand may, must or must not have a J, Q or K."""
     suits: str = SUITS
@@ -69,8 +73,8 @@ class Row(NamedTuple):
 
 def environment_of(data: Data, name: str, judge: Judge) -> Points:
     """The environment that deals hands under a rule."""
-    deal = Deal(faces=data.faces, suits=data.suits, replacement=bool(data.replacement))
-    return Points(rule=rule(name), deal=deal, judge=judge)
+    deal = Deal(cards=data.cards, faces=data.faces, suits=data.suits, replacement=bool(data.replacement))
+    return Points(rule=rule(name), target=data.target, deal=deal, judge=judge)
 
 
 def dialogue_of(data: Data) -> PointsDialogue:

@@ -67,13 +67,23 @@ def _refuse_other(folder: RunFolder[Answer], data: Data, rule: str, judge: Judge
     """UsageError unless the run has hands of the part, the rule, the judge and the look that are asked for."""
     look = msgspec.structs.asdict(LOOKS[data.look]) if data.look else None
     look, told = msgspec.json.decode(msgspec.json.encode(look)), folder.manifest.config  # as a manifest has it
-    asked = {"environment": "points", "split": split, "rule": rule, "verifier": judge.name, "printed": False}
+    asked = {
+        "environment": "points",
+        "split": split,
+        "rule": rule,
+        "verifier": judge.name,
+        "printed": False,
+        "target": data.target,
+    }
     differ = [f"{name} {told.get(name)}" for name, value in asked.items() if told.get(name) != value]
+    dealt = told.get("deal", {}).get("cards")
+    differ += [f"{dealt} cards"] if dealt != data.cards else []
     if differ or told.get("look") != look:
         raise UsageError(
             f"--data.answers {folder.path} is a run of {', '.join(differ) or 'another look'}; a run of `play points` "
-            f"with --rule {rule}, --split {split}, --verifier {judge.name} and "
-            f"{f'--look {data.look}' if data.look else 'cards in words'} was expected; pass such a one"
+            f"with --rule {rule}, --split {split}, --verifier {judge.name}, --target {data.target}, "
+            f"--cards {data.cards} and {f'--look {data.look}' if data.look else 'cards in words'} was expected; pass "
+            "such a one"
         )
 
 

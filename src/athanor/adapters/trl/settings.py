@@ -15,7 +15,9 @@ from athanor.adapters.trl.rewards import Kind
 from athanor.core.errors import UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside
 from athanor.environments.points import SHARES, Chu2025, Exact, rule
+from athanor.environments.points.chu2025 import CARDS
 from athanor.environments.points.judge import Judge
+from athanor.environments.points.solver import LARGEST
 from athanor.models.backends.pretrained import Attention, Dtype
 
 T = TypeVar("T")
@@ -253,7 +255,12 @@ def refuse(asked: Config, whole: Config) -> None:
     refuse_outside(whole, {"steps": (1, inf)})
     if asked.match and asked.steps is not None:
         raise UsageError(f"--steps {asked.steps} and --match {asked.match} were given; pass one of them")
-    refuse_outside(whole.data, {"hands": (1, inf)}, "data")
+    refuse_outside(whole.data, {"hands": (1, inf), "target": (0, 10**6), "cards": (1, LARGEST)}, "data")
+    if whole.verifier == "chu2025" and whole.data.cards != CARDS:
+        raise UsageError(
+            f"--verifier chu2025 judges hands of {CARDS} cards, --data.cards {whole.data.cards} was given; pass "
+            f"--data.cards {CARDS}, or --verifier exact"
+        )
     refuse_outside(whole.lora, {"rank": (0, inf), "alpha": (0, inf), "dropout": (0, 1)}, "lora")
     refuse_outside(whole.optim, {"learning_rate": (0, inf), "warmup": (0, 1), "batch": (1, inf), "micro": (1, inf),
                                  "clip_norm": (0, inf), "every": (1, inf), "kept": (1, inf), "kl": (0, inf),
@@ -270,7 +277,8 @@ def refuse(asked: Config, whole: Config) -> None:
         patience = [name for name in changed(asked.optim, "optim") if name == "--optim.patience"]
         refuse_idle([*changed(asked.rl, "rl"), *changed(asked.vllm, "vllm"), *patience], "--method sft")
         if asked.data.answers:
-            refuse_idle(changed(asked.data, "data", but=("answers", "hands", "look", "suits")), "--data.answers")
+            but = ("answers", "hands", "look", "suits", "target", "cards")
+            refuse_idle(changed(asked.data, "data", but=but), "--data.answers")
         return
     _refuse_reinforced(asked, whole)
 

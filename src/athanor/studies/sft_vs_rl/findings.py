@@ -136,11 +136,12 @@ def find(asked: Asked, folder: Path) -> Found:
     for job in every:
         if (job.out / "done.json").exists():
             stopped = json.loads((job.out / "done.json").read_bytes())["stopped"]
-            if (job.out / "scores.jsonl").exists():
-                kind = kinds[job.arm.supervised]
-                trained.append(
-                    read_trained(job.out / "scores.jsonl", job.arm.name, job.base, job.number, stopped, kind)
-                )
+            kind, scores = kinds[job.arm.supervised], job.out / "scores.jsonl"
+            trained.append(
+                read_trained(scores, job.arm.name, job.base, job.number, stopped, kind)
+                if scores.exists() or not stopped
+                else Trained(arm=job.arm.name, base=job.base, number=job.number, scores={}, stopped=stopped, kind=kind)
+            )
             if not stopped and (job.out / "log.jsonl").exists():
                 logs.append(read_logged(job.out / "log.jsonl", job.arm.name, job.base, job.number))
         else:
