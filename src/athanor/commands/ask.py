@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ import tyro
 
 from athanor.commands.draw import loaded
 from athanor.core.errors import DataError
+from athanor.core.options import refuse_idle, refuse_outside
 from athanor.core.records import Message
 
 
@@ -45,13 +47,19 @@ class Config:
 
 def run(config: Config) -> int:
     """Print the answer."""
+    refuse_outside(config, {"most": (1, inf), "temperature": (0, inf)})
+    if config.temperature == 0:
+        refuse_idle(["--top-p"] if config.top_p is not None else [], "--temperature 0")
     images = tuple(_bytes(path) for path in (config.image, *config.also))
     first = [] if config.system is None else [Message(role="system", text=config.system)]
     asked = [*first, Message(role="user", text=config.question, images=images)]
     unified = loaded(config)
     from athanor.models.unified.answering import Answering, ask
+    from athanor.models.unified.pictures import opened
     from athanor.models.unified.sampling import Sampling
 
+    for path in (config.image, *config.also):
+        opened(path)  # an error names the file
     sampling = Sampling(temperature=config.temperature, top_p=config.top_p)
     print(*ask(unified, [asked], Answering(most=config.most, sampling=sampling, seed=config.seed)))
     return 0

@@ -14,6 +14,7 @@ from athanor.core.build import build_name, versions
 from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.lines import refuse_file
+from athanor.core.options import refuse_idle
 
 if TYPE_CHECKING:
     from athanor.models.unified.unified import Unified
@@ -59,6 +60,9 @@ def run(config: Config) -> int:
     """Draw, write PNG files and what they were made with, and print the files' paths."""
     if config.n < 1:
         raise UsageError(f"--n is {config.n}, 1 or more was expected")
+    if config.temperature == 0:
+        idle = {"--n": config.n > 1, "--top-k": config.top_k is not None, "--top-p": config.top_p is not None}
+        refuse_idle([name for name, given in idle.items() if given], "--temperature 0")
     refuse_file(config.out)
     if (config.out / MANIFEST).exists():
         raise UsageError(f"{config.out} holds drawings already; pass another --out")
@@ -96,17 +100,18 @@ def loaded(config: Any) -> Unified:
     try:
         import torch
 
-        from athanor.models.unified.checkpoints import read
+        from athanor.models.unified.checkpoints import stored
     except ImportError as error:
         raise UsageError("torch and transformers are not installed; run `pip install 'athanor-lab[torch]'`") from error
-    dtype = getattr(torch, config.dtype) if config.dtype else None
+    device, dtype = device_of(config.device), getattr(torch, config.dtype) if config.dtype else None
+    unified = stored(config.model, template=config.template)
     try:
-        return read(config.model, template=config.template, device=device_of(config.device), dtype=dtype)
-    except RuntimeError as error:  # what torch raises for a device that it does not know or that has no room
+        return unified.to(device, dtype)
+    except RuntimeError as error:  # what torch raises for a device that has no room
         why = str(error).splitlines()[0]
         raise UsageError(
             f"the model cannot be put on the device {config.device!r} ({why}); pass another --device"
-        ) from (error)
+        ) from error
 
 
 def png(image: Any) -> bytes:

@@ -14,15 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically, writing
-from athanor.core.errors import DataError, Stopped, UsageError
+from athanor.core.errors import DataError, Stopped
 from athanor.core.lines import begin_or_go_on
 from athanor.core.progress import progress
 from athanor.core.store import Manifest
 from athanor.environments.points import tokens
+from athanor.models.backends.pretrained import device_of
 from athanor.models.policy.transformer import Policy
 from athanor.training import checkpoint, rl, sft
 from athanor.training.rl import RL, Learner
@@ -123,8 +122,7 @@ def board(out: Path, begun: int) -> Iterator[Board]:
 
 def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str, execution: Mapping[str, Any]) -> Learner:
     """The run at its start; its manifest is written, or the one that is there asks for the same."""
-    refuse_device(device)
-    policy, _ = checkpoint.read_policy(base, device)
+    policy, _ = checkpoint.read_policy(base, device_of(device))
     if policy.config.vocabulary != tokens.VOCABULARY:
         raise DataError(
             f"{base} is a policy of {policy.config.vocabulary} tokens, hands are written in {tokens.VOCABULARY}; "
@@ -141,14 +139,6 @@ def _begin(config: RL | SFT, base: Path, out: Path, seed: int, device: str, exec
     run = rl.learner(policy, config.rates)
     begin_or_go_on(out, manifest)
     return run
-
-
-def refuse_device(name: str) -> None:
-    """UsageError for a device that PyTorch does not know or this machine does not have."""
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"the device {name!r} cannot be used ({error}); pass --device cpu, or one there is") from error
 
 
 def _restore(run: Learner, out: Path, seed: int) -> int:

@@ -48,6 +48,11 @@ def test_a_model_is_read_again_as_it_was_written(content: Unified, layout: Layou
     assert not again.model.training
 
 
+def test_files_of_a_model_can_be_read_by_whom_its_folder_lets(content: Unified, tmp_path: Path):
+    folder = saved(tmp_path / "model", content)
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
 def test_from_layout_to_layout_and_back_no_byte_of_the_weights_changes(content: Unified, tmp_path: Path):
     first = saved(tmp_path / "1", content, "original")
     other = saved(tmp_path / "2", read(first), "huggingface")
@@ -253,8 +258,9 @@ def changed(folder: Path, change: Callable[[dict[str, Tensor]], object]) -> Path
         (lambda t: t.pop("gen_embed.weight"), r"lacks gen_embed\.weight; its config"),
         (lambda t: t.update({"lora.weight": torch.zeros(1)}), r"holds lora\.weight, which the model has not"),
         (lambda t: t.update({"vision_model.vision_tower.pos_embed": torch.zeros(16, 32)}), r"says \[1, 16, 32\]"),
+        (lambda t: t.update({"gen_embed.weight": t["gen_embed.weight"].to(torch.int8)}), "in int8, as quantised"),
     ],
-    ids=["codebook", "missing", "extra", "shape"],
+    ids=["codebook", "missing", "extra", "shape", "quantised"],
 )  # fmt: skip
 def test_weights_that_do_not_fit_the_configuration_are_refused(
     content: Unified, change: Callable[[dict[str, Tensor]], object], said: str, tmp_path: Path
@@ -272,6 +278,7 @@ def test_weights_that_do_not_fit_the_configuration_are_refused(
         ("config.json", '{"model_type": "multi_modality"}', "does not describe a unified model"),
         ("config.json", '{"athanor": {"config": {"backbone": 3}}}', "does not describe a unified model"),
         ("preprocessor_config.json", '{"image_mean": [1]}', "how images are prepared"),
+        ("preprocessor_config.json", '{"image_std": [0, 0, 0]}', "stds above 0 were expected"),
     ],
 )
 def test_files_beside_the_weights_that_are_wrong_are_refused(

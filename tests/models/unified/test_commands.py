@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from athanor.models.unified.drawing import Drawing, draw
@@ -44,7 +45,10 @@ def test_drawings_are_files_with_what_they_were_made_with(capsys: Any, model: st
         (("a red elephant",), 2, "does not know the word 'elephant'"),
         (("two", "--n", "0"), 2, "--n is 0"),
         (("two", "--top-p", "2"), 2, "top_p is 2.0"),
-        (("two", "--device", "nowhere"), 2, "pass another --device"),
+        (("two", "--device", "nowhere"), 2, "the device 'nowhere' cannot be used"),
+        (("two", "--device", "cuda:99"), 2, "the device 'cuda:99' cannot be used"),
+        (("two", "--temperature", "0", "--n", "2"), 2, "--n has no effect with --temperature 0"),
+        (("two", "--temperature", "0", "--top-p", "0.5"), 2, "--top-p has no effect with --temperature 0"),
     ],
 )
 def test_what_cannot_be_drawn_is_told_and_nothing_is_written(
@@ -72,4 +76,20 @@ def test_a_question_is_answered_on_standard_output(capsys: Any, model: str, tmp_
     assert (code, "no.png cannot be read" in said) == (1, True)
     (tmp_path / "torn.png").write_bytes(image.read_bytes()[:40])
     code, _, said = athanor(capsys, "ask", str(tmp_path / "torn.png"), "what?", *asked)
-    assert (code, "image" in said) == (1, True)
+    assert (code, "torn.png" in said) == (1, True)
+    code, _, said = athanor(capsys, "ask", str(image), "what?", "--most", "0", *asked[:2])
+    assert (code, "--most 0 was given" in said) == (2, True)
+    code, _, said = athanor(capsys, "ask", str(image), "what?", "--top-p", "0.5", *asked)
+    assert (code, "--top-p has no effect with --temperature 0" in said) == (2, True)
+
+
+def test_weights_that_are_not_finite_neither_draw_nor_answer(capsys: Any, tmp_path: Path):
+    broken = unified()
+    with torch.no_grad():
+        broken.model.backbone.norm.weight[0] = torch.nan
+    folder = str(saved(tmp_path / "model", broken))
+    code, _, said = athanor(capsys, "draw", "two", "--model", folder, "--out", str(tmp_path / "out"))
+    assert (code, "logits that are not finite" in said, (tmp_path / "out").exists()) == (1, True, False)
+    (tmp_path / "image.png").write_bytes(file(Image.new("RGB", (9, 5), (200, 0, 0))))
+    code, told, said = athanor(capsys, "ask", str(tmp_path / "image.png"), "what?", "--model", folder)
+    assert (code, told, "logits that are not finite" in said) == (1, "", True)

@@ -157,10 +157,18 @@ def digest_of(path: Path, more: tuple[str, ...] = ()) -> str:
 
 
 def device_of(name: str) -> str:
-    """The device of a name; `auto` is the first GPU, else the CPU."""
+    """The device of a name; `auto` is the first GPU, else the CPU. UsageError for one that PyTorch does not know or
+    this machine does not have."""
     import torch
 
     if name != "auto":
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            why = str(error).splitlines()[0]
+            raise UsageError(
+                f"the device {name!r} cannot be used ({why}); pass --device cpu, or one there is"
+            ) from error
         return name
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 

@@ -16,7 +16,7 @@ from athanor.core.seeds import stream
 from athanor.models.unified.decoding import Decoder
 from athanor.models.unified.layout import Sample
 from athanor.models.unified.pictures import opened
-from athanor.models.unified.sampling import Sampling, drawn
+from athanor.models.unified.sampling import Sampling, drawn, refuse_infinite
 from athanor.models.unified.unified import Unified
 
 
@@ -75,7 +75,9 @@ def _answers(unified: Unified, samples: Sequence[Sample], how: Answering) -> lis
     written: list[list[int]] = [[] for _ in rows]
     past = decoder.past(prefix, 1, min(max(most), 64))
     for step in range(max(most)):
-        tokens = drawn(model.text_logits(hidden), torch.from_numpy(uniforms[rows, step]).to(device), how.sampling)
+        logits = model.text_logits(hidden)
+        refuse_infinite(logits)
+        tokens = drawn(logits, torch.from_numpy(uniforms[rows, step]).to(device), how.sampling)
         told = tokens.tolist()
         for i, token in enumerate(told):
             written[rows[i]] += [token] if token != special.end else []

@@ -134,7 +134,10 @@ def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     for file, part in zip(files, parts, strict=True):
         beside = folder / f".{file}.{os.getpid()}"
         try:
+            beside.touch()
+            mode = beside.stat().st_mode  # as other files have it: save_file makes one that its owner alone may read
             save_file(part, beside, metadata={"format": "pt"})
+            beside.chmod(mode)
             os.replace(beside, folder / file)
         finally:
             beside.unlink(missing_ok=True)

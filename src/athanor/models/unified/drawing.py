@@ -16,7 +16,7 @@ from athanor.core.seeds import stream
 from athanor.models.unified.decoding import Decoder, Prefix
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.projections import chained
-from athanor.models.unified.sampling import Sampling, drawn_from, guided, log_probabilities
+from athanor.models.unified.sampling import Sampling, drawn_from, guided, log_probabilities, refuse_infinite
 from athanor.models.unified.unified import Unified
 
 
@@ -169,6 +169,7 @@ def _write(
         logits = heads.logits(hidden).float()
         if branches == 2:
             logits = guided(logits[: len(logits) // 2], logits[len(logits) // 2 :], how.guidance)
+        refuse_infinite(logits)
         logprobs = log_probabilities(logits, how.sampling)
         codes = drawn_from(logprobs, uniforms[:, step]) if how.sampling.temperature else logits.argmax(-1)
         told = logprobs.gather(-1, codes[:, None])

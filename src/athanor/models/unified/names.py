@@ -128,6 +128,11 @@ def read(
         if whole is None or whole[0] != one.name:
             whole = one.name, load(one.name)
         tensor, shape = whole[1], shapes[ours]
+        if not tensor.is_floating_point():
+            raise DataError(
+                f"{where} has {one.name} in {str(tensor.dtype).removeprefix('torch.')}, as quantised models do; pass "
+                "weights in float32, bfloat16 or float16"
+            )
         expected = (3 * shape[0], *shape[1:]) if one.part is not None else (1, *shape) if one.batched else tuple(shape)
         if tuple(tensor.shape) != expected:
             raise DataError(

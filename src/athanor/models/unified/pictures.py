@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,10 @@ class Preparation:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     least: int = 14
     """Pixels that the shorter side keeps, at least."""
+
+    def __post_init__(self) -> None:
+        if not all(abs(value) < inf for value in self.mean) or not all(0 < value < inf for value in self.std):
+            raise ValueError(f"mean is {self.mean} and std {self.std}, finite numbers and stds above 0 were expected")
 
     def seen(self, image: Image.Image) -> Tensor:
         """Float["3 size size"] of an image that is not yet `squared`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from athanor.core.errors import UsageError
+from athanor.core.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,15 @@ class Sampling:
 def guided(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
     """Float["... tokens"]: u + weight (c - u) of two logits; c at weight 1, u at 0 (Ho and Salimans 2022)."""
     return unconditional + weight * (conditional - unconditional)
+
+
+def refuse_infinite(logits: Tensor) -> None:
+    """DataError for logits that are not finite, from which nothing can be drawn."""
+    if not bool(torch.isfinite(logits).all()):
+        raise DataError(
+            "the model gives logits that are not finite: its weights, or how its images are prepared, are broken, or "
+            "its precision is too low; copy the checkpoint again, or run it in float32"
+        )
 
 
 def log_probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
