@@ -12,8 +12,6 @@ from athanor.core.disk import write_atomically, writing
 from athanor.core.errors import UsageError
 from athanor.core.lines import refuse_file
 
-ABOUT = "assembled.json"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -48,17 +46,18 @@ def run(config: Config) -> int:
         from athanor.models.backends.pretrained import digest_of
         from athanor.models.unified.assembling import assemble
         from athanor.models.unified.checkpoints import write
+        from athanor.models.unified.names import ASSEMBLED
     except ImportError as error:
         raise UsageError("torch and transformers are not installed; run `pip install 'athanor-lab[torch]'`") from error
     dtype = getattr(torch, config.dtype) if config.dtype else None
     parts = {"language": config.language, "encoder": config.encoder, "codes": config.codes}
-    made = assemble(*parts.values(), config.seed, template=config.template, dtype=dtype)
+    made = assemble(config.language, config.encoder, config.codes, config.seed, template=config.template, dtype=dtype)
     write(config.out, made, config.layout)
     about = {
         "seed": config.seed, "build": build_name(), "versions": versions(),
         "parts": {name: {"path": str(path), "sha256": digest_of(path, ("*.bin",))} for name, path in parts.items()},
     }  # fmt: skip
     with writing(config.out):
-        write_atomically(config.out / ABOUT, json.dumps(about, indent=1).encode())
+        write_atomically(config.out / ASSEMBLED, json.dumps(about, indent=1).encode())
     print(config.out.resolve())
     return 0

@@ -111,8 +111,9 @@ def test_tables_grow_where_they_have_no_room(parts: Path, tmp_path: Path):
 
 def test_a_unified_model_begins_again_with_new_adaptors(parts: Path):
     old = stored(parts / "unified").model.state_dict()
-    made = assemble(*[parts / "unified"] * 3, 1)
-    again, other = (assemble(*[parts / "unified"] * 3, seed).model.state_dict() for seed in (1, 2))
+    whole = parts / "unified"
+    made = assemble(whole, whole, whole, 1)
+    again, other = (assemble(whole, whole, whole, seed).model.state_dict() for seed in (1, 2))
     for name, tensor in made.model.state_dict().items():
         assert torch.equal(tensor, again[name])
         fresh = name.split(".")[0] in FRESH
@@ -159,5 +160,6 @@ def test_the_command_writes_a_model_that_is_read_again(parts: Path, tmp_path: Pa
     ],
 )
 def test_parts_that_are_none_are_told(parts: Path, which: tuple[str, str, str], said: str):
+    language, encoder, codes = (parts / one for one in which)
     with pytest.raises(DataError, match=said):
-        assemble(*(parts / one for one in which), 1)
+        assemble(language, encoder, codes, 1)

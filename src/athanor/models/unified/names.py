@@ -15,6 +15,8 @@ from torch import Tensor
 
 from athanor.core.errors import DataError
 
+ASSEMBLED = "assembled.json"
+"""Beside a model that was put together of parts: which they were."""
 LayoutName = Literal["original", "huggingface"]
 
 
