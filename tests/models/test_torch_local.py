@@ -112,7 +112,7 @@ def test_models_that_cannot_be_asked_are_refused_with_what_to_do(folder: Path, t
     (bare / "model.safetensors").write_bytes(b"torn")
     with pytest.raises(DataError, match="cannot be loaded as a model"):
         TorchBackend(str(bare), TorchConfig(device="cpu"))
-    with pytest.raises(UsageError, match="cannot be put on the device"):
+    with pytest.raises(UsageError, match="device 'cuda:99' cannot be used"):
         TorchBackend(str(folder), TorchConfig(device="cuda:99"))
 
 
