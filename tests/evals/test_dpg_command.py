@@ -20,7 +20,7 @@ from athanor.environments.scenes.checks import examples
 from athanor.environments.scenes.propositions import rows as scene_rows
 from athanor.environments.scenes.spec import tell
 from athanor.evals.dpg.answering import Asked, Exact
-from athanor.evals.dpg.asking import Asking, ask_all
+from athanor.evals.dpg.asking import Answer, Asking, ask_all
 from athanor.evals.dpg.pictures import cut, files
 from athanor.evals.dpg.table import COLUMNS, Question, checked, items, read
 from tests.evals.drawn import png
@@ -245,6 +245,33 @@ def test_a_script_of_replies_answers_without_a_model(tmp_path: Path, capsys: pyt
     assert run(*words, "--out", tmp_path / "out", "--legacy", "--json") == 0
     found = msgspec.json.decode(capsys.readouterr().out, type=tuple[Estimate, ...])
     assert [one.value for one in found if one.name == "score"] == [0, 100]  # the script takes `yes` alone
+
+
+@pytest.mark.parametrize(("share", "code"), [(4, 0), (1, 1)])
+def test_answers_that_are_neither_are_told_and_most_of_them_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], share: int, code: int
+) -> None:
+    """One in `share` of the stored answers is made evasive; they are not asked for again."""
+    images, table = scenes(tmp_path)
+    (tmp_path / "replies.json").write_text('{"replies": ["yes"]}')
+    words = ["--images", images, "--questions", table, "--backend", "scripted", "--model", tmp_path / "replies.json"]
+    words += ["--out", tmp_path / "out", "--json"]
+    assert run(*words) == 0
+    capsys.readouterr()
+    file = tmp_path / "out" / "answers.jsonl"
+    stored = [msgspec.json.decode(line, type=Answer) for line in file.read_bytes().splitlines()]
+    evasive = [msgspec.structs.replace(one, text="maybe") if n % share == 0 else one for n, one in enumerate(stored)]
+    file.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in evasive))
+    assert run(*words, "--resume") == code
+    out, err = capsys.readouterr()
+    lost = len(stored) // share
+    assert f"{lost} of {len(stored)} answers are neither yes nor no and count as no" in err
+    assert ("this is no score of the images: pass another --wording" in err) == bool(code)
+    assert "question 1: 'maybe'" in err
+    found = {one.name: one.value for one in msgspec.json.decode(out, type=tuple[Estimate, ...])}
+    assert found["number of answers neither yes nor no"] == lost
+    assert (found["score"] == 0) == bool(code)
+    assert found["score, answers neither yes nor no as yes"] == 100
 
 
 @pytest.mark.parametrize(
