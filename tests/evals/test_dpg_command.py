@@ -15,6 +15,7 @@ from PIL import Image
 from athanor.cli import main
 from athanor.core.errors import BackendError, DataError, UsageError
 from athanor.core.records import Completion, Estimate, Message, Sampling
+from athanor.core.store import Manifest
 from athanor.environments.scenes import STYLES
 from athanor.environments.scenes.checks import examples
 from athanor.environments.scenes.propositions import rows as scene_rows
@@ -245,6 +246,24 @@ def test_a_script_of_replies_answers_without_a_model(tmp_path: Path, capsys: pyt
     assert run(*words, "--out", tmp_path / "out", "--legacy", "--json") == 0
     found = msgspec.json.decode(capsys.readouterr().out, type=tuple[Estimate, ...])
     assert [one.value for one in found if one.name == "score"] == [0, 100]  # the script takes `yes` alone
+
+
+def test_a_folder_is_cut_as_its_own_manifest_says_that_it_was_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, table = scenes(tmp_path)
+    plain = Manifest(kind="eval draw", config={"each": 4}, execution={}, build="", versions={}, hashes={}, label="",
+                     created="")  # fmt: skip
+    words = ["--images", images, "--questions", table, "--answerer", "exact", "--out", tmp_path / "out"]
+    file = images / "manifest.json"
+    file.write_bytes(msgspec.json.encode(plain))
+    assert run(*words, "--each", 1) == 2
+    assert f"--each 1 was given, {images} was drawn with --each 4 by its manifest.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run(*words) == 0
+    for other in (b"[", msgspec.json.encode(msgspec.structs.replace(plain, kind="play"))):
+        file.write_bytes(other)
+        assert run(*words[:-1], tmp_path / f"out{len(other)}", "--each", 1) != 2
 
 
 @pytest.mark.parametrize(("share", "code"), [(4, 0), (1, 1)])

@@ -27,7 +27,7 @@ from athanor.evals.dpg.answering import ASKED, Asked, Exact
 from athanor.evals.dpg.asking import Answer, Asking, ask_all
 from athanor.evals.dpg.asking import Asked as Answers
 from athanor.evals.dpg.pictures import files
-from athanor.evals.images import drawn_with
+from athanor.evals.images import drawn_each, drawn_with
 from athanor.models.backends import BACKENDS, BackendConfig, answering, execution_of, idle, model_hash, refuse
 
 READABLE = 0.5
@@ -74,12 +74,17 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Ask, score, write, and print the estimates; 1 if an image is missing, an answer failed, or most are unreadable."""
+    """Ask, score, write, print the estimates; 1 if an image is missing, an answer failed, or most are unreadable."""
     _check(config)
     rows = table.read(config.questions)
     items = table.checked(table.items(rows))
     if not config.images.is_dir():
         raise UsageError(f"{config.images} is no folder, one of images named by item_id was expected; pass such")
+    if (drawn := drawn_each(config.images)) not in (None, config.each):
+        raise UsageError(
+            f"--each {config.each} was given, {config.images} was drawn with --each {drawn} by its "
+            f"manifest.json; pass --each {drawn}"
+        )
     there = files(config.images)
     asked = asyncio.run(_ask(config, rows, items, there))
     found = _scores(config, rows, items, asked)
