@@ -300,7 +300,7 @@ def test_answers_that_are_neither_are_told_and_most_of_them_fail(
         (["--model", "m", "--backend", "llamacpp"], "takes text only"),
         (["--answerer", "exact", "--model", "m"], "--model has no effect"),
         (["--answerer", "exact", "--http.timeout", "3"], "--http.timeout has no effect"),
-        (["--answerer", "exact", "--processes", "8"], "--processes has no effect with no --legacy"),
+        (["--answerer", "exact", "--processes", "8"], "--processes has no effect without --legacy"),
         (["--model", "m", "--backend", "openai", "--wording", "what?"], "has no {question}"),
         (["--answerer", "exact", "--each", "5"], "1 to 4 was expected"),
     ],

@@ -18,7 +18,7 @@ from athanor.analysis.exploration import table_text, write_estimates
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
 from athanor.core.lines import open_folder
-from athanor.core.options import changed, refuse_idle, refuse_outside
+from athanor.core.options import changed, refuse_idle, refuse_outside, refuse_without
 from athanor.core.protocols import Backend
 from athanor.core.records import Sampling
 from athanor.core.store import Manifest
@@ -97,7 +97,7 @@ def _check(config: Config) -> None:
     ranges = {"each": (1, 4), "resolution": (1, 4096), "processes": (1, 1000), "max_tokens": (1, inf)}
     refuse_outside(config, {**ranges, "concurrency": (0, inf), "temperature": (0, inf)})
     if not config.legacy:
-        refuse_idle(["--processes"] if config.processes != 1 else [], "no --legacy")
+        refuse_without(["--processes"] if config.processes != 1 else [], "--legacy")
     if config.answerer == "exact":
         plain = {"--model": config.model != "", "--wording": config.wording is not None}
         given = [
