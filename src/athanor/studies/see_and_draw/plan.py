@@ -30,7 +30,7 @@ from athanor.studies.see_and_draw.arms import (
     UNGUIDED,
     Arm,
 )
-from athanor.studies.see_and_draw.findings import Found, Place, found_in
+from athanor.studies.see_and_draw.findings import Found, Place, few_of, found_in
 from athanor.studies.see_and_draw.study import guidances, name_of
 from athanor.training.unified.recipes import JANUS, JANUS_PRO
 
@@ -227,4 +227,5 @@ def find_played(plan: Plan, folder: Path) -> Found:
         if (step := _trial(plan, folder, way, number))
     ]  # fmt: skip
     about = f"trained from {Path(plan.model).name} at the published size"
-    return found_in(places, folder, about=about, style=plan.style, guidance=plan.guidance)
+    few = few_of(int(_steps(plan, TWO.steps)[1]))
+    return found_in(places, folder, about=about, style=plan.style, guidance=plan.guidance, few=few)
