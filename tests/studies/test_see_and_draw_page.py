@@ -13,7 +13,7 @@ from athanor.core.errors import DataError
 from athanor.environments.scenes.spec import CATEGORIES
 from athanor.reports.see_and_draw import page, summary
 from athanor.reports.see_and_draw_words import answer, findings
-from athanor.studies.see_and_draw.arms import FOUNDATION, GUIDANCE, RL, SETTINGS, SHARED
+from athanor.studies.see_and_draw.arms import FOUNDATION, GUIDANCE, REFERENCE, RL, SETTINGS, SHARED
 from athanor.studies.see_and_draw.claims import judged, said, too_low
 from athanor.studies.see_and_draw.findings import few_of, find, sized
 from athanor.studies.see_and_draw.published import TABLES
@@ -35,7 +35,7 @@ def test_the_page_has_every_chapter_every_claim_and_drawings_with_their_verdicts
     ):  # fmt: skip
         assert text.count(title) >= 2, title
     assert text.count("data:image/png;base64,") == 3 * 2 * len(CATEGORIES)
-    assert text.count("right: made up") == text.count("wrong: made up") == 3 * len(CATEGORIES)
+    assert text.count("wrong: made up") == text.count("<small>right</small>") == 3 * len(CATEGORIES)
     lines = [json.loads(line) for line in (folder / "estimates.jsonl").read_text().splitlines()]
     assert len(lines) == len({(line["group"], line["name"]) for line in lines}) == len(found.estimates)
     assert (folder / "claims.jsonl").read_text().count("\n") == len(found.claims) == len(said(GUIDANCE))
@@ -88,7 +88,10 @@ def test_the_summary_for_another_page_has_the_answer_drawings_and_a_link(found):
     chapter = summary(found, "see-and-draw/report.html")
     assert chapter.links == (("The whole study", "see-and-draw/report.html"),)
     assert chapter.figure is not None
-    assert len(chapter.gallery) == 2 * len(CATEGORIES)
+    assert len(chapter.gallery) == len(CATEGORIES)
+    assert all(
+        [one.title for one in each.pictures] == [REFERENCE, RL] for _, those in chapter.gallery for each in those
+    )
     _, (said_of_it, told) = chapter.words
     assert "GenEval" in said_of_it
     assert len(told) == len(said(GUIDANCE))

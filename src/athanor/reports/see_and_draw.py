@@ -195,8 +195,8 @@ def _guidance(found: Found) -> Iterator[Chapter]:
     ceiling = found.by.get((FOUNDATION, CEILING))
     if not lines:
         return
-    top = max(p.high or p.value for line in lines for p in line.points)
-    drawn = panel(lines, title="Drawn right", y_title="drawn right", turns=round(max(SWEEP)), top=min(1.0, 1.1 * top),
+    top = min(1.0, max(0.05, *(1.1 * (p.high or p.value) for line in lines for p in line.points)))
+    drawn = panel(lines, title="Drawn right", y_title="drawn right", turns=round(max(SWEEP)), top=top,
                   width=560, height=260, percent=True, marks=True, x_title="guidance")  # fmt: skip
     told = f" The tokenizer's ceiling is {words.share(ceiling)}." if ceiling else ""
     yield from _chapter(
