@@ -228,11 +228,13 @@ class _Made:
         longer = replace(two, steps=two.steps + round(one.steps * self.cost(one) / self.cost(two)))
         same = replace(balanced, steps=round(three.steps * self.cost(three) / self.cost(balanced)))
         ratio = "{:g}:{:g}:{:g}"
+        first, second, told = (ratio.format(*r) for r in (one.dose.ratio, two.dose.ratio, JANUS_PRO[1].dose.ratio))
+        stages = f"stages I at {first} and II at {second} (published: {told})"
         return (
             Arm(name=FOUNDATION, kind="stages", stages=(self.language,),
                 about="visual tokenizer, encoder and language model, each by itself"),
-            self.staged(BEFORE, "stages I and II", (one, two)),
-            self.staged(REFERENCE, f"the recipe: after stages I and II, III at {ratio.format(*three.dose.ratio)}",
+            self.staged(BEFORE, stages, (one, two)),
+            self.staged(REFERENCE, f"the recipe: after {stages}, III at {ratio.format(*three.dose.ratio)}",
                         (three,), BEFORE),
             self.staged(SHARED, "understanding by the codes that images are drawn with, in all stages",
                         (one, two, three), how="codes"),
