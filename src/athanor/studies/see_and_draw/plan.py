@@ -27,6 +27,7 @@ from athanor.studies.see_and_draw.arms import (
     SEES,
     SEES_CODES,
     SHARED,
+    STYLE,
     UNGUIDED,
     Arm,
 )
@@ -53,7 +54,7 @@ class Plan:
     """Of the published steps of each stage."""
     scenes: float = 0.5
     """Share of the examples that the generator of scenes makes."""
-    style: str = "textured"
+    style: str = STYLE
     arms: tuple[str, ...] = ()
     """Names of those that are trained; empty for all."""
     rl_steps: int = 200
