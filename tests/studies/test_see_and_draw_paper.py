@@ -105,7 +105,7 @@ def test_one_thing_is_changed_at_a_time_and_stages_of_one_name_have_one_seed():
     assert (shared.tune.understanding, balanced.tune.ratio) == ("codes", (7, 3, 10))
     assert every["no-stage-I-0-II"].tune.steps == 270_000 + round(20_000 * 2 * 256 / (3 * 512))
     alone = every["generation-only-0-III"]
-    assert (alone.tune.ratio, alone.tune.samples) == ((0, 1, 4), round(128 * 5 / 10))
+    assert (alone.tune.ratio, alone.tune.rows) == ((0, 1, 4), round(128 * 5 / 10))
     assert every[name_of(UNGUIDED, 0)].rl.scored == "t2i-r1"
     assert every[name_of(OWN, 0)].method == "own"
     assert {each.rl.guidance for name, each in every.items() if hasattr(each, "rl")} == {5.0}

@@ -25,7 +25,7 @@ class Paper:
     """paper: what is run."""
 
     model: str = ""
-    """The folder of a unified model that all arms begin from, as Janus-Pro-1B. Needed."""
+    """The folder of a unified model that all arms begin from: one of `athanor assemble`. Needed."""
     data: tuple[str, ...] = ()
     """Shards in WebDataset's convention, .tar files or folders that have some. Needed."""
     scenes: float = 0.5

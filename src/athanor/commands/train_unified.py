@@ -6,7 +6,6 @@ import math
 import os
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
 
 from athanor.core.errors import UsageError
 from athanor.core.lines import refuse_taken
@@ -17,8 +16,9 @@ FEW = 50
 """Prompts of each category at the end of a quick training, at most."""
 RANGES = {"length": (1e-4, math.inf), "threads": (1, math.inf), "many": (1, math.inf)}
 TUNED = {
-    "steps": (1, math.inf), "samples": (1, math.inf), "parts": (1, math.inf), "rate": (1e-12, math.inf),
-    "warm": (0, math.inf), "weight_decay": (0, math.inf), "unconditional": (0, 1), "window": (1, math.inf),
+    "steps": (1, math.inf), "samples": (1, math.inf), "rows": (1, math.inf), "parts": (1, math.inf),
+    "rate": (1e-12, math.inf), "warm": (0, math.inf), "weight_decay": (0, math.inf), "unconditional": (0, 1),
+    "window": (1, math.inf),
 }  # fmt: skip
 
 
@@ -28,8 +28,6 @@ class Config:
 
     out: Path
     """The folder to make: manifest.json, logs.jsonl, tensorboard/, checkpoints, and the model in model/."""
-    recipe: Literal["tiny", "janus", "janus-pro"] = "tiny"
-    """tiny trains everything from nothing; the others are the published stages at 1B, and need --init."""
     seed: int = 1
     """All randomness follows from it."""
     quick: bool = False
@@ -39,9 +37,9 @@ class Config:
     many: int = 200
     """Prompts of each category on which the model is scored at the end."""
     init: Path | None = None
-    """The folder of a unified model to begin from, in place of random weights."""
-    device: str = "cpu"
-    """Where it is trained: cpu, or cuda."""
+    """The folder of a unified model to begin from, in place of random weights, such as one of `athanor assemble`."""
+    device: str = "auto"
+    """Where it is trained: cpu, cuda, mps; auto is the first GPU, else the CPU."""
     threads: int = 2
     """Threads of PyTorch on a CPU."""
     resume: bool = False
@@ -55,24 +53,23 @@ def run(config: Config) -> int:
     """Train, and print the path of the model."""
     import torch
 
+    from athanor.models.backends.pretrained import device_of
     from athanor.models.unified.checkpoints import read
-    from athanor.training.unified.recipes import RECIPES
+    from athanor.training.unified import recipes
     from athanor.training.unified.run import MODEL, train
     from athanor.training.unified.teaching import refuse_normalised
 
     refuse_outside(config, RANGES)
-    if config.tune.data:
+    if config.tune.data or config.tune.scenes == 1:
         return tuned(config)
+    if config.tune.stage is not None:
+        raise UsageError(f"--tune.stage {config.tune.stage} has nothing to learn; pass --tune.data, or --tune.scenes 1")
     idle = [*changed(config.tune, "tune"), *changed(config.lora, "lora"), *changed(config.work, "work")]
-    refuse_idle(idle, "--recipe without --tune.data")
-    if config.recipe != "tiny" and config.init is None:
-        raise UsageError(
-            f"--recipe {config.recipe} trains no encoder, tokenizer or language model from nothing; pass --init with "
-            "the folder of a model that has them"
-        )
+    refuse_idle(idle, "no --tune.data and no --tune.scenes 1")
+    device = device_of(config.device)
     refuse_taken(config.out, resume=config.resume, work="the training")
     torch.set_num_threads(config.threads)
-    recipe = RECIPES[config.recipe](config.seed)
+    recipe = recipes.tiny(config.seed)
     recipe = (recipe.quick() if config.quick else recipe).longer(config.length)
     recipe = recipe.scored(min(config.many, FEW) if config.quick else config.many)
     initial = None
@@ -80,21 +77,24 @@ def run(config: Config) -> int:
         initial = read(config.init)
         refuse_normalised(initial)
         recipe = replace(recipe, shape=initial.model.config)
-    train(recipe, config.out, device=config.device, initial=initial, like=config.init)
+    train(recipe, config.out, device=device, initial=initial, like=config.init)
     print((config.out / MODEL).resolve())
     return 0
 
 
 def tuned(config: Config) -> int:
-    """Train the model of --init further on --tune.data, and print the path of the model."""
+    """Train the model of --init further on --tune.data or scenes, and print the path of the model."""
     import torch
 
     from athanor.training.unified.finetune import finetune
 
     if config.init is None:
-        raise UsageError("--tune.data was given and no model; pass --init with the folder of one")
-    plain = {one.name: one.default for one in fields(config) if one.name in ("recipe", "quick", "length", "many")}
-    refuse_idle([option(name) for name, value in plain.items() if getattr(config, name) != value], "--tune.data")
+        raise UsageError("what to learn was given and no model; pass --init with the folder of one")
+    if not config.lora.rank:
+        refuse_idle(["--lora.alpha"] if config.lora.alpha is not None else [], "--lora.rank 0")
+    plain = {one.name: one.default for one in fields(config) if one.name in ("quick", "length", "many")}
+    idle = [option(name) for name, value in plain.items() if getattr(config, name) != value]
+    refuse_idle(idle, "--tune.data or --tune.scenes 1")
     refuse_outside(config.tune, TUNED, "tune")
     refuse_outside(config.lora, {"rank": (0, math.inf), "alpha": (0, math.inf)}, "lora")
     refuse_outside(config.work, {"every": (1, math.inf), "workers": (0, math.inf), "rows": (1, math.inf)}, "work")

@@ -16,14 +16,13 @@ from athanor.training import checkpoint
 from athanor.training.unified import recipes
 from athanor.training.unified.recipes import JANUS_PRO
 from athanor.training.unified.run import CARD, KIND, LOG, MODEL
-from athanor.training.unified.scores import Trial
 from tests.models.unified.small import JANUS, fast, model, saved
 from tests.training.unified.micro import micro
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recipes.RECIPES, "tiny", micro)
+    monkeypatch.setattr(recipes, "tiny", micro)
 
 
 def athanor(*arguments: str) -> int:
@@ -65,36 +64,38 @@ def larger(side: int = 64, drawn: int = 64) -> Unified:
 
 
 @pytest.mark.slow
-def test_published_stages_go_on_from_a_model_at_its_own_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_published_stages_are_trained_one_after_the_other_on_scenes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    init = saved(tmp_path / "init", larger())
-
-    def short(seed: int) -> recipes.Recipe:
-        stages = [replace(stage, steps=1, dose=replace(stage.dose, samples=5, packed=512)) for stage in JANUS_PRO]
-        return replace(recipes.janus_pro(seed), stages=tuple(stages), measured=1, watch=Trial(many=1))
-
-    monkeypatch.setitem(recipes.RECIPES, "janus-pro", short)
-    assert athanor("--recipe", "janus-pro", "--init", str(init), "--many", "1", "--out", str(tmp_path / "out")) == 0
-    before, after = (read(path).model for path in (init, Path(capsys.readouterr().out.strip())))
-    same = {name.split(".")[0] for name, w in before.state_dict().items() if torch.equal(w, after.state_dict()[name])}
-    assert after.config == before.config
-    assert "visual_tokenizer" in same
-    assert "backbone" not in same
+    model = saved(tmp_path / "init", larger())
+    for stage in JANUS_PRO:
+        asked = f"--tune.stage janus-pro-{stage.name} --tune.scenes 1 --tune.rows 1 --tune.steps 1".split()
+        assert athanor("--init", str(model), *asked, "--out", str(tmp_path / stage.name)) == 0
+        made = Path(capsys.readouterr().out.strip())
+        before, after = (read(path).model.state_dict() for path in (model, made))
+        other = {name.split(".")[0] for name, tensor in before.items() if not torch.equal(tensor, after[name])}
+        assert other == set(stage.trained)
+        (line,) = (json.loads(text) for text in (tmp_path / stage.name / "log.jsonl").read_text().splitlines())
+        assert line["samples"] > 4  # a row of 4,096 tokens has room for many pictures of 64 codes
+        model = made
 
 
 def test_a_model_that_draws_another_size_than_it_sees_takes_no_scenes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     init = saved(tmp_path / "init", larger(48, 64))
-    assert athanor("--recipe", "janus-pro", "--init", str(init), "--out", str(tmp_path / "out")) == 2
+    assert athanor("--init", str(init), "--out", str(tmp_path / "out")) == 2
+    assert "draws pictures of 64 pixels and sees them at 48" in capsys.readouterr().err
+    assert athanor("--init", str(init), "--tune.scenes", "1", "--out", str(tmp_path / "other")) == 2
     assert "draws pictures of 64 pixels and sees them at 48" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--recipe", "janus-pro"), "pass --init"),
+        (("--tune.scenes", "1"), "pass --init"),
+        (("--tune.stage", "janus-pro-I"), "has nothing to learn; pass --tune.data, or --tune.scenes 1"),
+        (("--device", "nowhere"), "the device 'nowhere' cannot be used"),
         (("--length", "0"), "--length 0.0"),
         (("--threads", "0"), "--threads"),
         (("--many", "0"), "--many 0"),

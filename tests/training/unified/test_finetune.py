@@ -28,6 +28,7 @@ from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.settings import Lora
 from athanor.training.unified.stages import MODULES
 from athanor.training.unified.tars import scan, write
+from athanor.training.unified.teaching import Dose, counted, lesson, passes, pixels_of
 from tests.models.unified.small import JANUS, fast, model, published, saved
 
 LORA = Lora(rank=2)
@@ -137,7 +138,7 @@ def test_what_was_learned_to_draw_is_drawn(tmp_path: Path):
     examples = Scenes(seed=1).take("drawing", 0, 2)
     source = module.sources(asked, published(), tmp_path / "index", 1)
     pictures = source.take("drawing", 0, 2)
-    pixels = module.pixels_of([one.picture for one in pictures if one.picture is not None])
+    pixels = pixels_of([one.picture for one in pictures if one.picture is not None])
     codes = published().model.visual_tokenizer.encode(pixels)
     prompts = [one.prompt or "" for one in pictures]
     assert sorted(prompts) == sorted(one.prompt or "" for one in examples)
@@ -255,7 +256,11 @@ def test_a_model_is_written_in_the_layout_that_is_asked_for(tmp_path: Path, fold
     [
         ({"encoder": True}, "does nothing to drawing"),
         ({"question": "what?"}, "does nothing to drawing"),
-        ({"scenes": 1.0}, "0 to below 1"),
+        ({"scenes": 1.5}, "0 to 1 was expected"),
+        ({"scenes": 1.0}, "pass shards, or --tune.scenes 1 without any"),
+        ({"data": ()}, "pass shards, or --tune.scenes 1 without any"),
+        ({"rows": 2}, "--tune.samples 4 and --tune.rows 2 were given"),
+        ({"ratio": (float("nan"), 0.0, 1.0)}, "1 or more, and numbers from 0 on"),
         ({"samples": 3, "parts": 2}, "cannot be done by 1"),
         ({"data": (Path("nowhere"),)}, "cannot be read"),
         ({"purpose": "understanding", "data": ("asked-text",)}, "no sample for understanding"),
@@ -267,6 +272,46 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, folder: Path, change, s
     change = {k: (tmp_path / "text",) if v == ("asked-text",) else v for k, v in change.items()}
     with pytest.raises((UsageError, DataError), match=said):
         finetune(tuning(folder, **change), folder / "original", tmp_path / "out", 1, HOW)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("device", ["cuda", "banana", "cpu:0"])
+def test_a_device_that_is_not_there_is_not_replaced_by_another(tmp_path: Path, folder: Path, device: str):
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(UsageError, match=f"{device}.*(cannot be used|a kind of devices was expected)"):
+        finetune(tuning(folder), folder / "original", tmp_path / "out", 1, HOW, device=device)
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_are_filled_by_samples_of_the_length_that_there_is():
+    shape = replace(
+        JANUS, encoder=replace(JANUS.encoder, image_size=48), tokenizer=replace(JANUS.tokenizer, image_size=48),
+        backbone=replace(JANUS.backbone, context=512),
+    )  # fmt: skip
+    unified, scenes = fresh(model(shape), fast()), Scenes(seed=3)
+    dose = Dose(samples=6, ratio=(5, 1, 4), packed=512, by_rows=True)
+    found = counted(unified, scenes, dose, parts=2)
+    assert found.samples % 20 == 0
+    assert found == replace(dose, samples=found.samples, by_rows=False)
+    packed = sum(len(batch.tokens) for batch in passes(lesson(unified, scenes, found, 1, 5), found))
+    assert packed == pytest.approx(6, abs=2)
+    assert counted(unified, scenes, found) == found
+    with pytest.raises(UsageError, match="no length of a row"):
+        Dose(samples=6, ratio=(1, 1, 1), by_rows=True)
+
+
+def test_activations_that_are_computed_twice_change_nothing(tmp_path: Path, folder: Path):
+    for lora in (Lora(), LORA):
+        kept, saved_memory = (
+            finetune(
+                tuning(folder, "both", steps=2), folder / "original", tmp_path / f"{lora.rank}-{twice}", 1,
+                replace(HOW, checkpointing=twice), lora=lora,
+            ) for twice in (False, True)
+        )  # fmt: skip
+        one, other = (checkpoints.stored(path).model.state_dict() for path in (kept, saved_memory))
+        for name, tensor in one.items():
+            torch.testing.assert_close(tensor, other[name])
 
 
 def test_a_published_stage_is_trained_as_it_is_written(tmp_path: Path, folder: Path):

@@ -65,9 +65,14 @@ def stored(folder: Path, *, template: str | None = None) -> Unified:
     )
 
 
+def described(folder: Path) -> dict[str, Any]:
+    """A folder's config.json. DataError if it is not there or no object."""
+    return _json(folder / "config.json")
+
+
 def layout_of(folder: Path) -> LayoutName:
     """The layout that a folder's model is in, by its configuration. DataError if there is none."""
-    return "huggingface" if _json(folder / "config.json").get("model_type") == "janus" else "original"
+    return "huggingface" if described(folder).get("model_type") == "janus" else "original"
 
 
 def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype: torch.dtype | None = None) -> None:
@@ -150,7 +155,7 @@ def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def _config(folder: Path) -> tuple[UnifiedConfig, Mapping[str, Any]]:
     """The shape of a folder's model, and what else the folder says of it in our own words."""
-    found = _json(folder / "config.json")
+    found = described(folder)
     about = found.get("athanor", {})
     try:
         if about:

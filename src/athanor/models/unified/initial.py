@@ -6,6 +6,7 @@ Matrices at 1/sqrt(fan-in), those that write into a residual stream divided by s
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import sqrt
 
 import torch
@@ -20,11 +21,15 @@ _INTO_RESIDUAL = ("o_proj.weight", "down_proj.weight", "out_proj.weight", "fc2.w
 
 
 @torch.no_grad()
-def initialise(model: UnifiedModel, generator: torch.Generator) -> UnifiedModel:
-    """Draw every weight anew, in place; the same generator gives the same weights."""
+def initialise(
+    model: UnifiedModel, generator: torch.Generator, only: Collection[str] | None = None
+) -> UnifiedModel:  # fmt: skip
+    """Draw every weight anew, in place, or those of some modules; the same generator gives the same weights."""
     depths = {"backbone": model.config.backbone.layers, "encoder": model.config.encoder.layers}
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     for name, weight in model.named_parameters():
+        if only is not None and name.split(".")[0] not in only:
+            continue
         if name.endswith("bias"):
             weight.zero_()
         elif weight.ndim == 1:  # gains of a normalisation
@@ -36,6 +41,8 @@ def initialise(model: UnifiedModel, generator: torch.Generator) -> UnifiedModel:
             if name.endswith(_INTO_RESIDUAL):
                 scale /= sqrt(2 * depths[name.split(".")[0]])
             weight.normal_(0, scale, generator=generator)
+    if only is not None and "visual_tokenizer" not in only:
+        return model
     codebook = model.visual_tokenizer.quantize.embedding.weight
     codebook.copy_(F.normalize(codebook.uniform_(-1, 1, generator=generator), dim=-1))
     return model

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from athanor.core.errors import DataError
 
+ASSEMBLED = "assembled.json"
+"""Beside a model that was put together of parts: which they were."""
 LayoutName = Literal["original", "huggingface"]
 
 
@@ -128,11 +130,7 @@ def read(
         if whole is None or whole[0] != one.name:
             whole = one.name, load(one.name)
         tensor, shape = whole[1], shapes[ours]
-        if not tensor.is_floating_point():
-            raise DataError(
-                f"{where} has {one.name} in {str(tensor.dtype).removeprefix('torch.')}, as quantised models do; pass "
-                "weights in float32, bfloat16 or float16"
-            )
+        refuse_quantised(tensor, one.name, where)
         expected = (3 * shape[0], *shape[1:]) if one.part is not None else (1, *shape) if one.batched else tuple(shape)
         if tuple(tensor.shape) != expected:
             raise DataError(
@@ -141,6 +139,15 @@ def read(
             )
         made[ours] = tensor.chunk(3)[one.part].clone() if one.part is not None else tensor.view(shape)
     return made
+
+
+def refuse_quantised(tensor: Tensor, name: str, where: str) -> None:
+    """DataError for a tensor of whole numbers."""
+    if not tensor.is_floating_point():
+        raise DataError(
+            f"{where} has {name} in {str(tensor.dtype).removeprefix('torch.')}, as quantised models do; pass weights "
+            "in float32, bfloat16 or float16"
+        )
 
 
 def written(tensors: Mapping[str, Tensor], layout: LayoutName) -> dict[str, Tensor]:

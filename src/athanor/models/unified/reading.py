@@ -42,6 +42,14 @@ def weights_of(folder: Path) -> Weights:
     raise DataError(f"{folder} has neither {SAFE} nor {PICKLED}, nor an index of either; put the model's weights there")
 
 
+def weights_in(path: Path) -> Weights:
+    """The weights in a file: safetensors, or a pickle of tensors alone. A pickle may have them under `ema`, `model` or
+    `state_dict`, as the files of LlamaGen do. Errors as `weights_of`."""
+    if not path.is_file():
+        raise DataError(f"{path} is not there; pass a file of weights")
+    return _safe(path) if path.suffix == ".safetensors" else _pickled(path, ("ema", "model", "state_dict"))
+
+
 def _safe(path: Path) -> Weights:
     try:
         file: Any = safe_open(path, framework="pt")  # kept open: it would read the table of all tensors for each
@@ -58,7 +66,7 @@ def _safe(path: Path) -> Weights:
     return Weights(str(path), names, load)
 
 
-def _pickled(path: Path) -> Weights:
+def _pickled(path: Path, under: tuple[str, ...] = ()) -> Weights:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of the pickle's protocol: whether it is read is what counts
@@ -70,6 +78,8 @@ def _pickled(path: Path) -> Weights:
         ) from error
     except Exception as error:  # a hostile or torn file can make the reader raise anything
         raise _torn(path, error) from error
+    inner = [found[name] for name in under if isinstance(found, dict) and isinstance(found.get(name), dict)]
+    found = inner[0] if inner else found
     if not isinstance(found, dict) or not all(isinstance(one, Tensor) for one in found.values()):
         raise DataError(f"{path} holds no table of tensors; pass the weights of a model")
     return Weights(str(path), set(found), found.__getitem__)

@@ -142,6 +142,25 @@ class FastTokenizer:
             write_atomically(folder / name, data)
 
 
+def marked(folder: Path) -> tuple[FastTokenizer, tuple[int, ...]]:
+    """The `tokenizer.json` of a language model with the marks that it lacked added at its end, and these marks' ids.
+    DataError if there is none."""
+    from tokenizers import Tokenizer
+
+    path = folder / FAST_FILE
+    if not path.is_file():
+        raise DataError(f"{folder} has no {FAST_FILE}; put the language model's tokenizer there")
+    try:
+        inner = Tokenizer.from_str(path.read_bytes().decode())
+    except Exception as error:  # the library raises nothing more specific
+        raise DataError(f"{path} is no tokenizer that can be read ({error}); copy it again") from error
+    lacking = [name for name in SPECIAL_NAMES if inner.token_to_id(name) is None]
+    inner.add_special_tokens(lacking)
+    new = tuple(cast("int", inner.token_to_id(name)) for name in lacking)
+    files = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).is_file()}
+    return FastTokenizer({FAST_FILE: inner.to_str().encode(), **files}, str(path)), new
+
+
 def tokenizer_of(folder: Path) -> TextTokenizer:
     """The tokenizer in a folder: `words.json`, or else `tokenizer.json`. DataError if it has neither, or a torn one."""
     words, fast = folder / WORDS_FILE, folder / FAST_FILE

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from athanor.core.seeds import digest
+from athanor.models.unified.names import ASSEMBLED
 from athanor.studies.carrying_out import Step, finished
 from athanor.studies.see_and_draw.arms import (
     BALANCED,
@@ -36,6 +37,8 @@ from athanor.studies.see_and_draw.study import guidances, name_of
 from athanor.training.unified.recipes import JANUS, JANUS_PRO
 
 ONE, TWO, THREE = JANUS_PRO
+PER_ROW = 6
+"""Drawings that fill a packed row: 576 codes and a prompt each."""
 BATCH = 64
 """Own drawings of a step of learning."""
 
@@ -120,7 +123,7 @@ def _stages(plan: Plan) -> Iterator[Way]:
         SEES: ((1, 0, 0), (2, 3, 0), (5, 1, 0)), SEES_CODES: ((1, 0, 0), (2, 3, 0), (5, 1, 0)),
         DRAWS: ((0, 0, 3), (0, 3, 5), (0, 1, 4)),
     }  # fmt: skip
-    yield Way(Arm(name=FOUNDATION, about="the model that all arms begin from", kind="stages"))
+    yield Way(Arm(name=FOUNDATION, about=f"the model that all arms begin from: {told_of(plan.model)}", kind="stages"))
     yield _way(BEFORE, "stages I and II", FOUNDATION, _leg(plan, "I"), _leg(plan, "II"))
     yield _way(REFERENCE, "the recipe: then stage III at 5:1:4", BEFORE, _leg(plan, "III"))
     yield _way(SHARED, "understanding by the codes that images are drawn with, in all stages", FOUNDATION,
@@ -135,9 +138,16 @@ def _stages(plan: Plan) -> Iterator[Way]:
         yield _way(name, "one task without the other, on as many examples of it", FOUNDATION, *legs)
 
 
-def _fewer(whole: tuple[float, ...], left: tuple[float, ...], samples: int) -> tuple[str, ...]:
-    """So many samples a step that what is left is as much as it was."""
-    return "--tune.samples", str(round(samples * sum(left) / sum(whole)))
+def told_of(model: str) -> str:
+    """What a model was before the first stage, in words."""
+    if (Path(model) / ASSEMBLED).exists():
+        return "parts trained one by one, adaptors and code head not at all"
+    return "not put together here, so that it may have learned all that an arm leaves out"
+
+
+def _fewer(whole: tuple[float, ...], left: tuple[float, ...], rows: int) -> tuple[str, ...]:
+    """So many rows a step that what is left is as much as it was, samples taken to be of one length."""
+    return "--tune.rows", str(round(rows * sum(left) / sum(whole)))
 
 
 def _way(name: str, about: str, begins: str, *legs: Leg) -> Way:
@@ -148,7 +158,7 @@ def _after(plan: Plan) -> Iterator[Way]:
     """What costs as much as reinforcement: of each image two branches drawn, and two learned at three passes."""
     prompts, samples = plan.group
     images, drawn = plan.rl_steps * prompts * samples, 2
-    again = images * (drawn + 6) / (3 * THREE.dose.samples)
+    again = images * (drawn + 6) / (3 * THREE.dose.samples * PER_ROW)
     once_more = ("--tune.stage", "janus-pro-III", "--tune.steps", str(max(1, round(again))))
     yield _way(LONGER, "stage III once more", REFERENCE, Leg("III-again", once_more))
     group = ("--rl.prompts", str(prompts), "--rl.samples", str(samples), "--rl.guidance", f"{plan.guidance:g}")
@@ -227,6 +237,6 @@ def find_played(plan: Plan, folder: Path) -> Found:
         for number in range(plan.seeds) for way in ways(plan)
         if (step := _trial(plan, folder, way, number))
     ]  # fmt: skip
-    about = f"trained from {Path(plan.model).name} at the published size"
+    about = f"trained from {Path(plan.model).name} ({told_of(plan.model)}) at the published size"
     few = few_of(int(_steps(plan, TWO.steps)[1]))
     return found_in(places, folder, about=about, style=plan.style, guidance=plan.guidance, few=few)

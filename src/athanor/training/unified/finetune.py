@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
 
 from athanor.core.build import build_name, versions
-from athanor.core.errors import UsageError
+from athanor.core.errors import AthanorError, UsageError
 from athanor.core.lines import open_folder
 from athanor.core.options import changed, refuse_idle
 from athanor.core.options import option as named
@@ -36,16 +37,19 @@ from athanor.training.unified.kept import keep, restore
 from athanor.training.unified.lessons import Example, Examples, Use
 from athanor.training.unified.lora import adapt, matrices, save, write_merged
 from athanor.training.unified.many import Many, gathered, processes
-from athanor.training.unified.recipes import JANUS, JANUS_PRO
+from athanor.training.unified.recipes import JANUS, JANUS_PRO, ROW
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.settings import Lora, Purpose, Tuning, Work
 from athanor.training.unified.shards import Ahead, Blend, Shards, shards_of
 from athanor.training.unified.stages import Stage
 from athanor.training.unified.tars import scanned
-from athanor.training.unified.teaching import Dose, Ratio, conversation, pixels_of, refuse_normalised
+from athanor.training.unified.teaching import USES, Dose, Ratio, counted, refuse_normalised, sample_of
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 KIND = "fine-tuning of a unified model"
-LOG, MODEL, ADAPTER = "log.jsonl", "model", "adapter.safetensors"
+MANIFEST, LOG, MODEL, ADAPTER = "manifest.json", "log.jsonl", "model", "adapter.safetensors"
 _PATHS: dict[Purpose, tuple[str, ...]] = {
     "drawing": ("backbone", "code_embedding", "code_adaptor", "code_head"),
     "understanding": ("encoder_adaptor", "backbone", "text_head"),
@@ -60,8 +64,8 @@ MEASURED = 8
 
 def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
     """The training as a stage. UsageError for what cannot be meant."""
-    if not 0 <= tuning.scenes < 1:
-        raise UsageError(f"a share of {tuning.scenes} of scenes was asked for, 0 to below 1 was expected")
+    if tuning.samples and tuning.rows:
+        raise UsageError(f"--tune.samples {tuning.samples} and --tune.rows {tuning.rows} were given; pass one of them")
     if tuning.stage is not None:
         return _published(tuning, rows)
     if tuning.purpose == "drawing" and (tuning.encoder or tuning.question):
@@ -69,13 +73,24 @@ def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
     rate = (2e-4 if lora.rank else 4e-5) if tuning.rate is None else tuning.rate
     modules = (*_PATHS[tuning.purpose], *(("encoder",) if tuning.encoder else ()))
     dose = Dose(
-        samples=tuning.samples or 64, ratio=tuning.ratio or RATIOS[tuning.purpose],
-        unconditional=tuning.unconditional, rows=rows,
+        samples=tuning.rows or tuning.samples or 64, ratio=tuning.ratio or RATIOS[tuning.purpose],
+        unconditional=tuning.unconditional, rows=rows, packed=ROW if tuning.rows else None, by_rows=bool(tuning.rows),
     )  # fmt: skip
     return _used(tuning, Stage(
         name=tuning.purpose, steps=tuning.steps or 1_000, dose=dose, trained=dict.fromkeys(modules, 1.0), rate=rate,
         schedule=tuning.schedule, warm=tuning.warm, weight_decay=tuning.weight_decay,
     ))  # fmt: skip
+
+
+def refuse_data(tuning: Tuning) -> None:
+    """UsageError unless there are shards, or scenes alone."""
+    if not 0 <= tuning.scenes <= 1:
+        raise UsageError(f"--tune.scenes {tuning.scenes} was given, 0 to 1 was expected")
+    if bool(tuning.data) == (tuning.scenes == 1):
+        raise UsageError(
+            f"--tune.scenes {tuning.scenes:g} and {len(tuning.data) or 'no'} --tune.data were given; pass shards, or "
+            "--tune.scenes 1 without any"
+        )
 
 
 def _used(tuning: Tuning, stage: Stage) -> Stage:
@@ -95,7 +110,8 @@ def _published(tuning: Tuning, rows: int) -> Stage:
     idle = [option for option in changed(tuning, "tune") if option in {named(field, "tune") for field in fixed}]
     refuse_idle(idle, f"--tune.stage {tuning.stage}")
     dose = replace(
-        stage.dose, samples=tuning.samples or stage.dose.samples, ratio=tuning.ratio or stage.dose.ratio, rows=rows
+        stage.dose, samples=tuning.samples or tuning.rows or stage.dose.samples, by_rows=tuning.samples is None,
+        ratio=tuning.ratio or stage.dose.ratio, rows=rows,
     )  # fmt: skip
     made = replace(stage, dose=dose, steps=tuning.steps or stage.steps, rate=tuning.rate or stage.rate)
     return _used(tuning, made)
@@ -105,39 +121,34 @@ def finetune(
     tuning: Tuning, init: Path, out: Path, seed: int, how: Work | None = None, *, lora: Lora | None = None,
     device: str = "cpu", resume: bool = False,
 ) -> Path:  # fmt: skip
-    """Train from the model in a folder, or go on; the folder of the model that came out. `device`: cpu, or anything
-    else for the accelerator of each process.
+    """Train from the model in a folder, or go on; the folder of the model that came out. `device`: auto, or a kind of
+    devices of which each process has one.
 
     Writes manifest.json, log.jsonl, checkpoint-STEP/, with adapters adapter.safetensors, and model/. UsageError if the
     folder holds something and `resume` is not given, or if it was made with other settings. Stopped where training
     fails, DataError where the data does: the newest checkpoint is the last good one.
     """
     how, lora = how or Work(), lora or Lora()
-    stage = stage_of(tuning, lora, how.rows)
+    refuse_data(tuning)
+    stage_of(tuning, lora, how.rows)  # what cannot be meant is told before anything is written
     accelerator = processes(device)
     main = accelerator.is_main_process
+    new = main and not (out / MANIFEST).exists()
     if main:
         precision = {"processes": accelerator.num_processes, "mixed": accelerator.mixed_precision}
         open_folder(out, manifest_of(tuning, lora, init, seed, how, precision), resume=resume, work="a training")
     accelerator.wait_for_everyone()
     if (out / MODEL / "config.json").exists():
         return out / MODEL
-    unified = checkpoints.read(init, template=how.template, dtype=torch.float32)
-    unified = unified if tuning.understanding is None else understanding(unified, tuning.understanding)
-    refuse_normalised(unified)
-    if (how.layout or checkpoints.layout_of(init)) == "huggingface":
-        configurations.holds(unified.model.config)
-    if lora.rank:
-        adapt(unified.model, lora, list(stage.trained), seed)
-    else:
-        freeze(unified.model, stage)
-    with accelerator.main_process_first():
-        source = sources(tuning, unified, out / "index", seed)
-        held = (
-            None if not how.held else sources(replace(tuning, data=how.held, scenes=0.0), unified, out / "index", seed)
-        )
-    parts = accelerator.num_processes if tuning.parts is None else tuning.parts
-    many = Many(unified, stage, source, digest(seed, "lessons"), accelerator, parts)
+    try:
+        many, source, held = _ready(tuning, init, out, seed, how, lora, accelerator)
+    except AthanorError:
+        if new:  # nothing was trained: the same folder can be asked for again
+            (out / MANIFEST).unlink(missing_ok=True)
+            rmtree(out / "index", ignore_errors=True)
+            out.rmdir()
+        raise
+    unified = many.unified
     _train(many, out, how, source, held)
     weights = matrices(unified.model) if lora.rank else many.weights
     whole = gathered(weights, keep=main)
@@ -154,42 +165,83 @@ def finetune(
     return out / MODEL
 
 
-def sources(tuning: Tuning, unified: Unified, index: Path, seed: int) -> Shards | Blend:
-    """Where examples come from."""
+def _ready(
+    tuning: Tuning, init: Path, out: Path, seed: int, how: Work, lora: Lora, accelerator: Accelerator
+) -> tuple[Many, Examples, Examples | None]:  # fmt: skip
+    """The training before its first step, its examples, and held-out ones."""
+    stage = stage_of(tuning, lora, how.rows)
+    unified = checkpoints.read(init, template=how.template, dtype=torch.float32)
+    unified = unified if tuning.understanding is None else understanding(unified, tuning.understanding)
+    refuse_normalised(unified)
+    if (how.layout or checkpoints.layout_of(init)) == "huggingface":
+        configurations.holds(unified.model.config)
+    if how.checkpointing:
+        save_memory(unified)
+    if lora.rank:
+        adapt(unified.model, lora, list(stage.trained), seed)
+    else:
+        freeze(unified.model, stage)
+    index, row = out / "index", stage.dose.packed
+    parts = accelerator.num_processes if tuning.parts is None else tuning.parts
+    with accelerator.main_process_first():
+        source = sources(tuning, unified, index, seed, row)
+        others = replace(tuning, data=how.held, scenes=0.0)
+        held = sources(others, unified, index, seed, row) if how.held else None
+        measured = sources(tuning, unified, index, digest(seed, "lengths"), row)
+        stage = replace(stage, dose=counted(unified, measured, stage.dose, parts))
+        for use, many in zip(USES, stage.dose.counts, strict=True):
+            if many:
+                measured.take(use, 0, 1)  # what there is none of is told before training begins
+    return Many(unified, stage, source, digest(seed, "lessons"), accelerator, parts), source, held
+
+
+def save_memory(unified: Unified) -> None:
+    """Let the backbone and the encoder compute their activations twice in place of keeping them."""
+    for module in (unified.model.backbone, unified.model.encoder):
+        module.activation_checkpointing_enable({"use_reentrant": False})
+        module.train()  # the library does it in training alone; nothing is dropped out there
+
+
+def sources(
+    tuning: Tuning, unified: Unified, index: Path, seed: int, row: int | None = None
+) -> Examples:  # fmt: skip
+    """Where examples come from. `row`: tokens that a sample may have at most, where they are packed."""
+    sizes = {unified.model.config.tokenizer.image_size, unified.preparation.size}
+    if tuning.scenes and len(sizes) > 1:
+        raise UsageError(
+            f"the model draws pictures of {unified.model.config.tokenizer.image_size} pixels and sees them at "
+            f"{unified.preparation.size}: scenes have one size; leave --tune.scenes out"
+        )
+    made = Scenes(seed=digest(seed, "scenes"), pixels=max(sizes))
+    if tuning.scenes == 1:
+        return made
     real = Shards(
         scanned(tuning.data, index), digest(seed, "data"), seen=unified.preparation,
         drawn=unified.model.config.tokenizer.image_size, window=tuning.window, question=tuning.question or None,
-        fits=fitting(unified.layout),
+        fits=fitting(unified.layout, row),
     )  # fmt: skip
     if not tuning.scenes:
         return real
-    sizes = {unified.model.config.tokenizer.image_size, unified.preparation.size}
-    if len(sizes) > 1:
-        raise UsageError(f"scenes of {' and '.join(map(str, sorted(sizes)))} pixels were asked for; leave --scenes out")
-    made = Scenes(seed=digest(seed, "scenes"), pixels=sizes.pop())
     return Blend(((real, 1 - tuning.scenes), (made, tuning.scenes)), digest(seed, "blend"))
 
 
-def fitting(layout: Layout) -> Callable[[Use, Example], str]:
-    """Says why a model cannot be taught an example: it is too long, or has words that the model does not know or that
-    are marks of its own."""
+def fitting(layout: Layout, row: int | None = None) -> Callable[[Use, Example], str]:
+    """Says why a model cannot be taught an example: it is too long, for the model or for a packed row, or has words
+    that the model does not know or that are marks of its own."""
 
     def fits(use: Use, example: Example) -> str:
         try:
-            if use == "drawing":
-                layout.prompt(example.prompt or "")
-            elif use == "understanding" and example.picture is not None:
-                conversation(layout, example, pixels_of([example.picture])[0])
-            elif use == "text":
-                conversation(layout, example, None) if example.questions else layout.text(example.text or "")
+            sample = sample_of(layout, use, example)
         except UsageError as error:
             return str(error)
+        if row is not None and len(sample) > row:
+            return f"it has {len(sample)} tokens, at most {row} of a row were expected"
         return ""
 
     return fits
 
 
-def _train(many: Many, out: Path, how: Work, source: Shards | Blend, held: Examples | None) -> None:
+def _train(many: Many, out: Path, how: Work, source: Examples, held: Examples | None) -> None:
     """All steps that are left, with a line of the log for each and checkpoints on the way."""
     stage, main = many.stage, many.accelerator.is_main_process
     begun = restore(many, out)
@@ -213,13 +265,13 @@ def _train(many: Many, out: Path, how: Work, source: Shards | Blend, held: Examp
                 lines = []
 
 
-def _told(many: Many, how: Work, source: Shards | Blend, held: Examples | None) -> dict[str, Any]:
+def _told(many: Many, how: Work, source: Examples, held: Examples | None) -> dict[str, Any]:
     """What is told with a checkpoint: how many samples could not be used, which (those of this process), and held-out
     losses."""
     faults = [one.faults for one in shards_of(source)]
-    mine = [(one.read, one.spoilt + one.apart) for one in faults]
+    mine = [(one.read, one.spoilt + one.apart) for one in faults] or [(0, 0)]
     read, unusable = many.summed(torch.tensor(mine, dtype=torch.float64, device=many.accelerator.device).sum(0))
-    found: dict[str, Any] = {"read": int(read), "unusable": int(unusable)}
+    found: dict[str, Any] = {"read": int(read), "unusable": int(unusable), "samples": many.stage.dose.samples}
     if any(one.which for one in faults):
         found["faults"] = "; ".join(map(str, faults))
     if held is not None:

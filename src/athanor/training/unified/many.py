@@ -21,6 +21,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from athanor.core.errors import Stopped, UsageError
+from athanor.models.backends.pretrained import device_of
 from athanor.models.unified.layout import TASKS
 from athanor.models.unified.losses import token_losses
 from athanor.models.unified.model import CODE, SEEN, TEXT, Batch, UnifiedModel, attention_mask
@@ -83,8 +84,14 @@ class Losses(nn.Module):
 
 
 def processes(device: str) -> Accelerator:
-    """The processes that train together: those of a launcher, or this one alone. UsageError where the launcher asks for
-    what is not there."""
+    """The processes that train together: those of a launcher, or this one alone, each on one device of a kind (cpu,
+    cuda, mps), or with auto on the best that there is. UsageError where what is asked for is not there."""
+    if device != "auto":
+        device_of(device)
+        if ":" in device:
+            raise UsageError(
+                f"--device {device} was given, a kind of devices was expected; pass cpu, cuda, mps or auto"
+            )
     try:
         from accelerate import Accelerator
     except ImportError as error:
@@ -92,6 +99,8 @@ def processes(device: str) -> Accelerator:
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
         raise UsageError("the launcher asks for DeepSpeed; pass a configuration with FSDP2, or without either")
     accelerator = Accelerator(cpu=device == "cpu")
+    if device not in ("auto", found := accelerator.device.type):
+        raise UsageError(f"--device {device} was given, the launcher gives {found}; pass --device {found} or auto")
     plugin: Any = accelerator.state.fsdp_plugin if accelerator.distributed_type == "FSDP" else None
     if plugin is not None and plugin.fsdp_version != 2:
         raise UsageError(

@@ -71,7 +71,7 @@ class Tuning:
     purpose: Purpose = "both"
     """What examples are for: to draw (picture and caption), to understand (picture, questions and answers), or both."""
     stage: Published | None = None
-    """In place of a purpose, a published stage: what it trains, its ratio, rate, steps and samples, rows packed."""
+    """In place of a purpose, a published stage: what it trains, its ratio, rate, steps, and packed rows of a step."""
     ratio: tuple[float, float, float] | None = None
     """Understanding, text, drawing: samples of each; left out, that of the purpose or the stage."""
     understanding: Understanding | None = None
@@ -79,7 +79,9 @@ class Tuning:
     steps: int | None = None
     """Left out, 1,000, or those of the stage."""
     samples: int | None = None
-    """Of a step, over all processes; left out, 64, or those of the stage."""
+    """Of a step, over all processes; left out, 64, or as many as fill the rows of the stage."""
+    rows: int | None = None
+    """Packed rows of 4,096 tokens of a step, in place of samples: as many samples as fill them on average."""
     parts: int | None = None
     """Parts that a step is computed in, a multiple of the processes, for less memory; left out, as many as these."""
     rate: float | None = None
@@ -95,7 +97,7 @@ class Tuning:
     question: str = ""
     """What captions answer where a picture has no questions, as "Describe it."; empty passes such pictures over."""
     scenes: float = 0.0
-    """Share of the examples that the generator of scenes makes."""
+    """Share of the examples that the generator of scenes makes; 1 needs no data."""
     window: int = 8
     """Shards that are shuffled together."""
 
@@ -112,6 +114,8 @@ class Work:
     """Processes that read and decode beside each that trains."""
     rows: int = 8
     """Rows of a pass."""
+    checkpointing: bool = False
+    """Compute activations twice in place of keeping them, for less memory; a configuration of FSDP2 has its own."""
     template: Literal["janus-pro", "janus", "words"] | None = None
     """How the model was taught to converse; janus for a released Janus-1.3B, which does not say it itself."""
     layout: Literal["original", "huggingface"] | None = None

@@ -339,7 +339,7 @@ Request = tuple[Use, int, int]
 class Ahead:
     """A source whose next examples other processes make ready, in an order that is known before."""
 
-    def __init__(self, source: Shards | Blend, requests: Callable[[int], Request], begin: int, workers: int) -> None:
+    def __init__(self, source: Examples, requests: Callable[[int], Request], begin: int, workers: int) -> None:
         """`requests`: what the request of a number is; they begin with number `begin`."""
         self.name, self.requests, self.next = source.name, requests, begin
         self.faults = [one.faults for one in shards_of(source)]
@@ -362,7 +362,7 @@ class Ahead:
 class _Ready(Dataset):
     """What a worker does."""
 
-    def __init__(self, source: Shards | Blend, requests: Callable[[int], Request]) -> None:
+    def __init__(self, source: Examples, requests: Callable[[int], Request]) -> None:
         self.source, self.requests = source, requests
 
     def __getitem__(self, number: int) -> tuple[Sequence[Example] | AthanorError, list[Faults]]:

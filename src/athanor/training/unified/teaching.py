@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from athanor.environments.scenes.drawing import Images
 from athanor.models.unified.layout import TASKS, Layout, Sample, collate
 from athanor.models.unified.model import Batch
 from athanor.models.unified.unified import Unified
-from athanor.training.unified.lessons import Example, Examples
+from athanor.training.unified.lessons import Example, Examples, Use
 
 Ratio = tuple[float, float, float]
 """Understanding, text, drawing: samples of each, in proportion."""
@@ -31,6 +32,7 @@ class Dose:
     """What one step is made of."""
 
     samples: int
+    """Or with `by_rows` packed rows, each of as many samples as fill it."""
     ratio: Ratio
     unconditional: float = 0.1
     """Probability that a prompt to draw is replaced by padding, for guidance (Chen et al. 2025: 10%)."""
@@ -38,9 +40,13 @@ class Dose:
     """Tokens of a row into which samples are packed; None gives each a row of its own."""
     rows: int = 32
     """Rows of a pass, at most."""
+    by_rows: bool = False
+    """Whether a step is so many packed rows; `counted` makes samples of them."""
 
     def __post_init__(self) -> None:
-        if self.samples < 1 or self.rows < 1 or min(self.ratio) < 0 or sum(self.ratio) <= 0:
+        if self.by_rows and self.packed is None:
+            raise UsageError("a step of packed rows was asked for, and no length of a row; give both")
+        if self.samples < 1 or self.rows < 1 or not min(self.ratio) >= 0 or not 0 < sum(self.ratio) < inf:
             raise UsageError(
                 f"a step of {self.samples} samples in the ratio {self.ratio}, {self.rows} rows a pass, was asked for; "
                 "1 or more, and numbers from 0 on, one of them above 0, were expected"
@@ -101,12 +107,43 @@ def lesson(unified: Unified, examples: Examples, dose: Dose, seed: int, step: in
         pixels = pixels_of([one.picture for one in some if one.picture is not None])
         found[0] = [conversation(layout, one, image) for one, image in zip(some, pixels, strict=True)]
     if read:
-        for one in examples.take("text", step, read):
-            found[1].append(conversation(layout, one, None) if one.questions else layout.text(one.text or ""))
+        found[1] = [_read(layout, one) for one in examples.take("text", step, read)]
     if drawn:
         blank = stream(seed, "unconditional", step).random(drawn) < dose.unconditional
         found[2] = drawings(unified, examples.take("drawing", step, drawn), blank.tolist())
     return found
+
+
+USES: tuple[Use, ...] = ("understanding", "text", "drawing")
+LOOKED_AT = 32
+"""Samples of each task whose lengths tell how many fill a row."""
+
+
+def counted(unified: Unified, examples: Examples, dose: Dose, parts: int = 1) -> Dose:
+    """The same dose in samples: as many as fill its rows on average, a multiple of what the ratio and `parts` need."""
+    if not dose.by_rows or dose.packed is None:
+        return dose
+    whole, mean = sum(dose.ratio), 0.0
+    for use, share in zip(USES, dose.ratio, strict=True):
+        some = examples.take(use, 0, LOOKED_AT) if share else []
+        mean += share / whole * float(np.mean([len(sample_of(unified.layout, use, one)) for one in some] or [0.0]))
+    unit = parts * (round(whole) if all(share == round(share) for share in dose.ratio) else 1)
+    samples = unit * max(1, round(dose.samples * dose.packed / mean / unit))
+    return replace(dose, samples=samples, by_rows=False)
+
+
+def sample_of(layout: Layout, use: Use, example: Example) -> Sample:
+    """What an example becomes; a drawing's codes are all 0, for its length alone."""
+    if use == "drawing":
+        return layout.drawing(example.prompt or "", np.zeros(layout.codes, dtype=np.int64))
+    if use == "understanding" and example.picture is not None:
+        return conversation(layout, example, pixels_of([example.picture])[0])
+    return _read(layout, example)
+
+
+def _read(layout: Layout, example: Example) -> Sample:
+    """A text to learn, or questions and answers without a picture."""
+    return conversation(layout, example, None) if example.questions else layout.text(example.text or "")
 
 
 def passes(found: Sequence[Sequence[Sample]], dose: Dose) -> list[Batch]:
