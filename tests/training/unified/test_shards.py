@@ -315,6 +315,7 @@ def test_shards_at_fault_are_told_by_name_at_once_and_in_the_log(
     torn.path.write_bytes(data[: last.offset + 20])
     cut.path.write_bytes(data[: before.offset + 512])  # between two members, where the library sees the end
     tar(tmp_path / "shards" / "empty.tar", [])
+    found: list[Shard] = []
     for _ in range(2):  # the second is read from the index
         found = scanned([tmp_path / "shards"], tmp_path / "cache")
         said = capsys.readouterr().err

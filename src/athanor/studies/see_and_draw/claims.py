@@ -47,6 +47,7 @@ LOWEST = 2 * LITTLE
 more than half of all that can be drawn right."""
 OF_DRAWINGS = (RIGHT, OTHERS, ABOUT_OWN, TOLD_OWN, PASSED, AMONG, "follows")
 """What measures that rest on drawings begin with."""
+VOID: Verdict = "cannot be judged"
 JANUS, PRO, T2I = "Wu et al. 2024, ablation", "Chen et al. 2025", "Jiang et al. 2025"
 UNGUIDED_DRAWN = Of(guided(RIGHT, 1.0))
 SAW = Of(ANSWERED)
@@ -172,11 +173,10 @@ def judged(tried: Sequence[Tried], weight: float) -> list[Claim]:
     claims = []
     for one, found in there:
         void = low and any(contrast.of.measure.startswith(OF_DRAWINGS) for contrast in one.contrasts)
-        alone, together = (
-            "cannot be judged" if void else _verdict(one, some) for some in (found, _evidence(tried, one, strict))
-        )
+        together = _evidence(tried, one, strict)
         claims.append(Claim(
-            statement=one.statement, source=one.source, evidence=found, verdict=alone, together=together,
+            statement=one.statement, source=one.source, evidence=found,
+            verdict=VOID if void else _verdict(one, found), together=VOID if void else _verdict(one, together),
         ))  # fmt: skip
     return claims
 
