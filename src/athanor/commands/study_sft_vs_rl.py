@@ -122,7 +122,7 @@ class Config:
     out: Path
     """The study's folder: runs/, estimates.jsonl, claims.jsonl, figures/, report.html."""
     setting: Literal["smoke", "laptop", "paper"] = "laptop"
-    """smoke: under a minute; laptop: within an hour on two cores; paper: --model at the published size, for days."""
+    """smoke: under a minute; laptop: one to two hours on two cores; paper: --model at the published size, for days."""
     quick: bool = False
     """Two arms, two seeds, from one base, in five minutes on two cores."""
     bases: tuple[str, ...] = ()

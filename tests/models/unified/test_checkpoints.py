@@ -63,6 +63,17 @@ def test_from_layout_to_layout_and_back_no_byte_of_the_weights_changes(content: 
     assert (other / SAFE).read_bytes() == (again / SAFE).read_bytes()
 
 
+def test_a_table_that_serves_as_the_head_too_is_read(content: Unified, tmp_path: Path):
+    folder = saved(tmp_path / "model", content, "huggingface")
+    changed(folder, lambda tensors: tensors.pop("lm_head.weight"))
+    with pytest.raises(DataError, match=r"lacks lm_head\.weight"):
+        read(folder)
+    described = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(described | {"tie_word_embeddings": True}))
+    model = read(folder).model
+    assert torch.equal(model.text_head.weight, model.backbone.embed_tokens.weight)
+
+
 def test_what_nothing_runs_is_kept_and_written_again(content: Unified, tmp_path: Path):
     dead = {
         "vision_model.vision_tower.attn_pool.latent": torch.randn(1, 1, 32),

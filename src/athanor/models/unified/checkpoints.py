@@ -24,10 +24,11 @@ from athanor.models.unified.config import Understanding, UnifiedConfig
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.names import LayoutName
 from athanor.models.unified.pictures import Preparation
-from athanor.models.unified.reading import SAFE, weights_of
+from athanor.models.unified.reading import SAFE, Weights, weights_of
 from athanor.models.unified.text_tokenizer import tokenizer_of
 from athanor.models.unified.unified import Unified, understanding
 
+TABLE = "backbone.embed_tokens.weight"
 PART = 5_000_000_000
 """Bytes of one file of weights, at most."""
 
@@ -47,7 +48,7 @@ def read(
 def stored(folder: Path, *, template: str | None = None) -> Unified:
     """As `read`, on the CPU, every tensor in the dtype that its file has: to be written again, not to be run."""
     config, about = _config(folder)
-    weights = weights_of(folder)
+    weights = _untied(folder, weights_of(folder))
     layout = names.layout_of(weights.names)
     if layout is None:
         raise DataError(f"{weights.where} holds the weights of another kind of model; pass those of a unified model")
@@ -63,6 +64,18 @@ def stored(folder: Path, *, template: str | None = None) -> Unified:
     return Unified(
         model=model.eval(), words=tokenizer_of(folder), template=chosen, preparation=preparation, unused=kept
     )
+
+
+def _untied(folder: Path, weights: Weights) -> Weights:
+    """The weights, with a head for text where a model of `transformers` has one table of tokens that serves as both."""
+    head, table = (names.source(name, "huggingface").name for name in ("text_head.weight", TABLE))
+    if head in weights.names or table not in weights.names or not described(folder).get("tie_word_embeddings", True):
+        return weights
+
+    def load(name: str) -> Tensor:
+        return weights.load(table).clone() if name == head else weights.load(name)
+
+    return weights._replace(names=weights.names | {head}, load=load)
 
 
 def described(folder: Path) -> dict[str, Any]:

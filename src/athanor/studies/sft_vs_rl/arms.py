@@ -61,7 +61,7 @@ SETTINGS: dict[str, Setting] = {
     "quick": Setting(bases=("base-points-1",), seeds=2, lever_seeds=0, steps=25, arms=("sft", "grpo"), each=2,
                      about="two arms, two seeds, in five minutes on two cores"),
     "laptop": Setting(bases=("base-points-1", "base-points-2"), seeds=4, lever_seeds=2, steps=40, each=4,
-                      about="every arm, four seeds on two bases, within an hour on two cores"),
+                      about="every arm, four seeds on two bases, one to two hours on two cores"),
 }  # fmt: skip
 
 
