@@ -9,7 +9,7 @@ import pytest
 import tyro
 
 from athanor.core.errors import UsageError
-from athanor.core.options import changed, refuse_idle, refuse_outside, words_of
+from athanor.core.options import changed, refuse_idle, refuse_outside, refuse_without, words_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +54,9 @@ def test_options_that_do_nothing_are_refused_together() -> None:
         UsageError, match="--a, --b have no effect with --agent random.*leave them out.*another --agent"
     ):
         refuse_idle(["--a", "--b"], "--agent random")
+
+
+def test_options_that_do_nothing_without_another_say_to_pass_that_one() -> None:
+    refuse_without([], "--legacy")
+    with pytest.raises(UsageError, match="--a has no effect without --legacy,.*; leave it out, or pass --legacy$"):
+        refuse_without(["--a"], "--legacy")

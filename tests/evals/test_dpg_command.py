@@ -15,12 +15,13 @@ from PIL import Image
 from athanor.cli import main
 from athanor.core.errors import BackendError, DataError, UsageError
 from athanor.core.records import Completion, Estimate, Message, Sampling
+from athanor.core.store import Manifest
 from athanor.environments.scenes import STYLES
 from athanor.environments.scenes.checks import examples
 from athanor.environments.scenes.propositions import rows as scene_rows
 from athanor.environments.scenes.spec import tell
 from athanor.evals.dpg.answering import Asked, Exact
-from athanor.evals.dpg.asking import Asking, ask_all
+from athanor.evals.dpg.asking import Answer, Asking, ask_all
 from athanor.evals.dpg.pictures import cut, files
 from athanor.evals.dpg.table import COLUMNS, Question, checked, items, read
 from tests.evals.drawn import png
@@ -247,6 +248,51 @@ def test_a_script_of_replies_answers_without_a_model(tmp_path: Path, capsys: pyt
     assert [one.value for one in found if one.name == "score"] == [0, 100]  # the script takes `yes` alone
 
 
+def test_a_folder_is_cut_as_its_own_manifest_says_that_it_was_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, table = scenes(tmp_path)
+    plain = Manifest(kind="eval draw", config={"each": 4}, execution={}, build="", versions={}, hashes={}, label="",
+                     created="")  # fmt: skip
+    words = ["--images", images, "--questions", table, "--answerer", "exact", "--out", tmp_path / "out"]
+    file = images / "manifest.json"
+    file.write_bytes(msgspec.json.encode(plain))
+    assert run(*words, "--each", 1) == 2
+    assert f"--each 1 was given, {images} was drawn with --each 4 by its manifest.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run(*words) == 0
+    for other in (b"[", msgspec.json.encode(msgspec.structs.replace(plain, kind="play"))):
+        file.write_bytes(other)
+        assert run(*words[:-1], tmp_path / f"out{len(other)}", "--each", 1) != 2
+
+
+@pytest.mark.parametrize(("share", "code"), [(4, 0), (1, 1)])
+def test_answers_that_are_neither_are_told_and_most_of_them_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], share: int, code: int
+) -> None:
+    """One in `share` of the stored answers is made evasive; they are not asked for again."""
+    images, table = scenes(tmp_path)
+    (tmp_path / "replies.json").write_text('{"replies": ["yes"]}')
+    words = ["--images", images, "--questions", table, "--backend", "scripted", "--model", tmp_path / "replies.json"]
+    words += ["--out", tmp_path / "out", "--json"]
+    assert run(*words) == 0
+    capsys.readouterr()
+    file = tmp_path / "out" / "answers.jsonl"
+    stored = [msgspec.json.decode(line, type=Answer) for line in file.read_bytes().splitlines()]
+    evasive = [msgspec.structs.replace(one, text="maybe") if n % share == 0 else one for n, one in enumerate(stored)]
+    file.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in evasive))
+    assert run(*words, "--resume") == code
+    out, err = capsys.readouterr()
+    lost = len(stored) // share
+    assert f"{lost} of {len(stored)} answers are neither yes nor no and count as no" in err
+    assert ("this is no score of the images: pass another --wording" in err) == bool(code)
+    assert "question 1: 'maybe'" in err
+    found = {one.name: one.value for one in msgspec.json.decode(out, type=tuple[Estimate, ...])}
+    assert found["number of answers neither yes nor no"] == lost
+    assert (found["score"] == 0) == bool(code)
+    assert found["score, answers neither yes nor no as yes"] == 100
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -254,7 +300,7 @@ def test_a_script_of_replies_answers_without_a_model(tmp_path: Path, capsys: pyt
         (["--model", "m", "--backend", "llamacpp"], "takes text only"),
         (["--answerer", "exact", "--model", "m"], "--model has no effect"),
         (["--answerer", "exact", "--http.timeout", "3"], "--http.timeout has no effect"),
-        (["--answerer", "exact", "--processes", "8"], "--processes has no effect with no --legacy"),
+        (["--answerer", "exact", "--processes", "8"], "--processes has no effect without --legacy"),
         (["--model", "m", "--backend", "openai", "--wording", "what?"], "has no {question}"),
         (["--answerer", "exact", "--each", "5"], "1 to 4 was expected"),
     ],

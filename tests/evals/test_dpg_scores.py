@@ -100,14 +100,27 @@ def test_the_script_leaves_out_what_is_missing_without_a_word() -> None:
     assert found["number of answers that failed"].value == 1
 
 
-def test_an_answer_that_is_neither_is_unknown_and_so_are_the_children_of_its_yes() -> None:
+def test_an_answer_that_failed_is_unknown_and_so_are_the_children_of_its_yes() -> None:
     one = items(A)[0]
     assert scoring.held(one, {1: None, 2: True, 3: False, 4: True}) == {1: None, 2: None, 3: False, 4: True}
     assert scoring.held(one, {1: False, 2: True, 3: None, 4: None}) == {1: False, 2: False, 3: False, 4: None}
-    found = correct(A, said("a", "?yny"), 1)
+    found = correct(A, said("a", "!yny"), 1)
     assert found["score"].value == pytest.approx(50)
-    assert found["number of answers neither yes nor no"].value == 1
+    assert found["number of answers that failed"].value == 1
     assert found["score attribute"].excluded == 1
+
+
+def test_an_answer_that_is_neither_counts_as_no_and_what_yes_would_give_stands_beside() -> None:
+    """Evasive where it is wrong, a model has the score of one that says no there, not more."""
+    evasive, plain = (
+        correct((*A, *B), {**said("a", a), **said("b", b)}, 1) for a, b in (("?yyy", "y?"), ("nyyy", "yn"))
+    )
+    assert evasive["score"].value == plain["score"].value == pytest.approx(37.5)
+    assert evasive["score attribute"] == plain["score attribute"]
+    assert evasive["score, answers neither yes nor no as yes"].value == 100
+    assert evasive["number of answers neither yes nor no"].value == 2
+    assert "score, answers neither yes nor no as yes" not in plain
+    assert correct(A, said("a", "????"), 1)["score"].value == 0
 
 
 def test_processes_scramble_the_script_s_categories_and_not_its_score() -> None:

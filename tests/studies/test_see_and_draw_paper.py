@@ -32,7 +32,9 @@ from athanor.studies.see_and_draw.arms import (
     RL,
     SEES,
     SEES_CODES,
+    SETTINGS,
     SHARED,
+    STYLE,
     UNGUIDED,
     WHOLE,
 )
@@ -57,6 +59,15 @@ def asked(*options: str) -> Config:
 def planned(*options: str) -> list[Step]:
     config = asked(*options)
     return list(steps(plan_of(config), config.out))
+
+
+def test_every_setting_tries_models_on_the_style_that_the_readme_says():
+    trials = [step.command for step in planned() if step.kind == "play"]
+    styles = {command[command.index("--style") + 1] for command in trials}
+    assert styles | {setting.style for setting in SETTINGS.values()} == {STYLE}
+    readme = (Path(trial.__file__).parent / "README.md").read_text()
+    assert f"Pictures are of the style `{STYLE}` in every setting" in readme
+    assert "aligned" in next(step.command for step in planned("--style", "aligned") if step.kind == "play")
 
 
 def understood(step: Step) -> Any:

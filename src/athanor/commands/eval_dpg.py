@@ -18,17 +18,20 @@ from athanor.analysis.exploration import table_text, write_estimates
 from athanor.core.build import build_name, versions
 from athanor.core.errors import UsageError
 from athanor.core.lines import open_folder
-from athanor.core.options import changed, refuse_idle, refuse_outside
+from athanor.core.options import changed, refuse_idle, refuse_outside, refuse_without
 from athanor.core.protocols import Backend
 from athanor.core.records import Sampling
 from athanor.core.store import Manifest
 from athanor.evals.dpg import legacy, scoring, table
 from athanor.evals.dpg.answering import ASKED, Asked, Exact
+from athanor.evals.dpg.asking import Answer, Asking, ask_all
 from athanor.evals.dpg.asking import Asked as Answers
-from athanor.evals.dpg.asking import Asking, ask_all
 from athanor.evals.dpg.pictures import files
-from athanor.evals.images import drawn_with
+from athanor.evals.images import drawn_each, drawn_with
 from athanor.models.backends import BACKENDS, BackendConfig, answering, execution_of, idle, model_hash, refuse
+
+READABLE = 0.5
+"""Share of answers that must be yes or no: with fewer, what was measured is not what was drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +74,17 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Ask, score, write, and print the estimates; 1 if a prompt has no picture or an answer failed."""
+    """Ask, score, write, print the estimates; 1 if an image is missing, an answer failed, or most are unreadable."""
     _check(config)
     rows = table.read(config.questions)
     items = table.checked(table.items(rows))
     if not config.images.is_dir():
         raise UsageError(f"{config.images} is no folder, one of images named by item_id was expected; pass such")
+    if (drawn := drawn_each(config.images)) not in (None, config.each):
+        raise UsageError(
+            f"--each {config.each} was given, {config.images} was drawn with --each {drawn} by its "
+            f"manifest.json; pass --each {drawn}"
+        )
     there = files(config.images)
     asked = asyncio.run(_ask(config, rows, items, there))
     found = _scores(config, rows, items, asked)
@@ -89,7 +97,7 @@ def _check(config: Config) -> None:
     ranges = {"each": (1, 4), "resolution": (1, 4096), "processes": (1, 1000), "max_tokens": (1, inf)}
     refuse_outside(config, {**ranges, "concurrency": (0, inf), "temperature": (0, inf)})
     if not config.legacy:
-        refuse_idle(["--processes"] if config.processes != 1 else [], "no --legacy")
+        refuse_without(["--processes"] if config.processes != 1 else [], "--legacy")
     if config.answerer == "exact":
         plain = {"--model": config.model != "", "--wording": config.wording is not None}
         given = [
@@ -183,6 +191,21 @@ def _told(items: Sequence[table.Item], there: dict[str, Path], asked: Answers) -
         print(f"{count} of {len(asked.answers)} answers failed; ask again with --resume:", file=sys.stderr)
         for why, key in list(failed.items())[:5]:
             print(f"  {key[0]}, picture {key[1] + 1}, question {key[2]}: {why[:500]}", file=sys.stderr)
+    unreadable = _unreadable([one for one in asked.answers.values() if not one.failure])
     if strangers := sorted(set(there) - {item.name for item in items}):
         print(f"no prompt has the name of {len(strangers)} images: {', '.join(strangers[:5])}", file=sys.stderr)
-    return 1 if missing or failed or asked.unread else 0
+    return 1 if missing or failed or asked.unread or unreadable else 0
+
+
+def _unreadable(given: Sequence[Answer]) -> bool:
+    """Say how many answers are neither yes nor no; whether too many are for a score to be one."""
+    lost = scoring.neither(given)
+    if not lost:
+        return False
+    most = len(lost) > (1 - READABLE) * len(given)
+    todo = "; this is no score of the images: pass another --wording, more --max-tokens or another --model"
+    told = f"{len(lost)} of {len(given)} answers are neither yes nor no and count as no"
+    print(f"{told}{todo if most else ''}; the first are:", file=sys.stderr)
+    for one in lost[:5]:
+        print(f"  {one.item}, picture {one.picture + 1}, question {one.question}: {one.text[:80]!r}", file=sys.stderr)
+    return most

@@ -20,7 +20,7 @@ from athanor.core.store import Manifest
 from athanor.environments.scenes.spec import CATEGORIES, GENEVAL, Spec
 from athanor.evals.dpg import table
 from athanor.evals.geneval import prompts
-from athanor.evals.images import Job, draw_all, of_dpg, of_geneval, of_scenes, table_of, write
+from athanor.evals.images import DRAWN, Job, draw_all, of_dpg, of_geneval, of_scenes, table_of, write
 
 GENEVAL_FILE, DPG_FILE = "prompts.jsonl", "questions.csv"
 
@@ -132,7 +132,7 @@ def _manifest(config: Config, hashes: dict[str, str]) -> Manifest:
     left = ("model", "out", "prompts", "device", "compile", "resume")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
     return Manifest(
-        kind="eval draw", config=science,
+        kind=DRAWN, config=science,
         execution={
             "model": str(config.model), "prompts": str(config.prompts), "device": config.device,
             "compile": config.compile, "command": " ".join(["athanor", *sys.argv[1:]]),

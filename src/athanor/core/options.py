@@ -46,11 +46,20 @@ def words_of(config: Any, group: str = "") -> list[str]:
 
 def refuse_idle(given: Sequence[str], beside: str) -> None:
     """UsageError if options were given that do nothing beside another, for example `--agent random`."""
+    _refuse_idle(given, f"with {beside}", f"pass another {beside.split()[0]}")
+
+
+def refuse_without(given: Sequence[str], needed: str) -> None:
+    """UsageError if options were given that do nothing without another, for example `--legacy`."""
+    _refuse_idle(given, f"without {needed}", f"pass {needed}")
+
+
+def _refuse_idle(given: Sequence[str], where: str, otherwise: str) -> None:
     if given:
         verb, them = ("has", "it") if len(given) == 1 else ("have", "them")
         raise UsageError(
-            f"{', '.join(given)} {verb} no effect with {beside}, only options that do something were expected; "
-            f"leave {them} out, or pass another {beside.split()[0]}"
+            f"{', '.join(given)} {verb} no effect {where}, only options that do something were expected; "
+            f"leave {them} out, or {otherwise}"
         )
 
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from PIL.Image import Image
 
 from athanor.core.disk import write_atomically
 from athanor.core.progress import progress
 from athanor.core.seeds import stream
+from athanor.core.store import Manifest
 from athanor.environments.scenes.prompts import prompts
 from athanor.environments.scenes.propositions import rows
 from athanor.environments.scenes.scene import STYLES
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from athanor.models.unified.drawing import Drawing
     from athanor.models.unified.unified import Unified
 
+DRAWN = "eval draw"
+"""Kind of the manifest of a folder of images."""
 STYLE = "aligned"
 """Of the scenes whose prompts are drawn; in others prompts tell sizes and textures too."""
 
@@ -112,3 +116,13 @@ def drawn_with(folder: Path) -> dict[str, str]:
     none."""
     file = folder / "manifest.json"
     return {"drawn": hashlib.sha256(file.read_bytes()).hexdigest()} if file.is_file() else {}
+
+
+def drawn_each(folder: Path) -> int | None:
+    """How many images of each prompt were drawn, by the manifest of `athanor eval draw`; None if there is no such."""
+    try:
+        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError):  # images of another program may have any file of that name
+        return None
+    each = manifest.config.get("each") if manifest.kind == DRAWN else None
+    return each if isinstance(each, int) else None

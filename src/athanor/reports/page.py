@@ -45,6 +45,15 @@ class Picture(NamedTuple):
     """In small letters."""
     good: bool
     """Whether it is framed as one that is right."""
+    whole: str = ""
+    """Shown where the picture is pointed at."""
+
+
+class Compared(NamedTuple):
+    """Pictures that stand side by side to be compared."""
+
+    title: str
+    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +69,8 @@ class Chapter:
     rows: tuple[tuple[str, ...], ...] = ()
     below: tuple[str, ...] = ()
     """What stands under each row, over its whole width; empty where there is nothing."""
-    gallery: tuple[tuple[str, tuple[Picture, ...]], ...] = ()
-    """Rows of pictures, each with its title."""
+    gallery: tuple[tuple[str, tuple[Compared, ...]], ...] = ()
+    """Pictures that are compared, under titles."""
     note: str = ""
     links: tuple[tuple[str, str], ...] = ()
     """Pages to go on with: words and the path beside this page."""
@@ -195,13 +204,18 @@ def chapter_of(chapter: Chapter) -> dict[str, Any]:
             for row, below in zip(chapter.rows, chapter.below or [""] * len(chapter.rows), strict=True)
         ],
         "svg": _picture(figure) if figure else "", "caption": figure.caption if figure else "",
-        "gallery": [(one_line(title, 200), [_framed(one) for one in row]) for title, row in chapter.gallery],
+        "gallery": [(one_line(title, 200), [_compared(one) for one in those]) for title, those in chapter.gallery],
     }  # fmt: skip
+
+
+def _compared(one: Compared) -> tuple[str, list[dict[str, Any]]]:
+    return one_line(one.title, 300), [_framed(each) for each in one.pictures]
 
 
 def _framed(one: Picture) -> dict[str, Any]:
     source = f"data:image/png;base64,{b64encode(one.png).decode()}"
-    return {"source": source, "title": one_line(one.title, 300), "said": one_line(one.said, 300), "good": one.good}
+    told = {name: one_line(getattr(one, name), 300) for name in ("title", "said", "whole")}
+    return {"source": source, "good": one.good, **told}
 
 
 def _picture(figure: Figure) -> Markup:

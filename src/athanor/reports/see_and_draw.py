@@ -114,9 +114,10 @@ def summary(found: Found, link: str) -> Chapter:
     pairs = [(SHARED, REFERENCE), (LEFT_OUT, REFERENCE), (BALANCED, REFERENCE), (RL, REFERENCE), (RL, LONGER)]
     chart = _against(found, pairs, _panels(found), "Differences between arms")
     told = tuple(f"{claim.verdict.capitalize()}: {claim.statement}." for claim in found.claims)
+    few = ((f"{found.few[:1].upper()}{found.few[1:]}.", ()),) if found.few else ()
     kept = {name: found.drawings[name] for name in (REFERENCE, RL) if name in found.drawings}
     return Chapter(
-        name="see-and-draw", title="Can one model see and draw?", words=((words.answer(found), told),),
+        name="see-and-draw", title="Can one model see and draw?", words=(*few, (words.answer(found), told)),
         figure=figure_of("see-and-draw", "Can one model see and draw?", [chart], f"Differences of shares; {OVER}.")
         if chart else None,
         gallery=gallery(kept, most=3).gallery, links=(("The whole study", link),), note=words.note(found),
@@ -194,8 +195,8 @@ def _guidance(found: Found) -> Iterator[Chapter]:
     ceiling = found.by.get((FOUNDATION, CEILING))
     if not lines:
         return
-    top = max(p.high or p.value for line in lines for p in line.points)
-    drawn = panel(lines, title="Drawn right", y_title="drawn right", turns=round(max(SWEEP)), top=min(1.0, 1.1 * top),
+    top = min(1.0, max(0.05, *(1.1 * (p.high or p.value) for line in lines for p in line.points)))
+    drawn = panel(lines, title="Drawn right", y_title="drawn right", turns=round(max(SWEEP)), top=top,
                   width=560, height=260, percent=True, marks=True, x_title="guidance")  # fmt: skip
     told = f" The tokenizer's ceiling is {words.share(ceiling)}." if ceiling else ""
     yield from _chapter(

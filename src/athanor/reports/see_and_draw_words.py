@@ -9,7 +9,7 @@ from athanor.reports.shares import points, share
 from athanor.reports.words import Finding
 from athanor.studies.claims import Claim, counted
 from athanor.studies.see_and_draw.arms import FOUNDATION, REFERENCE, RL, SHARED
-from athanor.studies.see_and_draw.claims import LITTLE
+from athanor.studies.see_and_draw.claims import LITTLE, LOWEST, too_low
 from athanor.studies.see_and_draw.findings import Found
 from athanor.studies.see_and_draw.trial import ANSWERED, BLIND, CEILING, EXCESS, GAP, OTHERS, RIGHT, guided
 
@@ -33,6 +33,10 @@ def answer(found: Found) -> str:
         f"{share(by.get((REFERENCE, ANSWERED)))} of the questions, the usual answers "
         f"{share(by.get((FOUNDATION, BLIND)))}."
     )
+    if too_low(found.tried):
+        drawn += (
+            f" Where the tokenizer lets less than {100 * LOWEST:g}% be right, claims about drawings are not judged."
+        )
     more = [
         f"{label} {of}: {points(one)}"
         for label, arm, of in (("Codes for both against an encoder of its own,", SHARED, ANSWERED),
@@ -73,7 +77,8 @@ def _trainings(found: Found) -> str:
     names = found.missing
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     left = f"; {len(names)} are not finished: {', '.join(names[:NAMED])}{more}" if names else ""
-    return f"{len(found.arms)} arms, {len(mine)} trainings{ended}{left}"
+    few = f"; {found.few}" if found.few else ""
+    return f"{len(found.arms)} arms, {len(mine)} trainings{ended}{left}{few}"
 
 
 def note(found: Found) -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from athanor.core.records import Estimate, Record
 
-Verdict = Literal["holds", "holds in part", "does not hold", "contradicted", "cannot be told"]
+Verdict = Literal["holds", "holds in part", "does not hold", "contradicted", "cannot be told", "cannot be judged"]
+"""The last of what was measured where no difference could show."""
 By = Mapping[tuple[str, str], Estimate]
 """Estimates by group and name."""
 
@@ -45,7 +46,7 @@ def counted(claims: Sequence[Claim]) -> str:
         return ""
     alone, together = (Counter(getattr(claim, name) for claim in claims) for name in ("verdict", "together"))
     rest = [f"“{name}” of {alone[name]} and {together[name]}"
-            for name in ("holds in part", "does not hold", "contradicted", "cannot be told")
+            for name in ("holds in part", "does not hold", "contradicted", "cannot be told", "cannot be judged")
             if alone[name] or together[name]]  # fmt: skip
     return (
         f"Of {len(claims)} claims {alone['holds']} hold by themselves and {together['holds']} all together "

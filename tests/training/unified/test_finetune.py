@@ -27,7 +27,7 @@ from athanor.training.unified.recipes import JANUS_PRO
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.settings import Lora
 from athanor.training.unified.stages import MODULES
-from athanor.training.unified.tars import write
+from athanor.training.unified.tars import scan, write
 from athanor.training.unified.teaching import Dose, counted, lesson, passes, pixels_of
 from tests.models.unified.small import JANUS, fast, model, published, saved
 
@@ -218,6 +218,17 @@ def test_samples_that_do_not_fit_are_passed_over_and_told(tmp_path: Path, folder
     assert told["read"] >= 25
     assert "does not fit the model: sample 3 of" in told["faults"]
     assert "takes 4" in told["faults"]
+
+
+def test_a_torn_shard_is_named_in_the_log_though_no_sample_is_unusable(tmp_path: Path, folder: Path):
+    whole, torn = folder / "data" / "000000.tar", tmp_path / "torn.tar"
+    last = scan(whole).place(4, "picture")
+    assert last is not None
+    torn.write_bytes(whole.read_bytes()[: last.offset + 20])
+    finetune(tuning(folder, steps=1, data=(torn,)), folder / "original", tmp_path / "out", 1, HOW)
+    told = lines(tmp_path / "out")[-1]
+    assert told["unusable"] == 0
+    assert f"of 1 shards 1 are at fault: {torn} (it ends within a member)" in told["faults"]
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -239,6 +239,8 @@ def test_too_many_spoilt_samples_stop_the_work_with_a_report(tmp_path: Path):
     with pytest.raises(DataError, match=r"no picture that can be read: sample .* at most 10% were expected"):
         found.take("drawing", 0, 500)
     assert found.faults.read >= 100
+    assert str(found.faults).count("is no image that can be read") == 1
+    assert str(found.faults).count("likewise") == 1
     assert all(len(named) <= 10 for named in found.faults.which.values())
 
 
@@ -302,6 +304,33 @@ def test_a_torn_shard_is_read_up_to_where_it_is_torn(tmp_path: Path):
         )
 
 
+def test_shards_at_fault_are_told_by_name_at_once_and_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, torn, cut = numbered(tmp_path / "shards", (10, 10, 10))
+    data = torn.path.read_bytes()
+    last, before = torn.place(7, "picture"), torn.place(6, "txt")
+    assert last is not None
+    assert before is not None
+    torn.path.write_bytes(data[: last.offset + 20])
+    cut.path.write_bytes(data[: before.offset + 512])  # between two members, where the library sees the end
+    tar(tmp_path / "shards" / "empty.tar", [])
+    found: list[Shard] = []
+    for _ in range(2):  # the second is read from the index
+        found = scanned([tmp_path / "shards"], tmp_path / "cache")
+        said = capsys.readouterr().err
+        assert f"the shard {torn.path} is at fault (it ends within a member): 7 samples of it are used" in said
+        assert f"the shard {cut.path} is at fault (after the last member there is neither" in said
+        assert "empty.tar is at fault (it has no samples): 0 samples" in said
+        assert str(whole.path) not in said
+    faults = source(found).faults
+    assert str(faults).startswith("0 of 0 samples could not be used; of 4 shards 3 are at fault: ")
+    assert f"{torn.path} (it ends within a member)" in str(faults)
+    other = source(found).faults
+    other.take(faults)  # another process says the same
+    assert str(other) == str(faults)
+
+
 def header(size: int, kind: bytes) -> bytes:
     """A header that says that so many bytes follow."""
     one = tarfile.TarInfo("x")
@@ -329,8 +358,10 @@ def test_what_is_no_tar_file_is_refused(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"has no .tar file"):
         scanned([tmp_path / "empty"])
-    with pytest.raises(UsageError, match="0 samples"):
-        source([Shard(path=tmp_path, places=np.zeros((0, 3, 2), np.int64))])
+    with pytest.raises(UsageError, match=r"empty.tar: there is no sample, .* were expected"):
+        source([scan(tar(tmp_path / "empty.tar", []))])
+    with pytest.raises(UsageError, match="a window of 0 shards was given"):
+        source(numbered(tmp_path / "shards", (3,)), window=0)
 
 
 def test_an_index_is_kept_and_made_again_where_the_file_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -58,6 +59,27 @@ def test_the_published_table_is_that_of_the_papers() -> None:
     ]  # fmt: skip
     assert [s.weight_decay for s in JANUS] == [0, 0, 0.1]
     assert all("visual_tokenizer" in stage.frozen for stage in (*JANUS, *JANUS_PRO, *tiny(1).stages))
+
+
+def test_the_document_tells_the_default_s_stages_as_they_are() -> None:
+    """The table's rows, and by how much its rates differ from the published."""
+    text = (Path(__file__).parents[3] / "docs" / "unified-training.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    first = next(k for k, row in enumerate(rows) if row[0].startswith("**`tiny`**"))
+    mine = [stage for stage in tiny(1).stages if stage.name != "language"]
+    ratios, rates, steps = (row[1:] for row in rows[first : first + 3])
+    assert ratios == [" : ".join(f"{share:g}" for share in stage.dose.ratio) for stage in mine]
+    told = [(float(rate), schedule, int(warm)) for rate, schedule, warm in (cell.split(", ") for cell in rates)]
+    assert told == [(pytest.approx(stage.rate), stage.schedule, stage.warm) for stage in mine]
+    assert steps == [f"{stage.steps:,}, {stage.dose.samples}" for stage in mine]
+    times = [round(stage.rate / published.rate) for stage, published in zip(mine, JANUS_PRO, strict=True)]
+    flat = " ".join(text.split())
+    assert f"Rates are {times[0]}, {times[1]} and {times[2]} times as high" in flat
+    assert f"Stage II has {ratios[1]}, not {' : '.join(map(str, JANUS_PRO[1].dose.ratio))}" in flat
+    assert [stage.muon for stage in mine] == [None, 0.02, pytest.approx(0.006)]
+    assert (mine[1].hold, mine[1].until, [stage.described for stage in mine]) == (0.5, 0.15, [1.0, 0.3, 0.0])
+    assert [stage.dose.packed for stage in mine] == [None] * 3
+    assert mine[2].trained["encoder"] == 1 / 20
 
 
 def test_passes_of_one_task_each_and_packed_rows_have_the_gradient_of_the_sum_of_means() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from athanor.analysis.intervals import SHARE, Interval, clustered, mean
 from athanor.core.records import Estimate
@@ -13,11 +13,12 @@ from athanor.evals.dpg.table import Item
 SCORE = "score"
 """Of 100, as published."""
 WORST = "score, missing images 0"
+BEST = "score, answers neither yes nor no as yes"
 
 
 def held(item: Item, answers: Mapping[int, bool | None]) -> dict[int, bool | None]:
     """Whether each question's answer counts as yes: not where one that it depends on is no. None is unknown: an answer
-    that was neither, or a yes to a question whose parent is unknown. In the order of the item's questions.
+    that failed, or a yes to a question whose parent is unknown. In the order of the item's questions.
     """
     found: dict[int, bool | None] = {}
     for index in item.order:
@@ -31,34 +32,59 @@ def held(item: Item, answers: Mapping[int, bool | None]) -> dict[int, bool | Non
     return {one.id: found[one.id] for one in item.questions}
 
 
+def neither(answers: Iterable[Answer]) -> list[Answer]:
+    """Those that were given and are neither yes nor no."""
+    return [one for one in answers if not one.failure and heard(one.text) is None]
+
+
 def estimates(items: Sequence[Item], answers: Mapping[Key, Answer], each: int, group: str) -> tuple[Estimate, ...]:
     """The score, its categories broad and detailed, and what is unknown.
 
-    A picture's score is the share of yes among its known answers, a prompt's the mean of its pictures', the score 100
-    times the mean over prompts. A category's is 100 times the share over all its questions and all pictures. `n`
-    counts prompts; `excluded` prompts without a known answer, in categories answers that are unknown.
+    An answer that is neither yes nor no counts as no, as published; if there are any, a further score says what it
+    would be if they were yes. A picture's score is the share of yes among its known answers, a prompt's the mean of its
+    pictures', the score 100 times the mean over prompts. A category's is 100 times the share over all its questions and
+    all pictures. `n` counts prompts; `excluded` prompts without a known answer, in categories answers that are unknown.
     """
-    scores, rows, unread, failed = list[float](), list[tuple[str, int, bool | None]](), 0, 0
-    for number, item in enumerate(items):
-        pictures = list[float]()
-        for picture in range(each):
-            mine = {one.id: answers.get((item.name, picture, one.id)) for one in item.questions}
-            if all(one is None for one in mine.values()):
-                continue
-            unread += sum(one is not None and not one.failure and heard(one.text) is None for one in mine.values())
-            failed += sum(one is not None and bool(one.failure) for one in mine.values())
-            told = held(item, {k: heard(one.text) if one and not one.failure else None for k, one in mine.items()})
-            rows += [(one.detailed, number, told[one.id]) for one in item.questions]
-            known = [float(one) for one in told.values() if one is not None]
-            pictures += [sum(known) / len(known)] if known else []
-        scores += [sum(pictures) / len(pictures)] if pictures else []
+    pictures = [[mine for picture in range(each) if (mine := _of(item, answers, picture))] for item in items]
+    told = [[held(item, _yes(mine, False)) for mine in some] for item, some in zip(items, pictures, strict=True)]
+    asked = [one for some in pictures for mine in some for one in mine.values()]
+    unread, scores = len(neither(asked)), _scores(told)
     lost = len(items) - len(scores)
     found = [scaled(group, SCORE, mean(scores, within=SHARE, unit="prompts"), lost)]
+    if unread:
+        best = [[held(item, _yes(mine, True)) for mine in some] for item, some in zip(items, pictures, strict=True)]
+        found.append(scaled(group, BEST, mean(_scores(best), within=SHARE, unit="prompts"), lost))
     if lost:
         found.append(scaled(group, WORST, mean([*scores, *[0.0] * lost], within=SHARE, unit="prompts"), 0))
+    rows = [
+        (one.detailed, number, mine[one.id])
+        for number, (item, some) in enumerate(zip(items, told, strict=True)) for mine in some for one in item.questions
+    ]  # fmt: skip
     counts = {"number of prompts without a score": lost, "number of answers neither yes nor no": unread,
-              "number of answers that failed": failed}  # fmt: skip
+              "number of answers that failed": sum(bool(one.failure) for one in asked)}  # fmt: skip
     return (*found, *categories(group, rows), *[_count(group, name, n) for name, n in counts.items()])
+
+
+def _of(item: Item, answers: Mapping[Key, Answer], picture: int) -> dict[int, Answer]:
+    """What was answered about one picture, by question."""
+    found = {one.id: answers.get((item.name, picture, one.id)) for one in item.questions}
+    return {number: one for number, one in found.items() if one is not None}
+
+
+def _yes(answers: Mapping[int, Answer], otherwise: bool) -> dict[int, bool | None]:
+    """Whether each answer is yes; `otherwise` where it is neither yes nor no, None where it failed."""
+    heads = {number: heard(one.text) for number, one in answers.items()}
+    return {
+        number: None if one.failure else otherwise if heads[number] is None else heads[number]
+        for number, one in answers.items()
+    }
+
+
+def _scores(told: Sequence[Sequence[Mapping[int, bool | None]]]) -> list[float]:
+    """Of each prompt that has a known answer, the mean of its pictures' shares of yes."""
+    known = [[[float(one) for one in mine.values() if one is not None] for mine in some] for some in told]
+    shares = [[sum(mine) / len(mine) for mine in some if mine] for some in known]
+    return [sum(some) / len(some) for some in shares if some]
 
 
 def categories(group: str, rows: Sequence[tuple[str, int, bool | None]]) -> list[Estimate]:

@@ -35,6 +35,8 @@ LEFT_OUT, BALANCED = "no stage I", "7:3:10"
 LONGER, OWN, RL, UNGUIDED = "more stage III", "own right drawings", "grpo", "grpo, t2i-r1"
 GUIDANCE = 2.0
 """That arms are compared at and reinforcement draws with; the published 5 is too much for models of this size."""
+STYLE = "jittered"
+"""Of the pictures, in every setting: codes are then no symbols, which makes a fair test of encoders."""
 SWEEP = (1.0, 2.0, 3.0, 5.0, 7.0)
 """Weights of guidance that some arms are tried at; the others at the first two."""
 SWEPT = (REFERENCE, SHARED, RL, UNGUIDED)
@@ -62,7 +64,7 @@ class Setting:
 
     shape: UnifiedConfig
     style: str
-    """Of `environments.scenes.STYLES`. With jitter and textures codes are no symbols: a fair test of encoders."""
+    """Of `environments.scenes.STYLES`."""
     seeds: int
     """Trainings of each arm."""
     steps: Steps
@@ -100,18 +102,18 @@ WHOLE = (
 )  # fmt: skip
 SETTINGS: dict[str, Setting] = {
     "smoke": Setting(
-        shape=SMALL, style="textured", seeds=2, samples=24, prompts=2, questions=2, pictures=2, group=(2, 2),
+        shape=SMALL, style=STYLE, seeds=2, samples=24, prompts=2, questions=2, pictures=2, group=(2, 2),
         steps=Steps(tokenizer=3, encoder=2, language=1, one=1, two=2, three=2, reinforcement=1),
         arms=(REFERENCE, SHARED, SEES, DRAWS, RL),
         about="five arms of a step or two: that everything runs, in under a minute",
     ),
     "quick": Setting(
-        shape=MIDDLE, style="jittered", seeds=2, samples=32, prompts=24, questions=24, pictures=12, group=(8, 8),
+        shape=MIDDLE, style=STYLE, seeds=2, samples=32, prompts=24, questions=24, pictures=12, group=(8, 8),
         steps=Steps(tokenizer=300, encoder=100, language=40, one=30, two=200, three=60, reinforcement=15),
         arms=(REFERENCE, SHARED, RL), about="three arms, two seeds, in a quarter of an hour on two cores",
     ),
     "laptop": Setting(
-        shape=MIDDLE, style="jittered", seeds=5, samples=32, prompts=60, questions=48, pictures=16, group=(8, 8),
+        shape=MIDDLE, style=STYLE, seeds=5, samples=32, prompts=60, questions=48, pictures=16, group=(8, 8),
         steps=Steps(tokenizer=500, encoder=150, language=50, one=60, two=340, three=120, reinforcement=20),
         arms=WHOLE, about="every arm, five seeds, in an hour and a half on two cores",
     ),
@@ -228,11 +230,13 @@ class _Made:
         longer = replace(two, steps=two.steps + round(one.steps * self.cost(one) / self.cost(two)))
         same = replace(balanced, steps=round(three.steps * self.cost(three) / self.cost(balanced)))
         ratio = "{:g}:{:g}:{:g}"
+        first, second, told = (ratio.format(*r) for r in (one.dose.ratio, two.dose.ratio, JANUS_PRO[1].dose.ratio))
+        stages = f"stages I at {first} and II at {second} (published: {told})"
         return (
             Arm(name=FOUNDATION, kind="stages", stages=(self.language,),
                 about="visual tokenizer, encoder and language model, each by itself"),
-            self.staged(BEFORE, "stages I and II", (one, two)),
-            self.staged(REFERENCE, f"the recipe: after stages I and II, III at {ratio.format(*three.dose.ratio)}",
+            self.staged(BEFORE, stages, (one, two)),
+            self.staged(REFERENCE, f"the recipe: after {stages}, III at {ratio.format(*three.dose.ratio)}",
                         (three,), BEFORE),
             self.staged(SHARED, "understanding by the codes that images are drawn with, in all stages",
                         (one, two, three), how="codes"),

@@ -38,10 +38,16 @@ from athanor.studies.see_and_draw.consistency import (
 )
 from athanor.studies.see_and_draw.consistency import OWN as ABOUT_OWN
 from athanor.studies.see_and_draw.tasks import UNSEEN
-from athanor.studies.see_and_draw.trial import ANSWERED, BLIND, GAP, OTHERS, RIGHT, guided
+from athanor.studies.see_and_draw.trial import ANSWERED, BLIND, CEILING, GAP, OTHERS, RIGHT, guided
 
 LITTLE = 0.05
 """What is no loss: a claim that nothing is lost holds where less than this share surely is."""
+LOWEST = 2 * LITTLE
+"""Share of true pictures that must still be right after the tokenizer for drawings to be judged: of less, LITTLE is
+more than half of all that can be drawn right."""
+OF_DRAWINGS = (RIGHT, OTHERS, ABOUT_OWN, TOLD_OWN, PASSED, AMONG, "follows")
+"""What measures that rest on drawings begin with."""
+VOID: Verdict = "cannot be judged"
 JANUS, PRO, T2I = "Wu et al. 2024, ablation", "Chen et al. 2025", "Jiang et al. 2025"
 UNGUIDED_DRAWN = Of(guided(RIGHT, 1.0))
 SAW = Of(ANSWERED)
@@ -159,17 +165,26 @@ def said(weight: float) -> tuple[Said, ...]:
 
 def judged(tried: Sequence[Tried], weight: float) -> list[Claim]:
     """Every claim for which there are trainings: by intervals of each difference by itself, and by intervals that hold
-    all together (Bonferroni's, over all differences that claims rest on)."""
+    all together (Bonferroni's, over all differences that claims rest on). Claims about drawings cannot be judged where
+    the tokenizer lets next to none be right."""
+    low = too_low(tried)
     there = [(one, found) for one in said(weight) if (found := _evidence(tried, one, LEVEL))]
     strict = bonferroni(LEVEL, max(1, sum(len(found) for _, found in there)))
     claims = []
     for one, found in there:
+        void = low and any(contrast.of.measure.startswith(OF_DRAWINGS) for contrast in one.contrasts)
         together = _evidence(tried, one, strict)
         claims.append(Claim(
             statement=one.statement, source=one.source, evidence=found,
-            verdict=_verdict(one, found), together=_verdict(one, together),
+            verdict=VOID if void else _verdict(one, found), together=VOID if void else _verdict(one, together),
         ))  # fmt: skip
     return claims
+
+
+def too_low(tried: Sequence[Tried]) -> bool:
+    """Whether the tokenizer's ceiling is known, and so low that drawings cannot be judged."""
+    ceiling = score(tried, FOUNDATION, Of(CEILING)).value
+    return ceiling is not None and ceiling < LOWEST
 
 
 def evidence_together(tried: Sequence[Tried], weight: float) -> Iterator[Estimate]:

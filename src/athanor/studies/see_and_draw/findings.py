@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,7 @@ from athanor.studies.see_and_draw.trial import (
     TRUE,
     guided,
 )
+from athanor.training.unified.run import CARD, MODEL
 
 COMPARED: tuple[tuple[str, str], ...] = (
     (SHARED, REFERENCE), (SEES, REFERENCE), (DRAWS, REFERENCE), (SEES_CODES, SHARED), (LEFT_OUT, REFERENCE),
@@ -96,6 +97,8 @@ class Found:
     """Of the pictures."""
     guidance: float
     """At which arms are compared."""
+    few: str = ""
+    """That the trainings are too short to show anything, in words; empty where they are not."""
 
     @cached_property
     def by(self) -> dict[tuple[str, str], Estimate]:
@@ -124,9 +127,30 @@ class Place(NamedTuple):
 
 def find(asked: Asked, folder: Path) -> Found:
     """Read everything that is finished. DataError if nothing is."""
-    about = "of about a million parameters, trained from nothing: the same questions, another size"
-    setting = asked.sizes
-    return found_in([_place(job) for job in jobs(asked, folder)], folder, about=about, style=setting.style)
+    every, setting = jobs(asked, folder), asked.sizes
+    about = f"{sized(job.out / MODEL / CARD for job in every)}, trained from nothing: the same questions, another size"
+    places = [_place(job) for job in every]
+    return found_in(places, folder, about=about, style=setting.style, few=few_of(setting.steps.two))
+
+
+def sized(cards: Iterable[Path]) -> str:
+    """How many parameters models have, as their cards say, who counted them; of those that are there."""
+    counts = sorted({json.loads(card.read_bytes())["parameters"] for card in cards if card.exists()})
+    if not counts:
+        return "of a size that is not known"
+    return f"of {' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} parameters"
+
+
+FEW = 20
+"""Steps of stage II below which nothing is learned that a verdict could be about."""
+
+
+def few_of(steps: int) -> str:
+    """Why the verdicts after so many steps of stage II are none; empty where they are."""
+    return (
+        f"stage II had {steps} step{'' if steps == 1 else 's'} a training, which shows that everything runs: no "
+        "verdict below is a result" if steps < FEW else ""
+    )  # fmt: skip
 
 
 def _place(job: Job) -> Place:
@@ -136,7 +160,9 @@ def _place(job: Job) -> Place:
     return Place(job.arm, job.number, job.out, True, told["flop"], told["seconds"], told["stopped"])
 
 
-def found_in(every: Sequence[Place], folder: Path, *, about: str, style: str, guidance: float = GUIDANCE) -> Found:
+def found_in(
+    every: Sequence[Place], folder: Path, *, about: str, style: str, guidance: float = GUIDANCE, few: str = ""
+) -> Found:
     """What follows from the trainings that are finished. DataError if none is."""
     there = [one for one in every if one.finished]
     tried = [
@@ -154,7 +180,7 @@ def found_in(every: Sequence[Place], folder: Path, *, about: str, style: str, gu
     claims = judged(tried, guidance)
     return Found(
         arms=tuple(mine.values()), tried=tuple(tried), claims=tuple(claims), about=about, style=style,
-        guidance=guidance,
+        guidance=guidance, few=few,
         estimates=tuple(_estimates(tried, list(mine), claims, guidance)),
         missing=tuple(name_of(one.arm.name, one.number) for one in every if not one.finished),
         drawings={name: shown for name, shown in drawings.items() if shown},

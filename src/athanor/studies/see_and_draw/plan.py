@@ -28,10 +28,11 @@ from athanor.studies.see_and_draw.arms import (
     SEES,
     SEES_CODES,
     SHARED,
+    STYLE,
     UNGUIDED,
     Arm,
 )
-from athanor.studies.see_and_draw.findings import Found, Place, found_in
+from athanor.studies.see_and_draw.findings import Found, Place, few_of, found_in
 from athanor.studies.see_and_draw.study import guidances, name_of
 from athanor.training.unified.recipes import JANUS, JANUS_PRO
 
@@ -56,7 +57,7 @@ class Plan:
     """Of the published steps of each stage."""
     scenes: float = 0.5
     """Share of the examples that the generator of scenes makes."""
-    style: str = "textured"
+    style: str = STYLE
     arms: tuple[str, ...] = ()
     """Names of those that are trained; empty for all."""
     rl_steps: int = 200
@@ -237,4 +238,5 @@ def find_played(plan: Plan, folder: Path) -> Found:
         if (step := _trial(plan, folder, way, number))
     ]  # fmt: skip
     about = f"trained from {Path(plan.model).name} ({told_of(plan.model)}) at the published size"
-    return found_in(places, folder, about=about, style=plan.style, guidance=plan.guidance)
+    few = few_of(int(_steps(plan, TWO.steps)[1]))
+    return found_in(places, folder, about=about, style=plan.style, guidance=plan.guidance, few=few)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -37,7 +37,8 @@ NEEDED: dict[Use, str] = {
     "text": ".txt or .json without a picture", "pictures": "a picture",
 }  # fmt: skip
 TOLD = 10
-"""Unfit samples of each reason that a report names."""
+"""Unfit samples of each reason that a report names, and shards at fault."""
+_DIGITS = re.compile(r"[0-9]+")
 
 
 class Asked(Record, kw_only=True):
@@ -132,7 +133,7 @@ class Faults:
     apart: int = 0
     """Others of those, which lack what they were read for and may be of use for something else."""
     which: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By reason, samples (TOLD at most), with what else is to be said of each."""
+    """By reason, samples (TOLD at most), with what else is to be said of each; and so the shards at fault."""
 
     def add(self, sample: str, unfit: Unfit) -> None:
         self.spoilt += unfit.spoilt
@@ -151,11 +152,20 @@ class Faults:
             mine.update(list(named.items())[: TOLD - len(mine)])
 
     def __str__(self) -> str:
-        told = [
-            f"{reason}: " + ", ".join(f"{sample}{f' ({more})' if more else ''}" for sample, more in named.items())
-            for reason, named in self.which.items()
-        ]
+        told = [f"{reason}: {_together(named)}" for reason, named in self.which.items()]
         return "; ".join([f"{self.spoilt + self.apart} of {self.read} samples could not be used", *told])
+
+
+def _together(named: Mapping[str, str]) -> str:
+    """What is at fault, with what is to be said of each; said once of those that differ in its numbers alone."""
+    alike: dict[str, list[str]] = {}
+    for name, more in named.items():
+        alike.setdefault(_DIGITS.sub("", more), []).append(name)
+    told = [(some, named[some[0]]) for some in alike.values()]
+    return "; ".join(
+        f"{some[0]} ({more}){', likewise ' if some[1:] else ''}{', '.join(some[1:])}" if more else ", ".join(some)
+        for some, more in told
+    )
 
 
 class Shards:
@@ -172,10 +182,15 @@ class Shards:
         such samples over. UsageError if there is no sample."""
         self.shards, self.seed, self.window, self.question, self.fits = shards, seed, window, question, fits
         self.seen, self.drawn = seen, drawn
-        count = sum(map(len, shards))
-        if not count or window < 1:
-            raise UsageError(f"{count} samples and a window of {window} were given; pass 1 or more of both")
+        if window < 1:
+            raise UsageError(f"a window of {window} shards was given, 1 or more was expected; pass such a number")
+        if not sum(map(len, shards)):
+            named = ", ".join(str(one.path) for one in shards[:TOLD])
+            raise UsageError(f"{named}: there is no sample, members such as 0.png and 0.txt were expected; pass others")
         self.faults = Faults()
+        if ill := [one for one in shards if one.fault]:
+            told = {str(one.path): one.fault for one in ill[:TOLD]}
+            self.faults.which[f"of {len(shards)} shards {len(ill)} are at fault"] = told
         self._orders: dict[Use, Order] = {}
 
     def order(self, use: Use) -> Order:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ PICTURES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
 KINDS = ("picture", "txt", "json")
 """What is read of a sample: a picture, its caption or a text, and everything as a `Description`."""
 KIND = "index of a shard"
+BLOCK = tarfile.BLOCKSIZE
+TORN, NONE = "it ends within a member", "it has no samples"
+NO_END = "after the last member there is neither another nor the end of the archive"
 HEADER = 1 << 20
 """Bytes of a header, at most; one that is longer is made to fill memory."""
 _SAMPLE = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
@@ -53,7 +57,7 @@ class Shard:
     places: NDArray[np.int64]
     """Int["samples kinds 2"]: offset and size of each of KINDS, 0 and -1 where there is none."""
     fault: str = ""
-    """Why the file could not be read to its end, if it could not."""
+    """Why the file has fewer samples than it should, if it has: it could not be read to its end, or has none."""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -85,7 +89,7 @@ def scanned(paths: Sequence[Path], cache: Path | None = None) -> list[Shard]:
     """The shards of some files, and of all `.tar` files in some folders, in the order of their names in each.
 
     `cache`: a folder where what was found is kept, and read from if the files did not change. Errors as `scan`;
-    DataError if there is no shard.
+    DataError if there is no shard. Shards at fault are told on standard error.
     """
     files = [file for path in paths for file in (sorted(path.glob("*.tar")) if path.is_dir() else [path])]
     if not files:
@@ -95,6 +99,11 @@ def scanned(paths: Sequence[Path], cache: Path | None = None) -> list[Shard]:
         for file in files:
             found.append(_kept(file, cache))
             bar.update()
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    for shard in found if not distributed or torch.distributed.get_rank() == 0 else ():
+        if shard.fault:
+            print(f"the shard {shard.path} is at fault ({shard.fault}): {len(shard)} samples of it are used; copy it "
+                  "again, or leave it out", file=sys.stderr)  # fmt: skip
     return found
 
 
@@ -124,6 +133,7 @@ def scan(path: Path) -> Shard:
         raise DataError(f"the shard {path} cannot be read ({error.strerror or error}); copy it again") from error
     if fault and not found:
         raise DataError(f"the shard {path} is no tar file that can be read ({fault}); pass uncompressed .tar files")
+    fault = fault or ("" if found else NONE)
     places = np.full((len(found), len(KINDS), 2), (0, -1), np.int64)
     for row, sample in zip(places, found, strict=True):
         for kind, place in sample.items():
@@ -139,7 +149,7 @@ def _members(file: IO[bytes], end: int, found: list[dict[str, Place]]) -> str:
             for member in tar:
                 tar.members = []  # the library would keep them all
                 if member.offset_data + max(member.size, 0) > end:
-                    return "it ends within a member"
+                    return TORN
                 parts = _SAMPLE.fullmatch(member.name)
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None or not parts:
                     continue
@@ -149,6 +159,9 @@ def _members(file: IO[bytes], end: int, found: list[dict[str, Place]]) -> str:
                 kind = _kind(parts[2].lower())
                 if kind and kind not in found[-1]:
                     found[-1][kind] = Place(member.offset_data, member.size)
+            file.seek(tar.offset)  # the library takes anything that is no header for the end
+            if file.read(BLOCK) != bytes(BLOCK):
+                return NO_END
     except (tarfile.TarError, ValueError, OverflowError, UnicodeError, RecursionError, EOFError) as error:
         return re.sub(r"\s+", " ", str(error))[:200] or type(error).__name__
     return ""
