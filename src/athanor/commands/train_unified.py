@@ -42,6 +42,8 @@ class Config:
     """Where it is trained: cpu, cuda, mps; auto is the first GPU, else the CPU."""
     threads: int = 2
     """Threads of PyTorch on a CPU."""
+    half: bool | None = None
+    """Products in bfloat16; left out, where the device is faster at them. With --tune, accelerate says it."""
     resume: bool = False
     """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
     tune: Tuning = field(default_factory=Tuning)
@@ -55,6 +57,7 @@ def run(config: Config) -> int:
 
     from athanor.models.backends.pretrained import device_of
     from athanor.models.unified.checkpoints import read
+    from athanor.training.precision import halves
     from athanor.training.unified import recipes
     from athanor.training.unified.run import MODEL, train
     from athanor.training.unified.teaching import refuse_normalised
@@ -69,7 +72,7 @@ def run(config: Config) -> int:
     device = device_of(config.device)
     refuse_taken(config.out, resume=config.resume, work="the training")
     torch.set_num_threads(config.threads)
-    recipe = recipes.tiny(config.seed)
+    recipe = replace(recipes.tiny(config.seed), half=halves(device) if config.half is None else config.half)
     recipe = (recipe.quick() if config.quick else recipe).longer(config.length)
     recipe = recipe.scored(min(config.many, FEW) if config.quick else config.many)
     initial = None
@@ -92,7 +95,7 @@ def tuned(config: Config) -> int:
         raise UsageError("what to learn was given and no model; pass --init with the folder of one")
     if not config.lora.rank:
         refuse_idle(["--lora.alpha"] if config.lora.alpha is not None else [], "--lora.rank 0")
-    plain = {one.name: one.default for one in fields(config) if one.name in ("quick", "length", "many")}
+    plain = {one.name: one.default for one in fields(config) if one.name in ("quick", "length", "many", "half")}
     idle = [option(name) for name, value in plain.items() if getattr(config, name) != value]
     refuse_idle(idle, "--tune.data or --tune.scenes 1")
     refuse_outside(config.tune, TUNED, "tune")

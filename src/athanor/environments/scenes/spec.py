@@ -77,18 +77,18 @@ WORDINGS = len(LEADS) * len(SAID)
 MEANT = {said: relation for way in SAID for relation, said in way.items()}
 
 
-def tell(spec: Spec, wording: int = 0) -> str:
-    """The prompt of a specification; `wording` from 0 to WORDINGS - 1, 0 GenEval's own.
+def tell(spec: Spec, wording: int = 0, said: Sequence[str] | None = None) -> str:
+    """The prompt of a specification; `wording` from 0 to WORDINGS - 1, 0 GenEval's own. `said`: the words of each entry
+    in place of its `phrase`.
 
     >>> two = Entry(kind="circle", count=2, colour="red", position=("left of", 0))
     >>> tell(Spec(tag="mixed", include=(Entry(kind="square", colour="blue"), two)))
     'a photo of two red circles left of a blue square'
     """
     lead, way = LEADS[wording % len(LEADS)], SAID[wording // len(LEADS) % len(SAID)]
-    last = spec.include[-1]
+    last, named = spec.include[-1], said or [phrase(entry) for entry in spec.include]
     if last.position is not None and len(spec.include) == 2:
-        return f"{lead}{phrase(last)} {way[last.position[0]]} {phrase(spec.include[last.position[1]])}"
-    named = [phrase(entry) for entry in spec.include]
+        return f"{lead}{named[-1]} {way[last.position[0]]} {named[last.position[1]]}"
     return lead + (", ".join(named[:-1]) + " and " if len(named) > 1 else "") + named[-1]
 
 

@@ -9,6 +9,7 @@ learns the log-probabilities without it, which are those of another distribution
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
@@ -31,6 +32,7 @@ from athanor.models.unified.unified import Unified
 from athanor.training import losses
 from athanor.training.ledger import Ledger
 from athanor.training.optimizers import Optimizers, clip
+from athanor.training.precision import mixed
 from athanor.training.rl import ALGORITHMS, BARREN, FAR, GROUPED
 from athanor.training.unified.lora import absent, adapt, merged, trained
 from athanor.training.unified.settings import DrawingRL, Lora
@@ -273,8 +275,8 @@ def _of_base(run: Learner, config: DrawingRL, drawn: Drawn, some: slice) -> Tens
         return score(replace(run.unified, model=run.base), config, drawn.prompts[some], drawn.codes[some])
 
 
-def _mixed(run: Learner) -> torch.autocast:
-    return torch.autocast(run.unified.device.type, torch.bfloat16, enabled=run.mixed)
+def _mixed(run: Learner) -> AbstractContextManager[None]:
+    return mixed(run.unified.device, run.mixed)
 
 
 def _branches(guidance: float) -> int:

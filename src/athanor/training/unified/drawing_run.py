@@ -29,6 +29,7 @@ from athanor.models.unified.drawing import Drawing, draw
 from athanor.models.unified.pictures import to_images
 from athanor.training import checkpoint
 from athanor.training.post import board, drop_after
+from athanor.training.precision import mixed
 from athanor.training.unified import drawing_rl
 from athanor.training.unified.drawing_rl import Learner, Verifier, exact
 from athanor.training.unified.lora import matrices, merged, save, write_merged
@@ -176,8 +177,7 @@ def scores(
     rng, split = stream(seed, "score", part), split_of(part)
     asked = [(name, spec) for name in config.categories for spec in prompts(name, STYLES["aligned"], split, rng, each)]
     how = Drawing(guidance=config.guidance, sampling=config.sampling, batch=config.micro)
-    precision = torch.autocast(run.unified.device.type, torch.bfloat16, enabled=run.mixed)
-    with precision, merged(run.unified.model):
+    with mixed(run.unified.device, run.mixed), merged(run.unified.model):
         drawn = draw(run.unified, [spec.prompt for _, spec in asked], [digest(seed, "score")], how)
     images = [np.asarray(image) for image in to_images(drawn.pixels[:, 0])]
     judged = verify(images, [spec for _, spec in asked])

@@ -14,6 +14,7 @@ from athanor.models.unified.losses import token_losses
 from athanor.models.unified.model import Batch, UnifiedModel
 from athanor.models.unified.unified import Unified
 from athanor.training.optimizers import clip
+from athanor.training.precision import mixed
 from athanor.training.unified.lessons import Examples
 from athanor.training.unified.optimizers import StageOptimizers
 from athanor.training.unified.stages import Stage
@@ -34,8 +35,11 @@ def freeze(model: UnifiedModel, stage: Stage) -> None:
 class Trainer:
     """Trains a model through one stage, in place."""
 
-    def __init__(self, unified: Unified, stage: Stage, examples: Examples, seed: int) -> None:
-        self.unified, self.stage, self.examples, self.seed = unified, stage, examples, seed
+    def __init__(
+        self, unified: Unified, stage: Stage, examples: Examples, seed: int, *, half: bool = False
+    ) -> None:  # fmt: skip
+        """`half`: products in bfloat16."""
+        self.unified, self.stage, self.examples, self.seed, self.half = unified, stage, examples, seed, half
         freeze(unified.model, stage)
         self.optimizers = StageOptimizers(unified.model, stage)
 
@@ -46,11 +50,12 @@ class Trainer:
         samples = lesson(unified, self.examples, stage.dose, self.seed, step)
         taught = process_time()
         batches = [batch.to(unified.device) for batch in passes(samples, stage.dose)]
-        nats = backward(unified.model, batches)
-        norm = clip(self.optimizers.weights, stage.clip)
-        if not np.isfinite(norm):
-            raise DataError(f"the loss or its gradient is not finite at step {step}; train at a lower rate")
-        self.optimizers.step(stage.share(step))
+        with mixed(unified.device, self.half):
+            nats = backward(unified.model, batches)
+            norm = clip(self.optimizers.weights, stage.clip)
+            if not np.isfinite(norm):
+                raise DataError(f"the loss or its gradient is not finite at step {step}; train at a lower rate")
+            self.optimizers.step(stage.share(step))
         tokens = sum(int((batch.segments > 0).sum()) for batch in batches)
         return {
             **{name: value for name, value in zip(TASKS, nats, strict=True) if value is not None}, "norm": norm,

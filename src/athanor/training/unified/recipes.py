@@ -24,7 +24,7 @@ LANGUAGE = ADAPTORS | {"backbone": 1.0, "text_head": 1.0}
 EVERYTHING = LANGUAGE | {"encoder": 1.0}
 FEWEST = 4
 """Times that a part is measured, at least."""
-QUICK = {"tokenizer": 0.5, "encoder": 0.3, "language": 0.3, "I": 0.3, "II": 0.05, "III": 0.06}
+QUICK = {"tokenizer": 0.5, "encoder": 0.3, "language": 0.3, "I": 0.3, "II": 0.1, "III": 0.1}
 """Of the steps of each part, in a quick training. The tokenizer, which bounds all scores of drawing, keeps most."""
 ROW = 4_096
 """Tokens of a packed row in the published trainings. The papers do not say whether a batch of 256 is samples or packed
@@ -43,7 +43,9 @@ class Recipe:
     encoder: EncoderRecipe | None = None
     style: str = "aligned"
     """Of `environments.scenes.STYLES`."""
-    every: int = 200
+    half: bool = False
+    """Whether the stages' products are in bfloat16."""
+    every: int = 250
     """Steps between two measures of a part, each with a checkpoint, but for short parts, which are measured FEWEST
     times."""
     measured: int = 16
@@ -130,31 +132,31 @@ JANUS_PRO = (
 
 def tiny(seed: int) -> Recipe:
     """The default: everything from nothing, two to three hours on two cores."""
-    heavy = (
-        ("single_object", 0.5), ("two_object", 1.0), ("counting", 1.0), ("colors", 2.0), ("position", 1.0),
-        ("color_attr", 3.0), ("cards", 1.5), ("mixed", 1.0), ("dense", 0.5),
+    mixture = (
+        ("single_object", 0.3), ("two_object", 1.0), ("counting", 1.5), ("colors", 1.5), ("position", 1.5),
+        ("color_attr", 3.0), ("cards", 1.5), ("mixed", 1.0), ("dense", 0.3),
     )  # fmt: skip
     begin = (("single_object", 1.0), ("colors", 3.0), ("counting", 1.0), ("cards", 1.5), ("color_attr", 1.0))
     slow = EVERYTHING | {"encoder": 0.05}
-    rate, muon = 2e-3, 0.02
+    rate, muon = 1.2e-3, 0.008
     return Recipe(
-        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=400),
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=1_000),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,
                 trained={"backbone": 1.0, "text_head": 1.0}, weights=begin,
             ),
             Stage(
-                name="I", steps=150, dose=Dose(samples=48, ratio=(1, 0, 3)), trained=ADAPTORS, rate=rate, warm=20,
-                weights=begin, dense=0.5, described=1.0, starts_codes=True,
+                name="I", steps=150, dose=Dose(samples=48, ratio=(1, 0, 3)), trained=ADAPTORS, rate=2e-3, warm=20,
+                weights=begin, dense=0.3, described=1.0, starts_codes=True,
             ),
             Stage(
-                name="II", steps=4_000, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.5, warm=30, weights=heavy, early=begin, until=0.15, dense=0.3, described=0.3,
+                name="II", steps=4_500, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.3, warm=30, weights=mixture, dense=0.15, described=0.3,
             ),
             Stage(
                 name="III", steps=800, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
-                muon=0.3 * muon, schedule="linear", warm=10, weights=heavy, dense=0.2,
+                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, dense=0.15,
             ),
         ),
     )  # fmt: skip

@@ -61,7 +61,7 @@ def makers(recipe: Recipe, unified: Unified, examples: Callable[[Recipe, int], E
     of = [examples(recipe, k) for k in range(len(recipe.stages) + 1)]
 
     def stage(k: int) -> Callable[[], Part]:
-        return lambda: StagePart(unified, recipe.stages[k], of[k + 1], measured, trial, seed)
+        return lambda: StagePart(unified, recipe.stages[k], of[k + 1], measured, trial, seed, recipe.half)
 
     other = Scenes(seed=digest(seed, "retrieved"), style=recipe.style, pixels=recipe.pixels)
     made: list[Callable[[], Part]] = []

@@ -1,36 +1,37 @@
 """The generator of scenes as a source of examples.
 
-What is held out (`environments.scenes.splits`) is told in no prompt, question or text of training. A shape in a
-held-out colour and a held-out card are shown all the same, under prompts that do not name them (`a star`, `a card`):
-codes that were never drawn could not be drawn, whatever the prompt.
+What is held out (`environments.scenes.splits`) is told in no prompt, question or text of training. It is shown all the
+same, under prompts that leave words out (`a star`, `a red thing`, `a queen`; `veils.py`): codes that were never drawn
+could not be drawn, whatever the prompt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from athanor.core.errors import UsageError
 from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Batch, Source, batch, entropies
 from athanor.environments.scenes.drawing import SMALLEST, render, roughen
-from athanor.environments.scenes.layouts import corners
 from athanor.environments.scenes.prompts import describe
 from athanor.environments.scenes.questions import DRAWS, ask
 from athanor.environments.scenes.sample import dense
 from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
-from athanor.environments.scenes.spec import CATEGORIES, LEADS, WORDINGS, Entry, Spec, tell
+from athanor.environments.scenes.spec import CATEGORIES, LEADS, WORDINGS, tell
 from athanor.environments.scenes.splits import KINDS, Kind, Split, split_of
-from athanor.environments.scenes.words import CARD
 from athanor.training.unified.lessons import Example, Exchange, Use
+from athanor.training.unified.veils import veiled
 
 Weights = tuple[tuple[str, float], ...]
 EVENLY: Weights = tuple((category, 1.0) for category in CATEGORIES)
 COLOURLESS = ("single_object", "two_object", "counting", "position")
 """Categories whose prompts name no colour: their pictures show the colours that are never told, too."""
+WHOLE = ("single_object", "dense")
+"""Categories of which nothing can be left out: one has one word, the other all of them."""
 DESCRIBE = "describe the picture"
 PLAIN = LEADS.index("")
 """The wording without a lead."""
@@ -51,8 +52,8 @@ class Scenes:
     """How often each comes among pictures to understand, and among texts."""
     dense: float = 0.3
     """Share of the prompts of other categories that are told densely instead: everything with its place."""
-    blank: float = 0.3
-    """Prompts of cards that name none, for each that names them."""
+    veiled: float = 0.5
+    """Share of the prompts that leave words out, so that their pictures may show what is held out (`veils.py`)."""
     questions: int = 4
     """About one picture, at most."""
     described: float = 0.0
@@ -75,20 +76,20 @@ class Scenes:
 
     def _drawing(self, index: int, size: int) -> list[Example]:
         colourless: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "pair")
-        undecked: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "card")
-        parts: tuple[tuple[Weights, tuple[Kind, ...]], ...] = (
-            (tuple((name, w) for name, w in self.weights if name not in COLOURLESS), KINDS),
-            (tuple((name, w) for name, w in self.weights if name in COLOURLESS), colourless),
-            (tuple((name, w * self.blank) for name, w in self.weights if name == "cards"), undecked),
+        parts: tuple[tuple[Weights, Split], ...] = (
+            (tuple((name, w) for name, w in self.weights if name not in COLOURLESS), split_of("train")),
+            (tuple((name, w) for name, w in self.weights if name in COLOURLESS), split_of("train", colourless)),
+            (tuple((name, w) for name, w in self.weights if name not in WHOLE), split_of("all")),
         )
         rng = stream(self.seed, "drawing", index)
-        many = rng.multinomial(size, _shares([sum(w for _, w in weights) for weights, _ in parts]))
+        summed = np.array([sum(w for _, w in weights) for weights, _ in parts])
+        summed *= np.array([1 - self.veiled, 1 - self.veiled, self.veiled])
         found: list[Example] = []
-        for k, ((weights, kinds), n) in enumerate(zip(parts, many.tolist(), strict=True)):
+        for k, ((weights, split), n) in enumerate(zip(parts, rng.multinomial(size, _shares(summed)), strict=True)):
             if n:
-                source = self._source(weights, split_of("train", kinds))
-                some = batch(source, digest(self.seed, "drawing", k), index, n)
-                found += self._blanks(some, rng) if k == 2 else self._told(source, some, rng)
+                source = self._source(weights, split)
+                some = batch(source, digest(self.seed, "drawing", k), index, int(n))
+                found += self._veiled(some, rng) if k == 2 else self._told(source, some, rng)
         return [found[k] for k in rng.permutation(size).tolist()]
 
     def _told(self, source: Source, some: Batch, rng: np.random.Generator) -> list[Example]:
@@ -105,16 +106,12 @@ class Scenes:
             )
         ]
 
-    def _blanks(self, some: Batch, rng: np.random.Generator) -> list[Example]:
-        """`a card`, `two cards`."""
-        found = []
-        for image, scene in zip(some.images, some.scenes, strict=True):
-            n = len(scene.cards)
-            asked = Spec(tag="cards", include=(Entry(kind=CARD, count=n),))
-            nats = log(len(corners(n))) + sum(log(52 - k) - log(k + 1) for k in range(n))
-            prompt = tell(asked, int(rng.integers(WORDINGS)))
-            found.append(Example(picture=image, prompt=prompt, category="blank cards", entropy=nats))
-        return found
+    def _veiled(self, some: Batch, rng: np.random.Generator) -> list[Example]:
+        """By words that tell nothing that is held out, whatever the picture shows."""
+        return [
+            Example(picture=image, prompt=tell(spec, int(rng.integers(WORDINGS)), veiled(spec, rng)), category="veiled")
+            for image, spec in zip(some.images, some.specs, strict=True)
+        ]
 
     def _understanding(self, index: int, size: int) -> list[Example]:
         source = self._source(self.asked, split_of("train"))
@@ -154,5 +151,7 @@ class Scenes:
         return [Example(picture=image) for image in roughen(render(both, self.pixels), style, rng)]
 
 
-def _shares(weights: Sequence[float]) -> list[float]:
-    return [weight / sum(weights) for weight in weights]
+def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    if weights.sum() <= 0:
+        raise UsageError("no category of prompts to draw has a weight above 0; pass weights with one")
+    return weights / weights.sum()

@@ -1,0 +1,71 @@
+"""Prompts that leave words out, so that they tell no held-out combination of what their picture shows.
+
+`a red thing` and `a star` each tell one side of a red star, `a queen` and `a card of hearts` each one of a card. A
+model that never learned what is red but circles takes red for a property of circles: codes of a red star are then never
+right after the word red, and the harder it is trained, the surer it is of that.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from athanor.environments.points.cards import RANKS
+from athanor.environments.scenes.spec import Entry, Spec, phrase
+from athanor.environments.scenes.splits import told_held
+from athanor.environments.scenes.words import CARD, RANK_WORDS, SUIT_WORDS, article
+
+THING = "thing"
+"""The word for a shape that is not named."""
+OFTEN = 0.5
+"""Probability that a word is left out of an entry that need not leave one out."""
+
+
+def veiled(spec: Spec, rng: np.random.Generator) -> list[str]:
+    """Words for each entry: as few left out as it takes, at random, and some more.
+
+    >>> one = Spec(tag="cards", include=(Entry(kind="card", card="QH"),))
+    >>> sorted({veiled(one, np.random.default_rng(seed))[0] for seed in range(30)})
+    ['a card of hearts', 'a queen', 'the queen of hearts']
+    """
+    out: list[set[str]] = [{_any(entry, rng)} if rng.random() < OFTEN else set() for entry in spec.include]
+    while _telling(spec, out):
+        k = int(rng.integers(len(out)))
+        out[k].add(_any(spec.include[k], rng))
+    return [_words(entry, left) for entry, left in zip(spec.include, out, strict=True)]
+
+
+def _any(entry: Entry, rng: np.random.Generator) -> str:
+    """Something of an entry that can be left out."""
+    if entry.kind == CARD:
+        return ("rank", "suit")[rng.integers(2)]
+    return ("shape", "colour")[rng.integers(2)] if entry.colour else "shape"
+
+
+def _telling(spec: Spec, out: list[set[str]]) -> bool:
+    """Whether what is left tells a held-out combination."""
+    left = msgspec.structs.replace(
+        spec, include=tuple(_seen(entry, those) for entry, those in zip(spec.include, out, strict=True))
+    )
+    return any(THING not in combination for _, combination in told_held(left))
+
+
+def _seen(entry: Entry, out: set[str]) -> Entry:
+    """An entry without what is left out."""
+    changed: dict[str, str | None] = {}
+    if out & {"rank", "suit"}:
+        changed["card"] = None
+    if "shape" in out:
+        changed["kind"] = THING
+    if "colour" in out:
+        changed["colour"] = None
+    return msgspec.structs.replace(entry, **changed)
+
+
+def _words(entry: Entry, out: set[str]) -> str:
+    if entry.kind != CARD or len(out) != 1 or entry.card is None:
+        return phrase(_seen(entry, out))
+    if "suit" in out:
+        rank = RANK_WORDS[RANKS.index(entry.card[:-1])]
+        return f"{article(rank)} {rank}"
+    return f"a {CARD} of {SUIT_WORDS[entry.card[-1]]}"
