@@ -23,8 +23,8 @@ class Config:
     """The image: PNG, JPEG, WebP, GIF, BMP or TIFF."""
     question: Annotated[str, tyro.conf.Positional]
     """The question; <image_placeholder> in it, once for each image, says where the images stand."""
-    model: Path
-    """The folder of a unified model, in the layout of its release or of transformers."""
+    model: Path | None = None
+    """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     also: tuple[Path, ...] = ()
     """More images, shown after the first."""
     system: str | None = None

@@ -20,6 +20,7 @@ from athanor.core.records import Estimate
 from athanor.core.store import Manifest
 from athanor.environments.scenes.drawing import SMALLEST
 from athanor.environments.scenes.scene import STYLES
+from athanor.models.unified.embedded import folder_of
 
 if TYPE_CHECKING:
     from athanor.analysis.trials import Measured
@@ -31,10 +32,10 @@ RANGES = {"prompts": (1, math.inf), "questions": (1, math.inf), "pictures": (1, 
 class Config:
     """Try a unified model on scenes: prompts drawn and checked exactly, questions, and questions about its drawings."""
 
-    model: Path
-    """The folder of a unified model, in the layout of its release or of transformers."""
     out: Path
     """The folder to make: trial.jsonl, drawings.jsonl; refused if it exists, unless --resume is given."""
+    model: Path | None = None
+    """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     tries: Literal["both", "drawing", "understanding", "controls"] = "both"
     """What the model has learned. controls: the tokenizer alone, and answers without pictures."""
     guidance: tuple[float, ...] = (1.0, 2.0)
@@ -78,7 +79,7 @@ def run(config: Config) -> int:
         _try(config)
     from athanor.analysis.trials import read
 
-    found = list(estimates(config.model.name, read(config.out / "trial.jsonl")))
+    found = list(estimates(folder_of(config.model).name, read(config.out / "trial.jsonl")))
     if config.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
         return 0
@@ -91,7 +92,7 @@ def run(config: Config) -> int:
 
 def _refuse(config: Config) -> None:
     refuse_outside(config, RANGES)
-    if not (config.model / "config.json").is_file():
+    if not (folder_of(config.model) / "config.json").is_file():
         raise UsageError(f"{config.model} holds no model, a folder with config.json was expected; pass such a --model")
     if config.style not in STYLES:
         raise UsageError(f"--style {config.style!r} is not one of {', '.join(STYLES)}; pass one of them")
@@ -102,12 +103,12 @@ def _refuse(config: Config) -> None:
 def _manifest(config: Config) -> Manifest:
     from athanor.models.backends.pretrained import digest_of
 
-    left = ("model", "out", "resume", "json", "device", "threads")
+    model, left = folder_of(config.model), ("model", "out", "resume", "json", "device", "threads")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
     return Manifest(
         kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
-        execution={"model": str(config.model), "device": config.device}, build=build_name(), versions=versions(),
-        hashes={"model": digest_of(config.model, ("*.bin",))}, label=config.model.name,
+        execution={"model": str(model), "device": config.device}, build=build_name(), versions=versions(),
+        hashes={"model": digest_of(model, ("*.bin",))}, label=model.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 

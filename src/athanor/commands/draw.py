@@ -15,6 +15,7 @@ from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.lines import refuse_file
 from athanor.core.options import refuse_idle
+from athanor.models.unified.embedded import folder_of, guidance_of
 
 if TYPE_CHECKING:
     from athanor.models.unified.unified import Unified
@@ -28,16 +29,16 @@ class Config:
 
     prompt: Annotated[str, tyro.conf.Positional]
     """What to draw."""
-    model: Path
-    """The folder of a unified model, in the layout of its release or of transformers."""
     out: Path
     """The folder for the images; it must not hold drawings yet."""
+    model: Path | None = None
+    """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     n: int = 1
     """How many images."""
     seed: int = 0
     """Of the first image; the others have the numbers after it. An image depends on its own alone."""
-    guidance: float = 5.0
-    """Weight of classifier-free guidance; 1 is none, and half the work."""
+    guidance: float | None = None
+    """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
     temperature: float = 1.0
     """0 takes the likeliest code each time."""
     top_k: int | None = None
@@ -66,30 +67,33 @@ def run(config: Config) -> int:
     refuse_file(config.out)
     if (config.out / MANIFEST).exists():
         raise UsageError(f"{config.out} holds drawings already; pass another --out")
-    from athanor.models.unified.drawing import Drawing, draw
+    from athanor.models.unified.drawing import Drawing, draw_codes, paint
     from athanor.models.unified.pictures import to_images
     from athanor.models.unified.sampling import Sampling
 
     sampling = Sampling(temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
-    how = Drawing(guidance=config.guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
+    guidance = guidance_of(config.guidance, config.model)
+    how = Drawing(guidance=guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
     seeds = range(config.seed, config.seed + config.n)
-    drawn = draw(loaded(config), [config.prompt], seeds, how)
-    files = {f"{seed}.png": png(image) for seed, image in zip(seeds, to_images(drawn.pixels[0]), strict=True)}
+    unified = loaded(config)
+    codes = draw_codes(unified, [config.prompt], seeds, how)[0]
     made = [
-        {"file": name, "seed": seed, "codes": codes}
-        for name, seed, codes in zip(files, seeds, drawn.codes[0].tolist(), strict=True)
+        {"file": f"{seed}.png", "seed": seed, "codes": mine} for seed, mine in zip(seeds, codes.tolist(), strict=True)
     ]
     asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(config).items()}
+    asked |= {"model": str(folder_of(config.model)), "guidance": guidance}
     about = {"config": asked, "build": build_name(), "versions": versions(), "images": made}
     try:
         with all_or_nothing() as write:
-            for name, data in files.items():
-                write(config.out / name, data)
+            for first in range(0, config.n, config.batch):  # painted a batch at a time: pixels are not kept
+                some = slice(first, first + config.batch)
+                for seed, image in zip(seeds[some], to_images(paint(unified, codes[some])), strict=True):
+                    write(config.out / f"{seed}.png", png(image))
             write(config.out / MANIFEST, json.dumps(about, indent=1).encode())
     except OSError as error:
         raise StoreError(cannot("write", config.out, error)) from error
-    for name in files:
-        print(config.out / name)
+    for one in made:
+        print(config.out / one["file"])
     return 0
 
 
@@ -104,7 +108,7 @@ def loaded(config: Any) -> Unified:
     except ImportError as error:
         raise UsageError("torch and transformers are not installed; run `pip install 'athanor-lab[torch]'`") from error
     device, dtype = device_of(config.device), getattr(torch, config.dtype) if config.dtype else None
-    unified = stored(config.model, template=config.template)
+    unified = stored(folder_of(config.model), template=config.template)
     try:
         return unified.to(device, dtype)
     except RuntimeError as error:  # what torch raises for a device that has no room

@@ -21,6 +21,7 @@ from athanor.environments.scenes.spec import CATEGORIES, GENEVAL, Spec
 from athanor.evals.dpg import table
 from athanor.evals.geneval import prompts
 from athanor.evals.images import DRAWN, Job, draw_all, of_dpg, of_geneval, of_scenes, table_of, write
+from athanor.models.unified.embedded import folder_of, guidance_of
 
 GENEVAL_FILE, DPG_FILE = "prompts.jsonl", "questions.csv"
 
@@ -31,10 +32,10 @@ class Config:
 
     benchmark: Literal["geneval", "dpg"]
     """Whose layout: geneval, a folder for each prompt; dpg, a file for each, with a grid of its images."""
-    model: Path
-    """The folder of a unified model, in the layout of its release or of transformers."""
     out: Path
     """The folder of images to make; refused if it exists, unless --resume is given."""
+    model: Path | None = None
+    """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     prompts: Path | None = None
     """GenEval's prompts, one JSON object a line, or DPG-Bench's CSV; left out, GenEval's 553 published ones."""
     scenes: int = 0
@@ -43,8 +44,8 @@ class Config:
     """Images of each prompt; of dpg up to 4."""
     seed: int = 0
     """Of the first image of every prompt; the others have the numbers after it. Prompts of --scenes follow from it."""
-    guidance: float = 5.0
-    """Weight of classifier-free guidance; 1 is none, and half the work."""
+    guidance: float | None = None
+    """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
     temperature: float = 1.0
     """0 takes the likeliest code each time."""
     top_k: int | None = None
@@ -75,10 +76,11 @@ def run(config: Config) -> int:
     from athanor.models.unified.sampling import Sampling
 
     sampling = Sampling(temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
-    how = Drawing(guidance=config.guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
+    guidance = guidance_of(config.guidance, config.model)
+    how = Drawing(guidance=guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
     for job in jobs:
         unified.layout.prompt(job.prompt)  # before a folder is made
-    hashes = {"model": digest_of(config.model, ("*.bin",)), "prompts": asked.digest}
+    hashes = {"model": digest_of(folder_of(config.model), ("*.bin",)), "prompts": asked.digest}
     open_folder(config.out, _manifest(config, hashes), resume=config.resume, work="drawing")
     try:
         write([(config.out / asked.name, asked.data)] if asked.data else [])
@@ -96,7 +98,7 @@ def _refuse(config: Config) -> None:
         raise UsageError("--scenes and --prompts were given, one of them was expected; leave one out")
     if config.benchmark == "dpg" and not config.scenes and config.prompts is None:
         raise UsageError("--prompts was not given, DPG-Bench's CSV file was expected; pass it, or --scenes")
-    if not (config.model / "config.json").is_file():
+    if not (folder_of(config.model) / "config.json").is_file():
         raise UsageError(f"{config.model} holds no model, a folder with config.json was expected; pass such a --model")
 
 
@@ -131,12 +133,13 @@ def _jobs(config: Config) -> tuple[Sequence[Job], _Asked]:
 def _manifest(config: Config, hashes: dict[str, str]) -> Manifest:
     left = ("model", "out", "prompts", "device", "compile", "resume")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
+    science["guidance"], model = guidance_of(config.guidance, config.model), folder_of(config.model)
     return Manifest(
         kind=DRAWN, config=science,
         execution={
-            "model": str(config.model), "prompts": str(config.prompts), "device": config.device,
+            "model": str(model), "prompts": str(config.prompts), "device": config.device,
             "compile": config.compile, "command": " ".join(["athanor", *sys.argv[1:]]),
         },
-        build=build_name(), versions=versions(), hashes=hashes, label=config.model.name,
+        build=build_name(), versions=versions(), hashes=hashes, label=model.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip

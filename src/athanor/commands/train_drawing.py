@@ -9,6 +9,7 @@ from typing import Literal
 
 from athanor.core.errors import UsageError
 from athanor.core.options import changed, refuse_idle, refuse_outside
+from athanor.models.unified.embedded import folder_of
 from athanor.training.optimizers import refuse_rates
 from athanor.training.unified.settings import DrawingRL, Lora
 
@@ -23,10 +24,10 @@ RANGES = {
 class Config:
     """Reinforce what a unified model draws, by an exact judge of its images."""
 
-    model: Path
-    """The folder of a unified model, in the layout of its release or of transformers."""
     out: Path
     """The folder to make: manifest.json, log.jsonl, scores.jsonl, checkpoints, and the trained model in model/."""
+    model: Path | None = None
+    """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     method: Literal["reinforce", "own"] = "reinforce"
     """own: draw what --rl would draw in all its steps, and fine-tune on those that pass."""
     own_steps: int = 100
@@ -77,7 +78,8 @@ def run(config: Config) -> int:
         print(_own(config))
         return 0
     refuse_idle(["--own-steps"] if config.own_steps != Config.own_steps else [], "--method reinforce")
-    print(reinforce(config.rl, config.model, config.out, config.seed, how, lora=config.lora, resume=config.resume))
+    model = folder_of(config.model)
+    print(reinforce(config.rl, model, config.out, config.seed, how, lora=config.lora, resume=config.resume))
     return 0
 
 
@@ -94,6 +96,6 @@ def _own(config: Config) -> Path:
     refuse_idle([*(name for name, is_given in given.items() if is_given), *changed(config.lora, "lora")],
                 "--method own")  # fmt: skip
     return fine_tune(
-        Rejection(sampled=config.rl, steps=config.own_steps), config.model, config.out, config.seed,
+        Rejection(sampled=config.rl, steps=config.own_steps), folder_of(config.model), config.out, config.seed,
         device=device_of(config.device), template=config.template, resume=config.resume,
     )  # fmt: skip

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
@@ -34,7 +34,7 @@ from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.text_tokenizer import WordTokenizer
 from athanor.models.unified.unified import Unified, fresh
 from athanor.training import checkpoint
-from athanor.training.unified.lessons import Examples, Then
+from athanor.training.unified.lessons import Examples
 from athanor.training.unified.measures import held
 from athanor.training.unified.parts import EncoderPart, Numbers, Part, StagePart, TokenizerPart
 from athanor.training.unified.recipes import Recipe
@@ -80,13 +80,10 @@ def scenes(recipe: Recipe, k: int) -> Examples:
     if k == 0:
         return Scenes(seed=seed, style=recipe.style, pixels=recipe.pixels)
     stage = recipe.stages[k - 1]
-    late = Scenes(
+    return Scenes(
         seed=seed, style=recipe.style, weights=stage.weights, dense=stage.dense, described=stage.described,
         pixels=recipe.pixels,
     )  # fmt: skip
-    if stage.early is None:
-        return late
-    return Then(first=replace(late, weights=stage.early), until=round(stage.until * stage.steps), then=late)
 
 
 def train(

@@ -47,10 +47,6 @@ class Stage:
     clip: float = 1.0
     weights: Weights = EVENLY
     """How often each category of scenes comes."""
-    early: Weights | None = None
-    """The same in the first part of the stage: what is easier comes first."""
-    until: float = 0.25
-    """Share of the steps that are early."""
     dense: float = 0.3
     """Share of prompts to draw that are told densely."""
     described: float = 0.0
