@@ -22,12 +22,16 @@ FREE_TOKENS, CONSTRAINED_TOKENS = 40, 16
 """Bounds on an answer of the language model: free, it may put its pair into a sentence."""
 
 
+PROMPTS, QUESTIONS, PICTURES = 20, 20, 4
+"""Of each category or kind, on which the unified model is tried."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A small language model and all baselines explore two worlds, a small policy is post-trained; then the report."""
+    """A small language model explores two worlds, a policy is post-trained, a unified model draws; then the report."""
 
     out: Path
-    """The folder for runs/, sft-vs-rl/ and the report."""
+    """The folder for runs/, sft-vs-rl/, see-and-draw/ and the report."""
     resume: bool = False
     """Go on with a tour that was interrupted; what is played is kept."""
     seed: int = 1
@@ -61,7 +65,8 @@ def run(config: Config) -> int:
             plays.append((name, table, "language", config.episodes, options))
     failed = [_play(config, *one) for one in plays]
     stopped, chapter = _post_train(config)
-    page = report([config.out / "runs" / name for name, *_ in plays], config.out, [chapter])
+    pages = [config.out / "runs" / name for name, *_ in plays]
+    page = report(pages, config.out, [chapter, *_draw(config)])
     print(f"the tour took {perf_counter() - started:.0f} seconds; open the report in a browser:", file=sys.stderr)
     print(page.resolve())
     return max(*failed, stopped)
@@ -80,6 +85,23 @@ def _post_train(config: Config) -> tuple[int, Chapter]:
     found = find(asked, folder)
     sft_vs_rl.page(found, folder)
     return stopped, sft_vs_rl.summary(found, f"{folder.name}/report.html")
+
+
+def _draw(config: Config) -> list[Chapter]:
+    """The small unified model draws and answers, all of it checked."""
+    from athanor.models.unified.checkpoints import read
+    from athanor.models.unified.embedded import GUIDANCE, NAME, folder_of
+    from athanor.reports.one_model import chapters
+    from athanor.studies.see_and_draw import trial
+    from athanor.studies.see_and_draw.study import try_model
+    from athanor.studies.see_and_draw.tasks import Many, tasks
+
+    print(f"see-and-draw: {NAME} draws {PROMPTS} prompts of each category", file=sys.stderr)
+    unified, many = read(folder_of(None)), Many(prompts=PROMPTS, questions=QUESTIONS, pictures=PICTURES)
+    those = tasks(many, "aligned", config.seed, unified.model.config.tokenizer.image_size)
+    measured, shown = try_model(unified, those, 0, (GUIDANCE,), shown=GUIDANCE)
+    trial.write(config.out / "see-and-draw", measured, shown)
+    return chapters(NAME, {one.of: one for one in measured}, shown, GUIDANCE)
 
 
 def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> int:

@@ -1,0 +1,60 @@
+"""Prompts that leave words out tell nothing that is held out, and tell as much as they can."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from athanor.environments.scenes.spec import Entry, Spec, tell
+from athanor.environments.scenes.splits import combinations_of, held
+from athanor.training.unified.veils import OFTEN, veiled
+
+PAIR = next(one for one in combinations_of("pair") if held("pair", *one))
+FREE = next(one for one in combinations_of("pair") if not held("pair", *one))
+TIMES = 400
+
+
+def told(*entries: Entry, tag: str = "colors") -> Counter[tuple[str, ...]]:
+    spec = Spec(tag=tag, include=entries)
+    return Counter(tuple(veiled(spec, np.random.default_rng(seed))) for seed in range(TIMES))
+
+
+def test_a_held_out_pair_is_told_by_one_side_or_the_other() -> None:
+    shape, colour = map(str, PAIR)
+    found = {words for (words,) in told(Entry(kind=shape, colour=colour))}
+    assert {one.split(" ", 1)[1] for one in found} == {shape, f"{colour} thing"}
+
+
+def test_what_is_not_held_out_is_told_whole_as_often_as_not() -> None:
+    shape, colour = map(str, FREE)
+    found = told(Entry(kind=shape, colour=colour))
+    whole = sum(n for (words,), n in found.items() if words.endswith(f"{colour} {shape}"))
+    assert abs(whole / TIMES - (1 - OFTEN)) < 4 * (OFTEN * (1 - OFTEN) / TIMES) ** 0.5
+
+
+def test_numbers_and_couples_and_relations_lose_a_shape() -> None:
+    shape, many = next(one for one in combinations_of("count") if held("count", *one))
+    found = told(Entry(kind=str(shape), count=int(many)), tag="counting")
+    assert len(found) == 1
+    assert next(iter(found))[0].endswith(" things")
+    a, b = map(str, next(one for one in combinations_of("couple") if held("couple", *one)))
+    for first, second in told(Entry(kind=a), Entry(kind=b), tag="two_object"):
+        assert "thing" in first + second
+    c, relation, d = next(one for one in combinations_of("relation") if held("relation", *one))
+    beside = told(Entry(kind=str(d)), Entry(kind=str(c), position=(str(relation), 0)), tag="position")
+    assert all("thing" in first + second for first, second in beside)
+
+
+def test_a_card_loses_its_rank_or_its_suit() -> None:
+    card = next(str(one[0]) for one in combinations_of("card") if held("card", *one))
+    found = {words for (words,) in told(Entry(kind="card", card=card), tag="cards")}
+    assert len(found) == 2
+    assert not any(words.startswith("the ") for words in found)
+
+
+@pytest.mark.parametrize("wording", [0, 3])
+def test_words_are_told_in_the_place_of_phrases(wording: int) -> None:
+    two = Spec(tag="position", include=(Entry(kind="square"), Entry(kind="circle", position=("left of", 0))))
+    assert tell(two, wording, ["a thing", "two things"]).endswith("two things left of a thing")
