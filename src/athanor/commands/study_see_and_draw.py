@@ -36,7 +36,7 @@ class Paper:
     """Steps of each stage, as a multiple of the published."""
     arms: tuple[str, ...] = ()
     """Names of arms, as "shared"; all, if none is given. What they begin from is trained with them."""
-    style: Literal["aligned", "jittered", "textured"] = "jittered"
+    style: Literal["aligned", "jittered", "textured"] = "aligned"
     """Of the pictures that models are tried on."""
     rl_steps: int = 200
     """Of reinforcement."""
