@@ -6,20 +6,25 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
+from PIL import Image
 
 from athanor.commands.draw import loaded
 from athanor.core.build import build_name, versions
-from athanor.core.errors import UsageError
-from athanor.core.lines import open_folder
+from athanor.core.disk import cannot, write_atomically
+from athanor.core.errors import StoreError, UsageError
+from athanor.core.lines import open_folder, read_lines
 from athanor.core.options import refuse_outside
 from athanor.core.records import Estimate
 from athanor.core.store import Manifest
-from athanor.environments.scenes.drawing import SMALLEST
+from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.scene import STYLES
+from athanor.environments.scenes.sheet import sheet
 from athanor.models.unified.embedded import folder_of
 
 if TYPE_CHECKING:
@@ -64,6 +69,8 @@ class Config:
     """Threads of PyTorch on a CPU."""
     resume: bool = False
     """Go on in --out, if it is there; a trial that is finished is printed again."""
+    picture: Path | None = None
+    """A PNG file to write: the first drawings of each category, with the checker's verdict under each."""
     json: bool = False
     """Print JSON on standard output instead of text."""
 
@@ -79,6 +86,8 @@ def run(config: Config) -> int:
         _try(config)
     from athanor.analysis.trials import read
 
+    if config.picture is not None:
+        _write(config.picture, config.out / "drawings.jsonl")
     found = list(estimates(folder_of(config.model).name, read(config.out / "trial.jsonl")))
     if config.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
@@ -103,7 +112,7 @@ def _refuse(config: Config) -> None:
 def _manifest(config: Config) -> Manifest:
     from athanor.models.backends.pretrained import digest_of
 
-    model, left = folder_of(config.model), ("model", "out", "resume", "json", "device", "threads")
+    model, left = folder_of(config.model), ("model", "out", "resume", "json", "picture", "device", "threads")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
     return Manifest(
         kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
@@ -133,6 +142,26 @@ def _try(config: Config) -> None:
         unified, those, config.number, config.guidance, shown=config.shown, draws=config.tries != "understanding",
         answers=config.tries != "drawing",
     ))  # fmt: skip
+
+
+def _write(path: Path, drawings: Path) -> None:
+    """The drawings of a trial as one picture."""
+    from athanor.analysis.trials import Shown
+    from athanor.reports.gallery import called, in_words
+
+    shown = list(read_lines(drawings, Shown))
+    if not shown:
+        raise UsageError("--picture was given and nothing was drawn; leave it out, or pass --tries both or drawing")
+    rows: dict[str, list[tuple[Images, str]]] = {}
+    for one in shown:
+        said = "right" if one.passed else in_words(one.reason)
+        image = np.asarray(Image.open(BytesIO(one.png)))
+        rows.setdefault(called(one.category), []).append((image, f"{one.prompt}: {said}"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, sheet(list(rows.items())))
+    except OSError as error:
+        raise StoreError(cannot("write", path, error, elsewhere="pass a --picture that can be written")) from error
 
 
 def estimates(name: str, measured: dict[str, Measured]) -> Iterator[Estimate]:
