@@ -13,14 +13,16 @@ from athanor.core.records import Record
 from athanor.environments.points.cards import DECK, RANKS
 from athanor.environments.scenes.layouts import mainly
 from athanor.environments.scenes.scene import Placed, Scene, Style, Thing
-from athanor.environments.scenes.splits import Split, held
+from athanor.environments.scenes.splits import MOST_COUNTED, Split, held
 from athanor.environments.scenes.words import (
+    COLOURS,
     CONVERSE,
     CORNERS,
     NUMBERS,
     PLACES,
     RANK_WORDS,
     RELATIONS,
+    SHAPES,
     SUIT_WORDS,
     article,
     card_words,
@@ -55,6 +57,28 @@ def ask(scene: Scene, style: Style, split: Split, draws: Draws) -> Question:
     if kind in ("size", "texture"):
         return _attribute(scene, kind, draws[1:])
     return KINDS[kind](scene, style, split, draws[1:]) or _count(scene, style, split, draws[1:])
+
+
+def tells_held(one: Question) -> bool:
+    """Whether a question with its answer tells a held-out combination.
+
+    >>> tells_held(Question(kind="color", text="what color is the circle?", answer="red"))
+    True
+    >>> tells_held(Question(kind="color", text="what color is the thing at the top?", answer="red"))
+    False
+    """
+    words = one.text.replace("?", "").replace(",", "").split()
+    shapes = [shape for word in words for shape in SHAPES if word in (shape, plural(shape))]
+    colours = [word for word in (*words, one.answer) if word in COLOURS]
+    shapes += [one.answer] if one.answer in SHAPES else []
+    if one.kind == "position":
+        relation = next(relation for relation in RELATIONS if relation in one.text)
+        return held("relation", shapes[0], relation, shapes[1])
+    if one.kind == "count" and shapes:
+        return 2 <= NUMBERS.index(one.answer) <= MOST_COUNTED and held("count", shapes[0], NUMBERS.index(one.answer))
+    if shapes and colours:
+        return held("pair", shapes[0], colours[0])
+    return any(held("card", card) for card in DECK if f" {card_words(card)}" in one.text)
 
 
 def _of(names: Sequence, draw: float):

@@ -26,6 +26,9 @@ class EncoderRecipe:
     batch: int = 64
     """Pictures of a step, each with its description."""
     rate: float = 1e-3
+    """Of AdamW."""
+    muon: float = 0.01
+    """Of Muon, for the matrices of both towers."""
     layers: int = 2
     """Of the tower of words."""
     scale: float = 10.0

@@ -83,3 +83,17 @@ class Mixed:
         found = [one for (source, _), n in zip(self.sources, many.tolist(), strict=True) if n
                  for one in source.take(use, index, n)]  # fmt: skip
         return [found[k] for k in rng.permutation(size).tolist()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Then:
+    """One source for the first indices, and another after them: a curriculum."""
+
+    first: Examples
+    until: int
+    then: Examples
+    name: str = "then"
+
+    def take(self, use: Use, index: int, size: int) -> Sequence[Example]:
+        """As `Examples.take`."""
+        return (self.first if index < self.until else self.then).take(use, index, size)

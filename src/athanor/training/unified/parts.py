@@ -11,7 +11,9 @@ from torch import Tensor
 from athanor.core.seeds import digest
 from athanor.models.unified.initial import start_from_codebook
 from athanor.models.unified.unified import Unified
+from athanor.training.muon import Muon
 from athanor.training.optimizers import clip, states, take_states
+from athanor.training.precision import mixed
 from athanor.training.unified.encoder import EncoderRecipe, Pair, padded, retrieved, sigmoid_loss
 from athanor.training.unified.joint import Trainer
 from athanor.training.unified.lessons import Example, Examples
@@ -83,8 +85,10 @@ class EncoderPart:
     name = "encoder"
     AMONG = 256
 
-    def __init__(self, unified: Unified, recipe: EncoderRecipe, examples: Examples, held: Examples, seed: int) -> None:
-        self.unified, self.recipe, self.examples, self.held = unified, recipe, examples, held
+    def __init__(
+        self, unified: Unified, recipe: EncoderRecipe, examples: Examples, held: Examples, seed: int, half: bool
+    ) -> None:  # fmt: skip
+        self.unified, self.recipe, self.examples, self.held, self.half = unified, recipe, examples, held, half
         self.steps = recipe.steps
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(digest(seed, "words") % 2**63)
@@ -92,7 +96,13 @@ class EncoderPart:
             self.pair = Pair(unified.model.encoder, unified.words.size, recipe, longest).to(unified.device)
         for weight in unified.model.encoder.parameters():
             weight.requires_grad_(True)
-        self.optimizer = torch.optim.AdamW(self.pair.parameters(), recipe.rate, (0.9, 0.95), weight_decay=0, fused=True)
+        inner = [w for name, w in self.pair.named_parameters() if "layers." in name and w.ndim == 2]
+        taken = {id(w) for w in inner}
+        others = [w for w in self.pair.parameters() if id(w) not in taken]
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "adamw": torch.optim.AdamW(others, recipe.rate, (0.9, 0.95), weight_decay=0, fused=True),
+            "muon": Muon(inner, recipe.muon),
+        }
 
     def _products(self, examples: Sequence[Example]) -> Tensor:
         tokens, there = padded(self.unified.words, [one.text or "" for one in examples])
@@ -100,23 +110,26 @@ class EncoderPart:
         return self.pair.products(pictures(examples, self.unified), tokens.to(device), there.to(device))
 
     def step(self, step: int) -> Numbers:
-        loss = sigmoid_loss(self._products(self.examples.take("understanding", step, self.recipe.batch)))
-        loss.backward()
-        norm = clip(self.pair.parameters(), 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate * min(1.0, (step + 1) / 30) * min(1.0, 1.5 * (1 - step / self.steps))
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        share = min(1.0, (step + 1) / 30) * min(1.0, 1.5 * (1 - step / self.steps))
+        with mixed(self.unified.device, self.half):
+            loss = sigmoid_loss(self._products(self.examples.take("understanding", step, self.recipe.batch)).float())
+            loss.backward()
+            norm = clip(self.pair.parameters(), 1.0)
+            for name, full in (("adamw", self.recipe.rate), ("muon", self.recipe.muon)):
+                for group in self.optimizers[name].param_groups:
+                    group["lr"] = full * share
+                self.optimizers[name].step()
+                self.optimizers[name].zero_grad(set_to_none=True)
         return {"contrast": float(loss.detach()), "norm": norm}
 
     def tensors(self) -> dict[str, Tensor]:
         towers = {f"pair.{k}": v for k, v in self.pair.state_dict().items() if not k.startswith("encoder.")}
-        return towers | states(adamw=self.optimizer)
+        return towers | states(**self.optimizers)
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         mine = {k[5:]: v for k, v in tensors.items() if k.startswith("pair.")}
         self.pair.load_state_dict(mine | {k: v for k, v in self.pair.state_dict().items() if k.startswith("encoder.")})
-        take_states(tensors, adamw=self.optimizer)
+        take_states(tensors, **self.optimizers)
 
     @torch.no_grad()
     def measure(self) -> tuple[Numbers, list[Score]]:

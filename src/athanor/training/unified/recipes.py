@@ -138,9 +138,9 @@ def tiny(seed: int) -> Recipe:
     )  # fmt: skip
     begin = (("single_object", 1.0), ("colors", 3.0), ("counting", 1.0), ("cards", 1.5), ("color_attr", 1.0))
     slow = EVERYTHING | {"encoder": 0.05}
-    rate, muon = 1.2e-3, 0.008
+    rate, muon = 1e-3, 0.006
     return Recipe(
-        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=1_000),
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=500),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,
@@ -151,12 +151,12 @@ def tiny(seed: int) -> Recipe:
                 weights=begin, dense=0.3, described=1.0, starts_codes=True,
             ),
             Stage(
-                name="II", steps=4_500, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.3, warm=30, weights=mixture, dense=0.15, described=0.3,
+                name="II", steps=3_000, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.3, warm=30, weights=mixture, words=0.2, veiled=0.75, dense=0.1, described=0.3,
             ),
             Stage(
-                name="III", steps=800, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
-                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, dense=0.15,
+                name="III", steps=600, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
+                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, veiled=0.75, dense=0.1,
             ),
         ),
     )  # fmt: skip

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
@@ -34,15 +34,18 @@ from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.text_tokenizer import WordTokenizer
 from athanor.models.unified.unified import Unified, fresh
 from athanor.training import checkpoint
-from athanor.training.unified.lessons import Examples
+from athanor.training.unified.lessons import Examples, Then
 from athanor.training.unified.measures import held
 from athanor.training.unified.parts import EncoderPart, Numbers, Part, StagePart, TokenizerPart
 from athanor.training.unified.recipes import Recipe
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.scores import Score, answered, drawn, mean, reconstructed
+from athanor.training.unified.twins import Twins
 
 KIND = "unified training"
 LOG, CARD, MODEL = "logs.jsonl", "card.json", "model"
+UNNAMED = 0.3
+"""Of `Scenes.unnamed`, in stages."""
 EVERY = 10
 """Steps of which a line of the log is the mean."""
 
@@ -70,7 +73,9 @@ def makers(recipe: Recipe, unified: Unified, examples: Callable[[Recipe, int], E
         made.append(lambda: TokenizerPart(unified, tokenizer, of[0], trial, seed))
     if recipe.encoder is not None:
         encoder = recipe.encoder
-        made.append(lambda: EncoderPart(unified, encoder, of[0], other, seed))
+        first = of[0]
+        pairs = Twins(scenes=first) if isinstance(first, Scenes) else first
+        made.append(lambda: EncoderPart(unified, encoder, pairs, Twins(scenes=other), seed, half=recipe.half))
     return made + [stage(k) for k in range(len(recipe.stages))]
 
 
@@ -80,10 +85,14 @@ def scenes(recipe: Recipe, k: int) -> Examples:
     if k == 0:
         return Scenes(seed=seed, style=recipe.style, pixels=recipe.pixels)
     stage = recipe.stages[k - 1]
-    return Scenes(
+    late = Scenes(
         seed=seed, style=recipe.style, weights=stage.weights, dense=stage.dense, described=stage.described,
-        pixels=recipe.pixels,
+        veiled=stage.veiled, left_out=stage.veiled, unnamed=UNNAMED, pixels=recipe.pixels,
     )  # fmt: skip
+    if not stage.words:
+        return late
+    first = replace(late, veiled=0.9, left_out=1.0, dense=0.0)
+    return Then(first=first, until=round(stage.words * stage.steps), then=late)
 
 
 def train(

@@ -8,7 +8,7 @@ could not be drawn, whatever the prompt.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,12 @@ from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Batch, Source, batch, entropies
 from athanor.environments.scenes.drawing import SMALLEST, render, roughen
 from athanor.environments.scenes.prompts import describe
-from athanor.environments.scenes.questions import DRAWS, ask
+from athanor.environments.scenes.questions import DRAWS, ask, tells_held
 from athanor.environments.scenes.sample import dense
 from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
 from athanor.environments.scenes.spec import CATEGORIES, LEADS, WORDINGS, tell
 from athanor.environments.scenes.splits import KINDS, Kind, Split, split_of
+from athanor.environments.scenes.words import NUMBERS
 from athanor.training.unified.lessons import Example, Exchange, Use
 from athanor.training.unified.veils import veiled
 
@@ -54,8 +55,12 @@ class Scenes:
     """Share of the prompts of other categories that are told densely instead: everything with its place."""
     veiled: float = 0.5
     """Share of the prompts that leave words out, so that their pictures may show what is held out (`veils.py`)."""
+    left_out: float = 0.5
+    """Of these, the probability that an entry that need not leave a word out does."""
     questions: int = 4
     """About one picture, at most."""
+    unnamed: float = 0.0
+    """Share of the pictures to understand that may show what is held out, under questions that do not tell it."""
     described: float = 0.0
     """Share of the pictures to understand that are to be described, too, after the questions."""
     pixels: int = SMALLEST
@@ -71,7 +76,7 @@ class Scenes:
             raise UsageError(f"examples for {use!r} were asked for, one of {', '.join(makers)} was expected")
         return makers[use](index, size)
 
-    def _source(self, weights: Weights, split: Split) -> Source:
+    def source(self, weights: Weights, split: Split) -> Source:
         return Source(style=STYLES[self.style], split=split, pixels=self.pixels, weights=weights)
 
     def _drawing(self, index: int, size: int) -> list[Example]:
@@ -87,7 +92,7 @@ class Scenes:
         found: list[Example] = []
         for k, ((weights, split), n) in enumerate(zip(parts, rng.multinomial(size, _shares(summed)), strict=True)):
             if n:
-                source = self._source(weights, split)
+                source = self.source(weights, split)
                 some = batch(source, digest(self.seed, "drawing", k), index, int(n))
                 found += self._veiled(some, rng) if k == 2 else self._told(source, some, rng)
         return [found[k] for k in rng.permutation(size).tolist()]
@@ -109,21 +114,38 @@ class Scenes:
     def _veiled(self, some: Batch, rng: np.random.Generator) -> list[Example]:
         """By words that tell nothing that is held out, whatever the picture shows."""
         return [
-            Example(picture=image, prompt=tell(spec, int(rng.integers(WORDINGS)), veiled(spec, rng)), category="veiled")
+            Example(picture=image, prompt=tell(spec, int(rng.integers(WORDINGS)), words), category="veiled")
             for image, spec in zip(some.images, some.specs, strict=True)
+            for words in [veiled(spec, rng, self.left_out)]
         ]
 
     def _understanding(self, index: int, size: int) -> list[Example]:
-        source = self._source(self.asked, split_of("train"))
-        some, rng = batch(source, digest(self.seed, "understanding"), index, size), stream(self.seed, "asked", index)
+        source, rng = self.source(self.asked, split_of("train")), stream(self.seed, "asked", index)
+        unnamed = int(rng.binomial(size, self.unnamed))
+        found = self._unnamed(source, index, unnamed, rng) if unnamed else []
+        if unnamed == size:
+            return found
+        some = batch(source, digest(self.seed, "understanding"), index, size - unnamed)
         told = [tell(spec, PLAIN) for spec in describe(some.scenes, source.style)]
         more = [(Exchange(DESCRIBE, one),) if rng.random() < self.described else () for one in told]
-        return [
+        return found + [
             Example(picture=image, questions=(*self._asked(scene, source, rng), *last), text=full, category=category)
             for image, scene, full, category, last in zip(
                 some.images, some.scenes, some.dense, some.categories, more, strict=True
             )
         ]
+
+    def _unnamed(self, source: Source, index: int, size: int, rng: np.random.Generator) -> list[Example]:
+        """Pictures of everything, with questions that tell nothing that is held out: there is always one of number."""
+        some = batch(replace(source, split=split_of("all")), digest(self.seed, "unnamed"), index, size)
+        found: list[Example] = []
+        for image, scene, category in zip(some.images, some.scenes, some.categories, strict=True):
+            asked = [
+                ask(scene, source.style, source.split, row) for row in rng.random((self.questions, DRAWS)).tolist()
+            ]
+            kept = dict.fromkeys(Exchange(one.text, one.answer) for one in asked if not tells_held(one))
+            found.append(Example(picture=image, questions=tuple(kept) or (_number(scene),), category=category))
+        return found
 
     def _asked(self, scene: Scene, source: Source, rng: np.random.Generator) -> tuple[Exchange, ...]:
         """Questions about a scene, each once."""
@@ -132,7 +154,7 @@ class Scenes:
 
     def _text(self, index: int, size: int) -> list[Example]:
         """A dense description, which says what a picture would show, and questions that it answers."""
-        source = self._source(self.asked, split_of("train"))
+        source = self.source(self.asked, split_of("train"))
         some, rng = batch(source, digest(self.seed, "text"), index, size), stream(self.seed, "asked text", index)
         return [
             Example(text=f"{full}.", questions=self._asked(scene, source, rng), category=category)
@@ -149,6 +171,12 @@ class Scenes:
         both = Grids(**{f.name: np.concatenate([getattr(things, f.name), getattr(carded, f.name)])
                         for f in fields(Grids)})  # fmt: skip
         return [Example(picture=image) for image in roughen(render(both, self.pixels), style, rng)]
+
+
+def _number(scene: Scene) -> Exchange:
+    """How many there are of everything."""
+    kind = "cards" if scene.cards else "things"
+    return Exchange(f"how many {kind} are there?", NUMBERS[len(scene.cards) or len(scene.things)])
 
 
 def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,6 +47,10 @@ class Stage:
     clip: float = 1.0
     weights: Weights = EVENLY
     """How often each category of scenes comes."""
+    words: float = 0.0
+    """Share of the steps, the first ones, in which prompts tell one word of each thing: words before phrases."""
+    veiled: float = 0.5
+    """Share of prompts to draw that leave words out, and of their entries that need not, after that."""
     dense: float = 0.3
     """Share of prompts to draw that are told densely."""
     described: float = 0.0

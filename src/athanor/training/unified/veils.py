@@ -17,18 +17,17 @@ from athanor.environments.scenes.words import CARD, RANK_WORDS, SUIT_WORDS, arti
 
 THING = "thing"
 """The word for a shape that is not named."""
-OFTEN = 0.5
-"""Probability that a word is left out of an entry that need not leave one out."""
 
 
-def veiled(spec: Spec, rng: np.random.Generator) -> list[str]:
-    """Words for each entry: as few left out as it takes, at random, and some more.
+def veiled(spec: Spec, rng: np.random.Generator, often: float) -> list[str]:
+    """Words for each entry, as few left out as it takes, at random; and with the probability `often` one that need not
+    be.
 
     >>> one = Spec(tag="cards", include=(Entry(kind="card", card="QH"),))
-    >>> sorted({veiled(one, np.random.default_rng(seed))[0] for seed in range(30)})
+    >>> sorted({veiled(one, np.random.default_rng(seed), 0.5)[0] for seed in range(30)})
     ['a card of hearts', 'a queen', 'the queen of hearts']
     """
-    out: list[set[str]] = [{_any(entry, rng)} if rng.random() < OFTEN else set() for entry in spec.include]
+    out: list[set[str]] = [{_any(entry, rng)} if rng.random() < often else set() for entry in spec.include]
     while _telling(spec, out):
         k = int(rng.integers(len(out)))
         out[k].add(_any(spec.include[k], rng))
@@ -65,7 +64,6 @@ def _seen(entry: Entry, out: set[str]) -> Entry:
 def _words(entry: Entry, out: set[str]) -> str:
     if entry.kind != CARD or len(out) != 1 or entry.card is None:
         return phrase(_seen(entry, out))
-    if "suit" in out:
-        rank = RANK_WORDS[RANKS.index(entry.card[:-1])]
-        return f"{article(rank)} {rank}"
-    return f"a {CARD} of {SUIT_WORDS[entry.card[-1]]}"
+    rank, where = RANK_WORDS[RANKS.index(entry.card[:-1])], f" at the {entry.place}" if entry.place else ""
+    said = f"{article(rank)} {rank}" if "suit" in out else f"a {CARD} of {SUIT_WORDS[entry.card[-1]]}"
+    return said + where
