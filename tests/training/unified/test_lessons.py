@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from athanor.core.errors import UsageError
+from athanor.environments.scenes.questions import tells_held
 from athanor.environments.scenes.reading import read
 from athanor.environments.scenes.seeing import see
 from athanor.environments.scenes.splits import Kind, combinations_of, held, told_held
 from athanor.environments.scenes.words import NUMBERS, RANK_WORDS, card_words, plural
 from athanor.training.unified.lessons import Example, Mixed
-from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.scenes import DESCRIBE, Scenes
 
 
 def test_the_same_index_gives_the_same_examples_and_another_gives_others() -> None:
@@ -65,8 +66,9 @@ PARTIAL = re.compile(rf"\bthings?\b|\ban? (?:card|{'|'.join(RANK_WORDS)})\b")
 
 def test_no_question_and_no_text_tells_what_is_held_out() -> None:
     for use in ("understanding", "text"):
-        for one in Scenes(seed=1).take(use, 0, 600):  # type: ignore[arg-type]
+        for one in Scenes(seed=1, unnamed=0.3).take(use, 0, 600):  # type: ignore[arg-type]
             assert one.questions
+            assert not any(tells_held(*asked) for asked in one.questions if asked.question != DESCRIBE)
             if one.text:
                 assert not told_held(read(one.text))
 

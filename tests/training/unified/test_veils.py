@@ -9,16 +9,16 @@ import pytest
 
 from athanor.environments.scenes.spec import Entry, Spec, tell
 from athanor.environments.scenes.splits import combinations_of, held
-from athanor.training.unified.veils import OFTEN, veiled
+from athanor.training.unified.veils import veiled
 
 PAIR = next(one for one in combinations_of("pair") if held("pair", *one))
 FREE = next(one for one in combinations_of("pair") if not held("pair", *one))
-TIMES = 400
+OFTEN, TIMES = 0.5, 400
 
 
 def told(*entries: Entry, tag: str = "colors") -> Counter[tuple[str, ...]]:
     spec = Spec(tag=tag, include=entries)
-    return Counter(tuple(veiled(spec, np.random.default_rng(seed))) for seed in range(TIMES))
+    return Counter(tuple(veiled(spec, np.random.default_rng(seed), OFTEN)) for seed in range(TIMES))
 
 
 def test_a_held_out_pair_is_told_by_one_side_or_the_other() -> None:
@@ -58,3 +58,14 @@ def test_a_card_loses_its_rank_or_its_suit() -> None:
 def test_words_are_told_in_the_place_of_phrases(wording: int) -> None:
     two = Spec(tag="position", include=(Entry(kind="square"), Entry(kind="circle", position=("left of", 0))))
     assert tell(two, wording, ["a thing", "two things"]).endswith("two things left of a thing")
+
+
+def test_only_what_is_held_out_leaves_a_word_out_where_no_more_is_asked_for() -> None:
+    shape, colour = map(str, FREE)
+    spec = Spec(tag="colors", include=(Entry(kind=shape, colour=colour),))
+    assert {veiled(spec, np.random.default_rng(seed), 0.0)[0].split(" ", 1)[1] for seed in range(20)} == {
+        f"{colour} {shape}"
+    }
+    card = next(str(one[0]) for one in combinations_of("card") if held("card", *one))
+    placed = Spec(tag="dense", include=(Entry(kind="card", card=card, place="top left"),))
+    assert all(veiled(placed, np.random.default_rng(seed), 0.0)[0].endswith(" at the top left") for seed in range(20))

@@ -59,26 +59,24 @@ def ask(scene: Scene, style: Style, split: Split, draws: Draws) -> Question:
     return KINDS[kind](scene, style, split, draws[1:]) or _count(scene, style, split, draws[1:])
 
 
-def tells_held(one: Question) -> bool:
-    """Whether a question with its answer tells a held-out combination.
+def tells_held(question: str, answer: str) -> bool:
+    """Whether a question of these with its answer tells a held-out combination.
 
-    >>> tells_held(Question(kind="color", text="what color is the circle?", answer="red"))
-    True
-    >>> tells_held(Question(kind="color", text="what color is the thing at the top?", answer="red"))
-    False
+    >>> tells_held("what color is the circle?", "red"), tells_held("what color is the thing at the top?", "red")
+    (True, False)
     """
-    words = one.text.replace("?", "").replace(",", "").split()
+    words = [*question.replace("?", "").split(), answer]
     shapes = [shape for word in words for shape in SHAPES if word in (shape, plural(shape))]
-    colours = [word for word in (*words, one.answer) if word in COLOURS]
-    shapes += [one.answer] if one.answer in SHAPES else []
-    if one.kind == "position":
-        relation = next(relation for relation in RELATIONS if relation in one.text)
+    colours = [word for word in words if word in COLOURS]
+    if len(shapes) == 2:
+        relation = next(relation for relation in RELATIONS if f" {relation} the " in question)
         return held("relation", shapes[0], relation, shapes[1])
-    if one.kind == "count" and shapes:
-        return 2 <= NUMBERS.index(one.answer) <= MOST_COUNTED and held("count", shapes[0], NUMBERS.index(one.answer))
+    if question.startswith("how many"):
+        many = NUMBERS.index(answer)
+        return bool(shapes) and 2 <= many <= MOST_COUNTED and held("count", shapes[0], many)
     if shapes and colours:
         return held("pair", shapes[0], colours[0])
-    return any(held("card", card) for card in DECK if f" {card_words(card)}" in one.text)
+    return any(held("card", card) for card in DECK if f" {card_words(card)}" in question)
 
 
 def _of(names: Sequence, draw: float):

@@ -143,7 +143,9 @@ class Scenes:
             asked = [
                 ask(scene, source.style, source.split, row) for row in rng.random((self.questions, DRAWS)).tolist()
             ]
-            kept = dict.fromkeys(Exchange(one.text, one.answer) for one in asked if not tells_held(one))
+            kept = dict.fromkeys(
+                Exchange(one.text, one.answer) for one in asked if not tells_held(one.text, one.answer)
+            )
             found.append(Example(picture=image, questions=tuple(kept) or (_number(scene),), category=category))
         return found
 

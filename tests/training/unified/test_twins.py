@@ -1,0 +1,50 @@
+"""Twins differ in one word, show it, and tell nothing that is held out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from athanor.core.errors import UsageError
+from athanor.environments.scenes.reading import read
+from athanor.environments.scenes.splits import told_held
+from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.twins import Twins
+
+EXAMPLES = Twins(scenes=Scenes(seed=1)).take("understanding", 0, 400)
+
+
+def test_twins_are_other_pictures_under_other_words() -> None:
+    pairs = list(zip(EXAMPLES[::2], EXAMPLES[1::2], strict=True))
+    assert sum(one.text != other.text for one, other in pairs) > 0.97 * len(pairs)
+    for one, other in pairs:
+        assert one.picture is not None
+        assert other.picture is not None
+        assert (one.text == other.text) == bool(np.array_equal(one.picture, other.picture))
+    whole = [(a.text or "", b.text or "") for a, b in pairs if "thing" not in f"{a.text} {b.text}"]
+    differing = [
+        sum(x != y for x, y in zip(a.split(), b.split(), strict=True))
+        for a, b in whole
+        if len(a.split()) == len(b.split())
+    ]
+    assert np.mean([n == 1 for n in differing if n]) > 0.8  # an article may change with its word
+
+
+def test_descriptions_tell_nothing_that_is_held_out() -> None:
+    whole = [one.text for one in EXAMPLES if one.text and "thing" not in one.text and "card" not in one.text]
+    read_back = 0
+    for text in whole:
+        try:
+            spec = read(text)
+        except UsageError:  # a rank alone is no prompt
+            continue
+        read_back += 1
+        assert not told_held(spec), text
+    assert read_back > 100
+
+
+def test_the_same_index_gives_the_same_twins() -> None:
+    again = Twins(scenes=Scenes(seed=1)).take("understanding", 0, 400)
+    assert [one.text for one in again] == [one.text for one in EXAMPLES]
+    with pytest.raises(UsageError, match="for understanding alone"):
+        Twins(scenes=Scenes(seed=1)).take("drawing", 0, 2)
