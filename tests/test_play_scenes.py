@@ -163,3 +163,25 @@ def test_a_manifest_that_does_not_say_how_it_was_drawn_is_refused(capsys, tmp_pa
         file.write_text(json.dumps(manifest | {"config": config | ({name: value} if value else {})}))
         code, _, err = athanor(capsys, "check", "run", str(tmp_path / "run"))
         assert (code, "does not say how scenes was played" in err) == (2, True)
+
+
+def test_runs_are_analysed_and_their_tables_hold_no_picture(capsys, tmp_path):
+    for agent in ("gold", "random"):
+        athanor(capsys, *scenes(tmp_path / agent, agent=agent))
+    code, told, _ = athanor(capsys, "analyse", str(tmp_path / "gold"), str(tmp_path / "random"), "--json")
+    assert code == 0
+    found = {(one["group"], one["name"]): one for one in json.loads(told)}
+    assert found["gold", "share passed within 1 attempt"]["value"] == 1
+    assert found["gold", "share passed within 2 attempts: dense"]["value"] == 1
+    assert found["random", "share passed within 1 attempt"]["value"] < 0.5
+    made = {path.name: path.stat().st_size for path in (tmp_path / "gold").rglob("*.*")}
+    assert set(made) >= {"turns.parquet", "episodes.parquet", "estimates.jsonl"}
+    assert b"iVBOR" not in (tmp_path / "gold" / "tables" / "turns.parquet").read_bytes()
+
+
+def test_runs_have_a_page(capsys, tmp_path):
+    athanor(capsys, *scenes(tmp_path / "run"))
+    code, told, _ = athanor(capsys, "report", str(tmp_path / "run"), "--out", str(tmp_path / "page"))
+    assert (code, told.strip()) == (0, str(tmp_path / "page" / "report.html"))
+    assert "data:image/png;base64," in (tmp_path / "page" / "report.html").read_text()
+    assert "<dt>prompts</dt>" in (tmp_path / "page" / "report.html").read_text()
