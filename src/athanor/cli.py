@@ -14,6 +14,7 @@ COMMANDS = {
     "tour": "tour",
     "play alchemy": "play_alchemy",
     "play points": "play_points",
+    "play scenes": "play_scenes",
     "analyse": "analyse",
     "report": "report",
     "study see-and-draw": "study_see_and_draw",

@@ -217,7 +217,7 @@ def test_runs_of_two_environments_are_refused(tmp_path):
     with pytest.raises(UsageError, match="runs of one environment were expected"):
         game_of([other, mine])
     assert (game_of([other]), game_of([mine])) == ("alchemy", "points")
-    with pytest.raises(UsageError, match="is a run of 'chess', a run of alchemy or points was expected"):
+    with pytest.raises(UsageError, match="is a run of 'chess', a run of alchemy or points or scenes was expected"):
         game_of([run(tmp_path / "chess", (RIGHT,), environment="chess")])
     with pytest.raises(UsageError, match="a run of 'points' was expected"):
         points.read_runs([other])

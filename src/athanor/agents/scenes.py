@@ -37,14 +37,20 @@ class Gold:
 
 @dataclass(frozen=True)
 class RandomScene:
-    """Draws what another prompt of a random category would ask for: what chance passes. It remembers nothing."""
+    """Draws what a random prompt of the same category would ask for, whatever was asked: what chance passes. It
+    remembers nothing."""
 
     environment: Scenes
     name: str = "random"
 
     async def act(self, observation: Asked, history: History[Picture], rng: np.random.Generator) -> Decision[Picture]:
         environment = self.environment
-        category = environment.categories[below(rng, len(environment.categories))]
+        try:
+            category = read(observation.prompt).tag
+        except UsageError as error:
+            return Decision(action=Unreadable(unreadable=str(error)))
+        if category not in environment.categories:  # as a few of `mixed` read, which could be of another
+            category = environment.categories[below(rng, len(environment.categories))]
         (spec,) = prompts(category, environment.style, split_of("all", environment.kinds), rng, 1)
         return Decision(action=painted(environment, spec, rng))
 

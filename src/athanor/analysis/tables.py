@@ -98,7 +98,7 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     return [read_run(path) for path in paths]
 
 
-GAMES = ("alchemy", "points")
+GAMES = ("alchemy", "points", "scenes")
 """Environments whose runs can be analysed."""
 
 

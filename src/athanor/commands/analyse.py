@@ -116,7 +116,13 @@ def _points() -> Analysis:
     return points.read_runs, points.estimates
 
 
-ANALYSES: dict[str, Callable[[], Analysis]] = {"alchemy": _alchemy, "points": _points}
+def _scenes() -> Analysis:
+    from athanor.analysis import scenes  # pictures, which alchemy does not wait for
+
+    return scenes.read_runs, scenes.estimates
+
+
+ANALYSES: dict[str, Callable[[], Analysis]] = {"alchemy": _alchemy, "points": _points, "scenes": _scenes}
 """By environment."""
 
 

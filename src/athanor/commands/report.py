@@ -49,7 +49,15 @@ def _points(runs: list[Path], out: Path) -> Path:
     return points.report(runs, out)
 
 
-PAGES: dict[str, Callable[[list[Path], Path], Path]] = {"alchemy": page.report, "points": _points}
+def _scenes(runs: list[Path], out: Path) -> Path:
+    from athanor.reports import scenes  # pictures, which alchemy does not wait for
+
+    return scenes.report(runs, out)
+
+
+PAGES: dict[str, Callable[[list[Path], Path], Path]] = {
+    "alchemy": page.report, "points": _points, "scenes": _scenes,
+}  # fmt: skip
 """By environment: what writes the page of its runs."""
 
 

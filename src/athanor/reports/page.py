@@ -29,6 +29,8 @@ from athanor.reports.words import Found, few, findings, left_out
 PROMPT = {"prompt_rules": "The rules, as the model is told them", "prompt_first": "The first turn's message"}
 """Keys of a manifest's configuration under which a run keeps what its model was shown, and what each is called."""
 
+TOLD = {"play points": "hands", "play scenes": "prompts"}
+"""What an environment without a table calls what is played, by the kind of run."""
 
 BRACKETS = (
     "In brackets after a comparison: the difference of the final inventories in elements and its "
@@ -277,7 +279,7 @@ def _made(arm: Arm) -> dict[str, Any]:
             ("run folder", one_line(str(arm.run.path), 300)),
             ("made by", one_line(f"{manifest.kind}, {manifest.build}", 300)),
             ("created", one_line(manifest.created or "not stated", 60)),
-            *([("hands", one_line(arm.world.name, 200))] if arm.world.title else [table]),
+            *([(TOLD.get(manifest.kind, "played"), one_line(arm.world.name, 200))] if arm.world.title else [table]),
             ("episodes", f"{arm.n} kept, {arm.errors} ended in an error, {arm.unfinished} not finished"),
         ],
         "failures": sorted({one_line(f, 300) for f in arm.run.episodes["failure"].drop_null().to_pylist()})[:10],

@@ -67,6 +67,20 @@ def _points(folder: RunFolder[Any]) -> Again:
     return Again(environment=environment, verifier=verifier, plan=plan, turns=points.turns_of(setting))
 
 
+def _scenes(folder: RunFolder[Any]) -> Again:
+    from athanor.environments.scenes import STYLES, Look  # pictures, which alchemy does not wait for
+    from athanor.environments.scenes.judge import RULES as JUDGED
+    from athanor.studies.playing import scenes
+
+    setting = folder.manifest.config
+    _refuse_lacking(folder, "scenes", ("style", "categories", "rules", "attempts"))
+    if setting["style"] not in STYLES or setting["rules"] not in JUDGED:
+        raise _other(folder, "scenes", f" (style {setting['style']!r}, rules {setting['rules']!r})")
+    environment = scenes.environment_of(setting)
+    plan = scenes.planned(environment, setting["split"], setting["seed"], setting["episodes"])
+    return Again(environment=environment, verifier=Look(environment=environment), plan=plan, turns=setting["attempts"])
+
+
 def _refuse_lacking(folder: RunFolder[Any], game: str, wanted: tuple[str, ...]) -> None:
     lacking = [name for name in (*wanted, *EVERYWHERE) if name not in folder.manifest.config]
     if lacking:
@@ -80,4 +94,4 @@ def _other(folder: RunFolder[Any], game: str, lacking: str) -> UsageError:
     )
 
 
-AGAIN: dict[str, Callable[[RunFolder[Any]], Again]] = {"alchemy": _alchemy, "points": _points}
+AGAIN: dict[str, Callable[[RunFolder[Any]], Again]] = {"alchemy": _alchemy, "points": _points, "scenes": _scenes}
