@@ -127,8 +127,7 @@ def test_another_picture_and_another_verdict_are_noticed(capsys, tmp_path):
 
 @pytest.mark.parametrize(("more", "says"), [
     ("--guidance 2", "--guidance has no effect with --agent random"),
-    ("--agent unified", "without --model"),
-    ("--agent unified --model nosuch", "holds no model"),
+    ("--agent unified --model nowhere", "nowhere holds no model"),
     ("--agent unified --model nosuch --temperature 0", "--attempts above 1 has no effect with --temperature 0"),
     ("--categories cards cards", "--categories cards cards was given, different ones of"),
     ("--categories cats", "--categories cats was given"),

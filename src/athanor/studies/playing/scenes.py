@@ -20,6 +20,7 @@ from athanor.core.protocols import Agent, Backend
 from athanor.environments.scenes import CATEGORIES, STYLES, Judge, Look, Scenes
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.pretrained import digest_of
+from athanor.models.unified.embedded import folder_of, guidance_of
 from athanor.studies.playing import running
 from athanor.studies.playing.running import RANGES, Common, Ended, Match, told
 
@@ -39,9 +40,9 @@ class DrawingOptions:
     """Which unified model draws, and how."""
 
     model: Path | None = None
-    """The folder of a unified model, in the layout of its release or of transformers."""
-    guidance: float = 5.0
-    """Weight of classifier-free guidance; 1 is none, and half the work."""
+    """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
+    guidance: float | None = None
+    """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
     temperature: float = 1.0
     """0 takes the likeliest code each time."""
     top_k: int | None = None
@@ -67,7 +68,7 @@ class Config(Common):
     """Draw prompts of scenes, every picture judged exactly, and write them to a run folder."""
 
     agent: PainterName
-    """gold (a true picture), random (a picture of any prompt of the category), unified (a model, with --model)."""
+    """gold (a true picture), random (a picture of any prompt of the category), unified (a model)."""
     split: Literal["train", "test", "all"]
     """Which prompts: of test each has a combination that no training prompt has; single_object has the same in both."""
     style: StyleName
@@ -137,11 +138,10 @@ def _maker(
 
 def _model(asked: DrawingOptions) -> Path:
     """The model's folder. UsageError if there is none."""
-    if asked.model is None:
-        raise UsageError("--agent unified was given without --model, a unified model's folder was expected; pass one")
-    if not (asked.model / "config.json").is_file():
-        raise UsageError(f"{asked.model} holds no model, a folder with config.json was expected; pass such a --model")
-    return asked.model
+    folder = folder_of(asked.model)
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"{folder} holds no model, a folder with config.json was expected; pass such a --model")
+    return folder
 
 
 def _how(asked: DrawingOptions) -> Drawing:
@@ -151,12 +151,14 @@ def _how(asked: DrawingOptions) -> Drawing:
     except ImportError as error:
         raise UsageError("torch is not installed; run `pip install 'athanor-lab[torch]'`") from error
     sampling = Sampling(temperature=asked.temperature, top_k=asked.top_k, top_p=asked.top_p)
-    return Drawing(guidance=asked.guidance, sampling=sampling)
+    return Drawing(guidance=guidance_of(asked.guidance, asked.model), sampling=sampling)
 
 
 def _science(config: Config) -> dict[str, Any]:
     """The settings as JSON values, from which `environment_of` makes the environment again."""
-    how = {name: getattr(config.drawing, name) for name in SCIENCE} if config.agent == "unified" else {}
+    asked = config.drawing
+    how = {name: getattr(asked, name) for name in SCIENCE} if config.agent == "unified" else {}
+    how |= {"guidance": guidance_of(asked.guidance, asked.model)} if how else {}
     return {
         "environment": "scenes", "split": config.split, "style": config.style, "categories": list(config.categories),
         "rules": config.rules, "attempts": config.attempts, **how,
@@ -183,8 +185,8 @@ def planned(environment: Scenes, split: str, seed: int, episodes: int) -> tuple[
 def label_of(config: Config) -> str:
     """The arm's name: the agent, how a model draws, and what is played where it is not the plainest."""
     asked, plain = config.drawing, DrawingOptions()
-    parts = [config.agent if asked.model is None else asked.model.resolve().name]
-    parts += [f"guidance {asked.guidance:g}"] if asked.guidance != plain.guidance else []
+    parts = [folder_of(asked.model).resolve().name if config.agent == "unified" else config.agent]
+    parts += [f"guidance {asked.guidance:g}"] if asked.guidance is not None else []
     parts += [f"T={asked.temperature:g}"] if asked.temperature != plain.temperature else []
     parts += [f"top {asked.top_k} codes"] if asked.top_k is not None else []
     parts += [f"top p {asked.top_p:g}"] if asked.top_p is not None else []
