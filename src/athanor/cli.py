@@ -29,6 +29,7 @@ COMMANDS = {
     "train policy": "train_policy",
     "train drawing": "train_drawing",
     "train unified": "train_unified",
+    "train tokenizer": "train_tokenizer",
     "assemble": "assemble",
     "check alchemy": "check_alchemy",
     "check points": "check_points",

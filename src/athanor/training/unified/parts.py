@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from athanor.core.seeds import digest
 from athanor.models.unified.initial import start_from_codebook
@@ -16,12 +16,14 @@ from athanor.training.unified.encoder import EncoderRecipe, Pair, padded, retrie
 from athanor.training.unified.joint import Trainer
 from athanor.training.unified.lessons import Example, Examples
 from athanor.training.unified.measures import Held, answer_measures, drawing_measures
-from athanor.training.unified.scores import Score, Trial, drawn, reconstructed
+from athanor.training.unified.scores import Score, Trial, drawn
 from athanor.training.unified.stages import Stage
 from athanor.training.unified.teaching import pixels_of
 from athanor.training.unified.tokenizer import TokenizerRecipe, TokenizerTrainer
 
 Numbers = dict[str, float]
+Measured = tuple[Numbers, list[Score]]
+"""How far a model is."""
 
 
 class Part(Protocol):
@@ -42,30 +44,32 @@ class Part(Protocol):
         """Take that back. DataError where it is another's."""
         ...
 
-    def measure(self) -> tuple[Numbers, list[Score]]:
+    def measure(self) -> Measured:
         """How far the model is."""
         ...
 
 
-def pictures(examples: Sequence[Example], unified: Unified) -> Tensor:
-    """Float["pictures 3 size size"], where the model is."""
-    return pixels_of([one.picture for one in examples if one.picture is not None]).to(unified.device)
+def pictures(examples: Sequence[Example], beside: nn.Module) -> Tensor:
+    """Float["pictures 3 size size"], where a module is."""
+    where = next(beside.parameters()).device
+    return pixels_of([one.picture for one in examples if one.picture is not None]).to(where)
 
 
 class TokenizerPart:
-    """The visual tokenizer; its measure is the checker's ceiling."""
+    """The visual tokenizer, measured as one likes."""
 
     name = "tokenizer"
 
     def __init__(
-        self, unified: Unified, recipe: TokenizerRecipe, examples: Examples, trial: Trial, seed: int
+        self, unified: Unified, recipe: TokenizerRecipe, examples: Examples, measure: Callable[[], Measured], seed: int
     ) -> None:  # fmt: skip
-        self.unified, self.recipe, self.examples, self.trial = unified, recipe, examples, trial
+        self.recipe, self.examples, self.measured = recipe, examples, measure
         self.steps = recipe.steps
         self.trainer = TokenizerTrainer(unified.model.visual_tokenizer, recipe, seed)
 
     def step(self, step: int) -> Numbers:
-        return self.trainer.step(step, pictures(self.examples.take("pictures", step, self.recipe.batch), self.unified))
+        some = self.examples.take("pictures", step, self.recipe.batch)
+        return self.trainer.step(step, pictures(some, self.trainer.tokenizer))
 
     def tensors(self) -> dict[str, Tensor]:
         return self.trainer.tensors()
@@ -73,8 +77,8 @@ class TokenizerPart:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         self.trainer.restore(tensors)
 
-    def measure(self) -> tuple[Numbers, list[Score]]:
-        return {}, reconstructed(self.unified, self.trial)
+    def measure(self) -> Measured:
+        return self.measured()
 
 
 class EncoderPart:
@@ -89,15 +93,17 @@ class EncoderPart:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(digest(seed, "words") % 2**63)
             longest = unified.model.config.backbone.context
-            self.pair = Pair(unified.model.encoder, unified.words.size, recipe, longest).to(unified.device)
+            pair = Pair(unified.model.encoder, unified.words.size, recipe, longest)
+        self.pair = pair.to(next(unified.model.encoder.parameters()).device)
         for weight in unified.model.encoder.parameters():
             weight.requires_grad_(True)
         self.optimizer = torch.optim.AdamW(self.pair.parameters(), recipe.rate, (0.9, 0.95), weight_decay=0, fused=True)
 
     def _products(self, examples: Sequence[Example]) -> Tensor:
         tokens, there = padded(self.unified.words, [one.text or "" for one in examples])
-        device = self.unified.device
-        return self.pair.products(pictures(examples, self.unified), tokens.to(device), there.to(device))
+        pixels = pictures(examples, self.unified.model.encoder)
+        device = pixels.device
+        return self.pair.products(pixels, tokens.to(device), there.to(device))
 
     def step(self, step: int) -> Numbers:
         loss = sigmoid_loss(self._products(self.examples.take("understanding", step, self.recipe.batch)))
@@ -119,7 +125,7 @@ class EncoderPart:
         take_states(tensors, adamw=self.optimizer)
 
     @torch.no_grad()
-    def measure(self) -> tuple[Numbers, list[Score]]:
+    def measure(self) -> Measured:
         logits = self._products(self.held.take("understanding", 0, self.AMONG))
         of_picture, of_words = retrieved(logits)
         scores = [Score(of="retrieved", name=name, right=right, n=len(logits))
@@ -148,7 +154,7 @@ class StagePart:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         self.trainer.optimizers.restore(tensors)
 
-    def measure(self) -> tuple[Numbers, list[Score]]:
+    def measure(self) -> Measured:
         seen, _, drawing = self.stage.dose.ratio
         numbers: Numbers = {}
         scores: list[Score] = []

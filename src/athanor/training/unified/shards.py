@@ -231,6 +231,8 @@ class Shards:
         raise DataError(f"{self.faults}; at most {SPOILT:.0%} were expected: mend the shards, or leave them out")
 
     def _used(self, use: Use, shard: Shard, sample: int) -> Example:
+        if use == "pictures":  # whatever is said of it
+            return Example(picture=self._picture(use, shard, sample))
         told = _told(shard, sample)
         caption = told.prompt or told.caption
         text = told.text
@@ -241,7 +243,7 @@ class Shards:
         if not asked and caption and self.question:
             asked = (Exchange(self.question, caption),)
         lacks = {
-            "drawing": (pictured, bool(caption)), "understanding": (pictured, bool(asked)), "pictures": (pictured,),
+            "drawing": (pictured, bool(caption)), "understanding": (pictured, bool(asked)),
             "text": (not pictured, bool(text or asked)),
         }[use]  # fmt: skip
         if not all(lacks):
