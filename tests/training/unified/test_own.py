@@ -11,14 +11,17 @@ import torch
 
 from athanor.cli import main
 from athanor.models.unified import checkpoints
-from athanor.training.unified import own as module
+from athanor.models.unified.pictures import Preparation
 from athanor.training.unified import run
+from athanor.training.unified.encoder import padded
 from athanor.training.unified.lessons import Example
 from athanor.training.unified.own import parted, reconstruction
-from athanor.training.unified.run import CARD, LOG, MODEL
+from athanor.training.unified.run import CARD, LOG, MODEL, begun
 from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.shards import Shards
 from athanor.training.unified.tars import KINDS, scan, scanned, write
 from tests.models.unified.small import saved
+from tests.training.unified.micro import micro
 from tests.training.unified.small import small
 from tests.training.unified.test_shards import picture, tar
 
@@ -33,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(path / "texts", Scenes(seed=1).take("text", 0, 3))
     tar(path / "torn.tar", [(f"{k}.png", f"no picture {k}".encode()) for k in range(9)])
     saved(path / "original", small())
+    saved(path / "seeing", begun(micro(), "cpu"))
     return path
 
 
@@ -95,23 +99,13 @@ class Killed(Exception):
     """What stands for the end of the process."""
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize(("after", "command"), [(1, "tokenizer"), (3, "tokenizer"), (2, "encoder")])
 def test_gone_on_with_after_being_killed_it_is_the_same_bit_for_bit(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, after: int, command: str
 ) -> None:
-    asked = (
-        "--init",
-        folder / "original",
-        "--data",
-        folder / "data",
-        "--scenes",
-        "0.5",
-        "--steps",
-        "8",
-        "--batch",
-        "4",
-    )
-    assert athanor("tokenizer", *asked, "--out", tmp_path / "whole") == 0
+    asked = (command, "--init", folder / "seeing", "--data", folder / "data", "--scenes", "0.5", "--steps", "8")
+    asked = (*asked, "--batch", "4")
+    assert athanor(*asked, "--out", tmp_path / "whole") == 0
     kept, save = [], run._save
 
     def saved(*args: object) -> None:
@@ -122,17 +116,15 @@ def test_gone_on_with_after_being_killed_it_is_the_same_bit_for_bit(
 
     monkeypatch.setattr(run, "_save", saved)
     with pytest.raises(Killed):
-        main(
-            ["train", *map(str, ("tokenizer", *asked, "--out", tmp_path / "out")), "--threads", "1", "--device", "cpu"]
-        )
+        main(["train", *map(str, asked), "--out", str(tmp_path / "out"), "--threads", "1", "--device", "cpu"])
     monkeypatch.undo()
-    assert athanor("tokenizer", *asked, "--out", tmp_path / "out", "--resume") == 0
+    assert athanor(*asked, "--out", tmp_path / "out", "--resume") == 0
     mine, theirs = weights(tmp_path / "out" / MODEL), weights(tmp_path / "whole" / MODEL)
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in mine.items())
     own = ("cpu_seconds", "read", "unusable", "faults")
     told = [[{k: v for k, v in line.items() if k not in own} for line in lines(tmp_path / n)] for n in ("out", "whole")]
     assert told[0] == told[1]
-    assert athanor("tokenizer", *asked, "--seed", "2", "--out", tmp_path / "out", "--resume") == 2
+    assert athanor(*asked, "--seed", "2", "--out", tmp_path / "out", "--resume") == 2
 
 
 @pytest.mark.parametrize(
@@ -143,7 +135,7 @@ def test_gone_on_with_after_being_killed_it_is_the_same_bit_for_bit(
         (("--data", "{}/data", "--rate", "0"), "--rate 0", 2),
         (("--data", "{}/nowhere.tar"), "nowhere.tar cannot be read", 1),
         (("--data", "{}/original"), "has no .tar file", 1),
-        (("--data", "{}/texts"), "3 samples and no picture were found", 1),
+        (("--data", "{}/texts"), "the shards have no sample for pictures: a picture was expected", 2),
         (("--data", "{}/torn.tar"), "no picture that can be read", 1),
         (("--data", "{}/data", "--held", "{}/texts"), "no sample for pictures", 2),
         (("--held", "{}/data", "--scenes", "1"), "--held has no effect without --data", 2),
@@ -182,7 +174,7 @@ def test_equal_pictures_are_on_one_side_and_the_sides_are_the_whole(tmp_path: Pa
     learned, held = parted(shards, [tmp_path])
     numbers = []
     for side in (learned, held):
-        source = module._shards(side, 1, module.Preparation(size=48), 48)
+        source = Shards(side, 1, seen=Preparation(size=48), drawn=48)
         count = source.order("pictures").count
         numbers.append(sorted(int(one.picture[0, 0, 0]) for one in source.take("pictures", 0, count)))  # type: ignore[index]
     assert sorted(numbers[0] + numbers[1]) == sorted(k // 2 for k in range(80))
@@ -193,7 +185,7 @@ def test_equal_pictures_are_on_one_side_and_the_sides_are_the_whole(tmp_path: Pa
 def test_a_description_that_cannot_be_read_does_not_spoil_a_picture_for_its_pixels(tmp_path: Path) -> None:
     (shard,) = scanned([tar(tmp_path / "one.tar", [("0.png", picture(3)), ("0.json", b"{torn")])])
     assert shard.place(0, KINDS[2]) is not None
-    (one,) = module._shards([shard], 1, module.Preparation(size=48), 48).take("pictures", 0, 1)
+    (one,) = Shards([shard], 1, seen=Preparation(size=48), drawn=48).take("pictures", 0, 1)
     assert isinstance(one, Example)
 
 
@@ -208,3 +200,80 @@ def test_measures_of_a_reconstruction_are_the_closed_forms() -> None:
     assert reconstruction(pixels, pixels, torch.tensor([1]))["held psnr"] == pytest.approx(
         10 * np.log10(4e10), rel=1e-5
     )
+
+
+def test_the_encoder_of_a_model_learns_captions_and_the_rest_keeps_every_bit(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, out = folder / "seeing", tmp_path / "out"
+    asked = (
+        "--init",
+        base,
+        "--data",
+        folder / "data",
+        "--steps",
+        "40",
+        "--batch",
+        "16",
+        "--share",
+        "1",
+        "--rate",
+        "3e-3",
+    )
+    held = ("--held", folder / "data")  # what is learned is retrieved
+    assert athanor("encoder", *asked, *held, "--out", out) == 0
+    made = Path(capsys.readouterr().out.strip())
+    assert modules(base, made) == {"encoder"}
+    told = [line for line in lines(out) if "held contrast" in line]
+    assert told[-1]["held contrast"] < told[0]["held contrast"] - 0.2
+    assert told[-1]["held pairs"] <= COUNT
+    assert told[-1]["retrieved description"] > 2 / told[-1]["held pairs"]
+    assert {one["of"] for one in json.loads((made / CARD).read_bytes())["scores"]} == {"retrieved"}
+
+
+def test_an_encoder_learns_more_slowly_by_its_share_of_the_rate(tmp_path: Path, folder: Path) -> None:
+    before, moved = weights(folder / "seeing"), {}
+    for share in ("1", "0.1"):
+        out = tmp_path / share
+        asked = ("--init", folder / "seeing", "--scenes", "1", "--steps", "1", "--batch", "4", "--share", share)
+        assert athanor("encoder", *asked, "--out", out) == 0
+        after = weights(out / MODEL)
+        moved[share] = max(float((after[n] - before[n]).abs().max()) for n in before if n.startswith("encoder."))
+    assert moved["0.1"] == pytest.approx(0.1 * moved["1"], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("more", "said", "code"),
+    [
+        (("--data", "{}/data", "--steps", "0"), "--steps 0", 2),
+        (("--data", "{}/data", "--batch", "1"), "--batch 1", 2),
+        (("--data", "{}/data", "--batch", "39"), "38 pairs to learn were found and 39 of a step", 2),
+        (("--data", "{}/bare.tar"), "no sample for captions: a picture with .txt or .json was expected", 2),
+        (("--data", "{}/foreign.tar", "--batch", "2"), "the model does not know the word 'zebra'", 1),
+        (("--data", "{}/nowhere.tar"), "nowhere.tar cannot be read", 1),
+        ((), "no --data were given", 2),
+    ],
+)
+def test_bad_pairs_are_refused_and_leave_no_folder(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str, code: int
+) -> None:
+    tar(folder / "bare.tar", [(f"{k}.png", picture(k)) for k in range(9)])
+    tar(
+        folder / "foreign.tar", [(f"{k}.{e}", d) for k in range(9) for e, d in (("png", picture(k)), ("txt", b"zebra"))]
+    )
+    told = [one.format(folder) for one in more]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "encoder", "--init", str(folder / "seeing"), *told, "--out", str(tmp_path / "out")])
+    assert said in capsys.readouterr().err
+    assert ended.value.code == code
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_caption_is_read_whatever_else_a_description_has_and_cut_at_its_longest(tmp_path: Path) -> None:
+    told = {"caption": "a star", "conversations": [{"from": "gpt", "value": "of one side"}]}
+    shard = scan(tar(tmp_path / "one.tar", [("0.png", picture(3)), ("0.json", json.dumps(told).encode())]))
+    (one,) = Shards([shard], 1, seen=Preparation(size=48), drawn=64).take("captions", 0, 1)
+    assert one.picture is not None
+    assert (one.prompt, one.picture.shape) == ("a star", (48, 48, 3))
+    tokens, there = padded(begun(micro(), "cpu").words, ["a red star and a blue ring", "a star"], 3)
+    assert (tokens.shape, there.sum().item()) == ((2, 3), 5)

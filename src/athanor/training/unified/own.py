@@ -28,23 +28,24 @@ from athanor.core.store import Manifest
 from athanor.models.backends.pretrained import digest_of
 from athanor.models.unified import checkpoints
 from athanor.models.unified.config import SHAPES, TINY
-from athanor.models.unified.pictures import Preparation
 from athanor.models.unified.unified import Unified
 from athanor.models.unified.visual_tokenizer import VisualTokenizer
+from athanor.training.unified.encoder import EncoderRecipe
 from athanor.training.unified.finetune import INDEX, MANIFEST, blended, gone_if_refused, hash_of, plain, refuse_data
 from athanor.training.unified.lessons import Example, Examples, Use
-from athanor.training.unified.parts import Measured, Numbers, Part, TokenizerPart, pictures
+from athanor.training.unified.parts import AMONG, EncoderPart, Measured, Numbers, Part, TokenizerPart, pictures
 from athanor.training.unified.recipes import Recipe
 from athanor.training.unified.run import CARD, MODEL, Run, begun, carry_out
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.settings import Tuning
-from athanor.training.unified.shards import Shards
-from athanor.training.unified.tars import KINDS, Shard, scanned
+from athanor.training.unified.shards import Fits, Shards
+from athanor.training.unified.tars import Shard, scanned
+from athanor.training.unified.teaching import refuse_normalised
 from athanor.training.unified.tokenizer import TokenizerRecipe
 
-KINDS_OF_RUN = {"visual_tokenizer": "training of a visual tokenizer"}
-HELD, AMONG = 0.05, 256
-"""Share of the pictures that are held out where no shards are; of those, or of scenes, so many are measured."""
+KINDS_OF_RUN = {"visual_tokenizer": "training of a visual tokenizer", "encoder": "training of an encoder"}
+HELD = 0.05
+"""Share of the pictures that are held out where no shards are."""
 HEAD = 4_096
 """Bytes of a picture by which equal ones are known."""
 SMALLEST_ERROR = 1e-10
@@ -90,6 +91,17 @@ def train_tokenizer(own: Own, recipe: TokenizerRecipe, out: Path, *, device: str
     return _trained(own, recipe, out, _Task("visual_tokenizer", "pictures", part), device, resume)
 
 
+def train_encoder(own: Own, recipe: EncoderRecipe, out: Path, *, device: str = "cpu", resume: bool = False) -> Path:
+    """Train the encoder, or go on; the folder of the model. Errors as `_trained`; UsageError for steps with more pairs
+    than there are."""
+
+    def part(unified: Unified, sides: Sides) -> Part:
+        held = tuple({one.prompt: one for one in sides.held}.values())  # which of two equal captions is meant?
+        return EncoderPart(unified, recipe, sides.learned, held, own.seed)
+
+    return _trained(own, recipe, out, _Task("encoder", "captions", part), device, resume)
+
+
 @dataclass(frozen=True)
 class _Task:
     module: str
@@ -105,6 +117,8 @@ def _trained(own: Own, recipe: Any, out: Path, task: _Task, device: str, resume:
     if own.held and not own.data:
         raise UsageError("--held has no effect without --data: scenes are measured on other scenes; leave it out")
     unified = _model(own)
+    if task.use == "captions":
+        refuse_normalised(unified)
     new = not (out / MANIFEST).exists()
     manifest = _manifest(own, recipe, task.module, out)
     open_folder(out, manifest, resume=resume, work="a training")
@@ -145,41 +159,46 @@ def _manifest(own: Own, recipe: Any, module: str, out: Path) -> Manifest:
 
 
 def _sides(own: Own, unified: Unified, task: _Task, batch: int, index: Path) -> Sides:
-    """Examples for a task. UsageError where there are too few."""
-    config = unified.model.config
-    drawn, use = config.tokenizer.image_size, task.use
-    made = Scenes(seed=digest(own.seed, "scenes"), pixels=drawn)
+    """Examples for a task. UsageError or DataError where there are too few."""
+    config, use = unified.model.config, task.use
+    drawn, seen = config.tokenizer.image_size, replace(unified.preparation, size=config.encoder.image_size)
+    made = Scenes(seed=digest(own.seed, "scenes"), pixels=seen.size if use == "captions" else drawn)
     if own.scenes == 1:
         made.take(use, 0, 1)  # a size that scenes cannot have is told at once
         return Sides(learned=made, held=tuple(replace(made, seed=digest(own.seed, "held")).take(use, 0, AMONG)))
-    seen = replace(unified.preparation, size=config.encoder.image_size)
+    shards = partial(Shards, seen=seen, drawn=drawn, fits=_fitting(unified))
     mine = scanned(own.data, index)
     others = scanned(own.held, index) if own.held else []
-    _refuse_none(mine, use, own.data)
+    rows = shards(mine, own.seed).order(use).rows
+    mine = [replace(shard, places=shard.places[some]) for shard, some in zip(mine, rows, strict=True)]
     if not own.held:
         mine, others = parted(mine, own.data)
-    real = _shards(mine, digest(own.seed, "data"), seen, drawn)
-    held = _shards(others, digest(own.seed, "held"), seen, drawn)
-    many = min(AMONG, held.order(use).count)
-    some = tuple(held.take(use, 0, many))
-    _shards(mine, digest(own.seed, "tried"), seen, drawn).take(use, 0, 1)  # what cannot be read is told at once
+    real = shards(mine, digest(own.seed, "data"))
+    most, share = real.order(use).count, 1 - own.scenes
+    if use == "captions" and batch * share > most:
+        raise UsageError(
+            f"{most} pairs to learn were found and {batch * share:g} of a step were asked for, in which one would be "
+            f"told from itself; pass --batch {int(most / share)} or less"
+        )
+    held = shards(others, digest(own.seed, "held"))
+    some = tuple(held.take(use, 0, min(AMONG, held.order(use).count)))
+    shards(mine, digest(own.seed, "tried")).take(use, 0, 1)  # what cannot be read is told at once
     if own.scenes:
         made.take(use, 0, 1)
     return Sides(learned=blended(real, made, own.scenes, own.seed), held=some, real=(real,))
 
 
-def _refuse_none(shards: Sequence[Shard], use: Use, data: Sequence[Path]) -> None:
-    """DataError where no shard has a picture."""
-    if not any((shard.places[:, KINDS.index("picture"), 1] >= 0).any() for shard in shards):
-        samples = sum(map(len, shards))
-        raise DataError(
-            f"{', '.join(map(str, data))}: {samples} samples and no picture were found, members such as 0.png or 0.jpg "
-            "were expected; pass shards with pictures"
-        )
+def _fitting(unified: Unified) -> Fits:
+    """Says why a caption cannot be read."""
 
+    def fits(use: Use, example: Example) -> str:
+        try:
+            read = unified.words.encode(example.prompt or "") if use == "captions" else [0]
+        except UsageError as error:
+            return str(error)
+        return "" if read else "its caption has no words"
 
-def _shards(shards: Sequence[Shard], seed: int, seen: Preparation, drawn: int) -> Shards:
-    return Shards(shards, seed, seen=seen, drawn=drawn)
+    return fits
 
 
 def parted(shards: Sequence[Shard], where: Sequence[Path]) -> tuple[list[Shard], list[Shard]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,8 @@ from athanor.training.unified.teaching import pixels_of
 from athanor.training.unified.tokenizer import TokenizerRecipe, TokenizerTrainer
 
 Numbers = dict[str, float]
+AMONG = 256
+"""Pairs of a picture and its description, each of which is to be found among the others."""
 Measured = tuple[Numbers, list[Score]]
 """How far a model is."""
 
@@ -85,32 +87,39 @@ class EncoderPart:
     """The encoder; its measure is how often a picture finds its description among so many, and the other way."""
 
     name = "encoder"
-    AMONG = 256
 
-    def __init__(self, unified: Unified, recipe: EncoderRecipe, examples: Examples, held: Examples, seed: int) -> None:
+    def __init__(
+        self, unified: Unified, recipe: EncoderRecipe, examples: Examples, held: Sequence[Example], seed: int
+    ) -> None:  # fmt: skip
         self.unified, self.recipe, self.examples, self.held = unified, recipe, examples, held
         self.steps = recipe.steps
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(digest(seed, "words") % 2**63)
-            longest = unified.model.config.backbone.context
-            pair = Pair(unified.model.encoder, unified.words.size, recipe, longest)
+            self.longest = recipe.longest or unified.model.config.backbone.context
+            pair = Pair(unified.model.encoder, unified.words.size, recipe, self.longest)
         self.pair = pair.to(next(unified.model.encoder.parameters()).device)
         for weight in unified.model.encoder.parameters():
             weight.requires_grad_(True)
-        self.optimizer = torch.optim.AdamW(self.pair.parameters(), recipe.rate, (0.9, 0.95), weight_decay=0, fused=True)
+        groups: list[dict[str, Any]] = [{"params": list(self.pair.parameters()), "share": 1.0}]
+        if recipe.share != 1:
+            others = [w for name, w in self.pair.named_parameters() if not name.startswith("encoder.")]
+            encoder = {"params": list(unified.model.encoder.parameters()), "share": recipe.share}
+            groups = [encoder, {"params": others, "share": 1.0}]
+        self.optimizer = torch.optim.AdamW(groups, recipe.rate, (0.9, 0.95), weight_decay=0, fused=True)
 
-    def _products(self, examples: Sequence[Example]) -> Tensor:
-        tokens, there = padded(self.unified.words, [one.text or "" for one in examples])
+    def _vectors(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+        tokens, there = padded(self.unified.words, [one.prompt or "" for one in examples], self.longest)
         pixels = pictures(examples, self.unified.model.encoder)
-        device = pixels.device
-        return self.pair.products(pixels, tokens.to(device), there.to(device))
+        return self.pair.vectors(pixels, tokens.to(pixels.device), there.to(pixels.device))
 
     def step(self, step: int) -> Numbers:
-        loss = sigmoid_loss(self._products(self.examples.take("understanding", step, self.recipe.batch)))
+        some = self.examples.take("captions", step, self.recipe.batch)
+        loss = sigmoid_loss(self.pair.products(*self._vectors(some)))
         loss.backward()
         norm = clip(self.pair.parameters(), 1.0)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate * min(1.0, (step + 1) / 30) * min(1.0, 1.5 * (1 - step / self.steps))
+            full = self.recipe.rate * group["share"]
+            group["lr"] = full * min(1.0, (step + 1) / 30) * min(1.0, 1.5 * (1 - step / self.steps))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return {"contrast": float(loss.detach()), "norm": norm}
@@ -126,11 +135,14 @@ class EncoderPart:
 
     @torch.no_grad()
     def measure(self) -> Measured:
-        logits = self._products(self.held.take("understanding", 0, self.AMONG))
+        batch = self.recipe.batch
+        found = [self._vectors(self.held[first : first + batch]) for first in range(0, len(self.held), batch)]
+        seen, read = zip(*found, strict=True)
+        logits = self.pair.products(torch.cat(seen), torch.cat(read))
         of_picture, of_words = retrieved(logits)
         scores = [Score(of="retrieved", name=name, right=right, n=len(logits))
                   for name, right in (("description", of_picture), ("picture", of_words))]  # fmt: skip
-        return {"held contrast": float(sigmoid_loss(logits))}, scores
+        return {"held contrast": float(sigmoid_loss(logits)), "held pairs": float(len(logits))}, scores
 
 
 class StagePart:

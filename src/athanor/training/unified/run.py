@@ -36,7 +36,7 @@ from athanor.models.unified.unified import Unified, fresh
 from athanor.training import checkpoint
 from athanor.training.unified.lessons import Examples, Then
 from athanor.training.unified.measures import held
-from athanor.training.unified.parts import EncoderPart, Measured, Numbers, Part, StagePart, TokenizerPart
+from athanor.training.unified.parts import AMONG, EncoderPart, Measured, Numbers, Part, StagePart, TokenizerPart
 from athanor.training.unified.recipes import Recipe, points
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.scores import Score, answered, drawn, mean, reconstructed
@@ -70,7 +70,7 @@ def makers(recipe: Recipe, unified: Unified, examples: Callable[[Recipe, int], E
         made.append(lambda: TokenizerPart(unified, tokenizer, of[0], lambda: ({}, reconstructed(unified, trial)), seed))
     if recipe.encoder is not None:
         encoder = recipe.encoder
-        made.append(lambda: EncoderPart(unified, encoder, of[0], other, seed))
+        made.append(lambda: EncoderPart(unified, encoder, of[0], other.take("captions", 0, AMONG), seed))
     return made + [stage(k) for k in range(len(recipe.stages))]
 
 

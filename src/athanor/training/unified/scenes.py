@@ -65,7 +65,7 @@ class Scenes:
         """As `Examples.take`."""
         makers: Mapping[Use, Callable[[int, int], Sequence[Example]]] = {
             "drawing": self._drawing, "understanding": self._understanding, "text": self._text,
-            "pictures": self._pictures,
+            "pictures": self._pictures, "captions": self._captions,
         }  # fmt: skip
         if use not in makers:
             raise UsageError(f"examples for {use!r} were asked for, one of {', '.join(makers)} was expected")
@@ -123,6 +123,13 @@ class Scenes:
             for image, scene, full, category, last in zip(
                 some.images, some.scenes, some.dense, some.categories, more, strict=True
             )
+        ]
+
+    def _captions(self, index: int, size: int) -> list[Example]:
+        """Those to understand, densely described."""
+        return [
+            Example(picture=one.picture, prompt=one.text, category=one.category)
+            for one in self._understanding(index, size)
         ]
 
     def _asked(self, scene: Scene, source: Source, rng: np.random.Generator) -> tuple[Exchange, ...]:
