@@ -20,7 +20,7 @@ from athanor.training.unified.run import CARD, LOG, MODEL, begun
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.shards import Shards
 from athanor.training.unified.tars import KINDS, scan, scanned, write
-from tests.models.unified.small import saved
+from tests.models.unified.small import published, saved
 from tests.training.unified.micro import micro
 from tests.training.unified.small import small
 from tests.training.unified.test_shards import picture, tar
@@ -30,7 +30,7 @@ COUNT = 40
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shards of pictures with captions, texts without pictures, and models in both layouts."""
+    """Shards of pictures with captions, texts without pictures, and models."""
     path = tmp_path_factory.mktemp("own")
     write(path / "data", Scenes(seed=1).take("drawing", 0, COUNT), each=25)
     write(path / "texts", Scenes(seed=1).take("text", 0, 3))
@@ -75,6 +75,27 @@ def test_the_tokenizer_of_a_model_learns_pictures_and_the_rest_keeps_every_bit(
     assert 1 <= held[-1]["held perplexity"] <= held[-1]["held codes"] <= 20
     assert held[-1]["read"] == 60 * 8
     assert json.loads((made / CARD).read_bytes())["summary"]["held psnr"] == pytest.approx(held[-1]["held psnr"])
+
+
+def test_a_model_keeps_its_layout_and_its_dtypes(tmp_path: Path, folder: Path) -> None:
+    base, out = tmp_path / "base", tmp_path / "out"
+    checkpoints.write(base, published(), "huggingface", torch.bfloat16)
+    asked = ("--init", base, "--data", folder / "data", "--steps", "2", "--batch", "2", "--rate", "1e-2")
+    assert athanor("tokenizer", *asked, "--out", out) == 0
+    assert checkpoints.layout_of(out / MODEL) == "huggingface"
+    assert modules(base, out / MODEL) == {"visual_tokenizer"}
+    assert {tensor.dtype for tensor in weights(out / MODEL).values()} == {torch.bfloat16}
+
+
+def test_what_was_made_in_a_shape_is_assembled_with_others(tmp_path: Path, folder: Path) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    assert athanor("tokenizer", "--shape", "tiny", "--scenes", "1", "--steps", "1", "--batch", "2", "--out", out) == 0
+    parts = ("--language", folder / "seeing", "--encoder", folder / "seeing", "--codes", out / MODEL)
+    with pytest.raises(SystemExit) as ended:
+        main(["assemble", *map(str, parts), "--out", str(whole)])
+    assert not ended.value.code
+    made, mine = weights(whole), weights(out / MODEL)
+    assert all(torch.equal(made[n], mine[n].float()) for n in mine if n.startswith("visual_tokenizer."))
 
 
 def test_kept_codes_move_little_and_new_ones_do_not(tmp_path: Path, folder: Path) -> None:
