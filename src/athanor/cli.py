@@ -30,6 +30,8 @@ COMMANDS = {
     "train policy": "train_policy",
     "train drawing": "train_drawing",
     "train unified": "train_unified",
+    "train tokenizer": "train_tokenizer",
+    "train encoder": "train_encoder",
     "assemble": "assemble",
     "check alchemy": "check_alchemy",
     "check points": "check_points",

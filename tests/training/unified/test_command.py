@@ -86,6 +86,7 @@ def test_a_model_that_draws_another_size_than_it_sees_takes_no_scenes(
     init = saved(tmp_path / "init", larger(48, 64))
     assert athanor("--init", str(init), "--out", str(tmp_path / "out")) == 2
     assert "draws pictures of 64 pixels and sees them at 48" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
     assert athanor("--init", str(init), "--tune.scenes", "1", "--out", str(tmp_path / "other")) == 2
     assert "draws pictures of 64 pixels and sees them at 48" in capsys.readouterr().err
 

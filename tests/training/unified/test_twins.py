@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from athanor.core.errors import UsageError
 from athanor.environments.scenes.reading import read
 from athanor.environments.scenes.splits import told_held
 from athanor.training.unified.scenes import Scenes
-from athanor.training.unified.twins import Twins
 
-EXAMPLES = Twins(scenes=Scenes(seed=1)).take("understanding", 0, 400)
+EXAMPLES = Scenes(seed=1).take("captions", 0, 400)
 
 
 def test_twins_are_other_pictures_under_other_words() -> None:
     pairs = list(zip(EXAMPLES[::2], EXAMPLES[1::2], strict=True))
-    assert sum(one.text != other.text for one, other in pairs) > 0.97 * len(pairs)
+    assert sum(one.prompt != other.prompt for one, other in pairs) > 0.97 * len(pairs)
     for one, other in pairs:
         assert one.picture is not None
         assert other.picture is not None
-        assert (one.text == other.text) == bool(np.array_equal(one.picture, other.picture))
-    whole = [(a.text or "", b.text or "") for a, b in pairs if "thing" not in f"{a.text} {b.text}"]
+        assert (one.prompt == other.prompt) == bool(np.array_equal(one.picture, other.picture))
+    whole = [(a.prompt or "", b.prompt or "") for a, b in pairs if "thing" not in f"{a.prompt} {b.prompt}"]
     differing = [
         sum(x != y for x, y in zip(a.split(), b.split(), strict=True))
         for a, b in whole
@@ -31,7 +29,7 @@ def test_twins_are_other_pictures_under_other_words() -> None:
 
 
 def test_descriptions_tell_nothing_that_is_held_out() -> None:
-    whole = [one.text for one in EXAMPLES if one.text and "thing" not in one.text and "card" not in one.text]
+    whole = [one.prompt for one in EXAMPLES if one.prompt and "thing" not in one.prompt and "card" not in one.prompt]
     read_back = 0
     for text in whole:
         try:
@@ -44,7 +42,6 @@ def test_descriptions_tell_nothing_that_is_held_out() -> None:
 
 
 def test_the_same_index_gives_the_same_twins() -> None:
-    again = Twins(scenes=Scenes(seed=1)).take("understanding", 0, 400)
-    assert [one.text for one in again] == [one.text for one in EXAMPLES]
-    with pytest.raises(UsageError, match="for understanding alone"):
-        Twins(scenes=Scenes(seed=1)).take("drawing", 0, 2)
+    again = Scenes(seed=1).take("captions", 0, 400)
+    assert [one.prompt for one in again] == [one.prompt for one in EXAMPLES]
+    assert len(Scenes(seed=1).take("captions", 1, 5)) == 5

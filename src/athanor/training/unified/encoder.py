@@ -27,14 +27,18 @@ class EncoderRecipe:
     """Pictures of a step, each with its description."""
     rate: float = 1e-3
     """Of AdamW."""
-    muon: float = 0.01
-    """Of Muon, for the matrices of both towers."""
+    muon: float | None = None
+    """Of Muon, for the matrices of both towers' blocks; None leaves them to AdamW."""
+    share: float = 1.0
+    """Of both rates, for the encoder: less than 1 where it begins from what it knows and the tower of words is new."""
     layers: int = 2
     """Of the tower of words."""
     scale: float = 10.0
     """Of the products at the start (the published one)."""
     bias: float = -10.0
     """Added to them at the start (the published one)."""
+    longest: int | None = None
+    """Tokens that are read of a description; left out, as many as the model's context has."""
 
 
 class Words(nn.Module):
@@ -65,11 +69,15 @@ class Pair(nn.Module):
         self.scale = nn.Parameter(torch.tensor(recipe.scale).log())
         self.bias = nn.Parameter(torch.tensor(recipe.bias))
 
-    def products(self, pixels: Tensor, tokens: Tensor, there: Tensor) -> Tensor:
-        """Float["pictures descriptions"]: logits that they belong together."""
+    def vectors(self, pixels: Tensor, tokens: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """Float["batch width"] of pictures and of descriptions, of unit length."""
         seen = cast("Tensor", self.encoder(pixel_values=pixels).last_hidden_state).mean(1)
-        a, b = F.normalize(self.of_picture(seen), dim=-1), F.normalize(self.of_words(self.words(tokens, there)), dim=-1)
-        return self.scale.exp() * a @ b.T + self.bias
+        read = self.words(tokens, there)
+        return F.normalize(self.of_picture(seen), dim=-1), F.normalize(self.of_words(read), dim=-1)
+
+    def products(self, seen: Tensor, read: Tensor) -> Tensor:
+        """Float["pictures descriptions"]: logits that they belong together, of their `vectors`."""
+        return self.scale.exp() * seen @ read.T + self.bias
 
 
 def sigmoid_loss(logits: Tensor) -> Tensor:
@@ -85,8 +93,8 @@ def retrieved(logits: Tensor) -> tuple[int, int]:
     return int((logits.argmax(1) == own).sum()), int((logits.argmax(0) == own).sum())
 
 
-def padded(words: TextTokenizer, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Int["batch seq"] and Bool["batch seq"], where there is a token."""
-    rows = [torch.tensor(words.encode(text)) for text in texts]
+def padded(words: TextTokenizer, texts: Sequence[str], longest: int) -> tuple[Tensor, Tensor]:
+    """Int["batch seq"] and Bool["batch seq"], where there is a token; of each text `longest` at most."""
+    rows = [torch.tensor(words.encode(text)[:longest]) for text in texts]
     tokens = nn.utils.rnn.pad_sequence(rows, batch_first=True)
     return tokens, torch.arange(tokens.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]

@@ -9,7 +9,8 @@ to the same weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 KIND = "fine-tuning of a unified model"
-MANIFEST, LOG, MODEL, ADAPTER = "manifest.json", "log.jsonl", "model", "adapter.safetensors"
+MANIFEST, LOG, MODEL, ADAPTER, INDEX = "manifest.json", "log.jsonl", "model", "adapter.safetensors", "index"
 _PATHS: dict[Purpose, tuple[str, ...]] = {
     "drawing": ("backbone", "code_embedding", "code_adaptor", "code_head"),
     "understanding": ("encoder_adaptor", "backbone", "text_head"),
@@ -82,14 +83,15 @@ def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
     ))  # fmt: skip
 
 
-def refuse_data(tuning: Tuning) -> None:
-    """UsageError unless there are shards, or scenes alone."""
+def refuse_data(tuning: Tuning, group: str = "tune") -> None:
+    """UsageError unless there are shards, or scenes alone. `group`: of the options that said it."""
+    scenes, data = named("scenes", group), named("data", group)
     if not 0 <= tuning.scenes <= 1:
-        raise UsageError(f"--tune.scenes {tuning.scenes} was given, 0 to 1 was expected")
+        raise UsageError(f"{scenes} {tuning.scenes} was given, 0 to 1 was expected")
     if bool(tuning.data) == (tuning.scenes == 1):
         raise UsageError(
-            f"--tune.scenes {tuning.scenes:g} and {len(tuning.data) or 'no'} --tune.data were given; pass shards, or "
-            "--tune.scenes 1 without any"
+            f"{scenes} {tuning.scenes:g} and {len(tuning.data) or 'no'} {data} were given; pass shards, or {scenes} 1 "
+            "without any"
         )
 
 
@@ -140,14 +142,8 @@ def finetune(
     accelerator.wait_for_everyone()
     if (out / MODEL / "config.json").exists():
         return out / MODEL
-    try:
+    with gone_if_refused(out, new):
         many, source, held = _ready(tuning, init, out, seed, how, lora, accelerator)
-    except AthanorError:
-        if new:  # nothing was trained: the same folder can be asked for again
-            (out / MANIFEST).unlink(missing_ok=True)
-            rmtree(out / "index", ignore_errors=True)
-            out.rmdir()
-        raise
     unified = many.unified
     _train(many, out, how, source, held)
     weights = matrices(unified.model) if lora.rank else many.weights
@@ -163,6 +159,19 @@ def finetune(
         )
     accelerator.wait_for_everyone()
     return out / MODEL
+
+
+@contextmanager
+def gone_if_refused(out: Path, new: bool) -> Iterator[None]:
+    """Removes a new folder where a training is refused before it begins: the same one can be asked for again."""
+    try:
+        yield
+    except AthanorError:
+        if new:
+            (out / MANIFEST).unlink(missing_ok=True)
+            rmtree(out / INDEX, ignore_errors=True)
+            out.rmdir()
+        raise
 
 
 def _ready(
@@ -181,7 +190,7 @@ def _ready(
         adapt(unified.model, lora, list(stage.trained), seed)
     else:
         freeze(unified.model, stage)
-    index, row = out / "index", stage.dose.packed
+    index, row = out / INDEX, stage.dose.packed
     parts = accelerator.num_processes if tuning.parts is None else tuning.parts
     with accelerator.main_process_first():
         source = sources(tuning, unified, index, seed, row)
@@ -220,9 +229,12 @@ def sources(
         drawn=unified.model.config.tokenizer.image_size, window=tuning.window, question=tuning.question or None,
         fits=fitting(unified.layout, row),
     )  # fmt: skip
-    if not tuning.scenes:
-        return real
-    return Blend(((real, 1 - tuning.scenes), (made, tuning.scenes)), digest(seed, "blend"))
+    return blended(real, made, tuning.scenes, seed)
+
+
+def blended(real: Shards, made: Scenes, share: float, seed: int) -> Examples:
+    """Shards, with scenes for a share of the examples below 1."""
+    return Blend(((real, 1 - share), (made, share)), digest(seed, "blend")) if share else real
 
 
 def fitting(layout: Layout, row: int | None = None) -> Callable[[Use, Example], str]:
@@ -283,13 +295,18 @@ def _told(many: Many, how: Work, source: Examples, held: Examples | None) -> dic
 def manifest_of(tuning: Tuning, lora: Lora, init: Path, seed: int, how: Work, more: dict[str, Any]) -> Manifest:
     """What the run is: enough to make it again."""
     science = {"tuning": asdict(tuning), "lora": asdict(lora), "seed": seed, "template": how.template}
-    files = [file for path in tuning.data for file in (sorted(path.glob("*.tar")) if path.is_dir() else [path])]
-    sizes = json.dumps([[file.name, file.stat().st_size if file.exists() else None] for file in files])
     return Manifest(
         kind=KIND, config=plain(science), execution=plain(asdict(how) | more | {"init": init}), build=build_name(),
-        versions=versions(), hashes={"model": digest_of(init, ("*.bin",)), "shards": f"{digest(0, sizes):032x}"},
+        versions=versions(), hashes={"model": digest_of(init, ("*.bin",)), "shards": hash_of(tuning.data)},
         label=f"{init.name}, {tuning.purpose}", created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
+
+
+def hash_of(data: Sequence[Path]) -> str:
+    """Of the shards' names and sizes, their contents unread."""
+    files = [file for path in data for file in (sorted(path.glob("*.tar")) if path.is_dir() else [path])]
+    sizes = json.dumps([[file.name, file.stat().st_size if file.exists() else None] for file in files])
+    return f"{digest(0, sizes):032x}"
 
 
 def plain(value: Any) -> Any:

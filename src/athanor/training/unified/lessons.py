@@ -16,9 +16,9 @@ from athanor.core.errors import UsageError
 from athanor.core.seeds import stream
 from athanor.environments.scenes.drawing import Images
 
-Use = Literal["drawing", "understanding", "text", "pictures"]
-"""What examples are asked for: to draw (with a prompt), to understand (with questions), to read (with text), or for
-their pictures alone."""
+Use = Literal["drawing", "understanding", "text", "pictures", "captions"]
+"""What examples are asked for: to draw (with a prompt), to understand (with questions), to read (with text), for their
+pictures alone, or for pictures to see and the prompts that describe them."""
 
 
 class Exchange(NamedTuple):

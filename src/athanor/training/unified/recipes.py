@@ -72,11 +72,6 @@ class Recipe:
         before = [part.steps for part in (self.tokenizer, self.encoder) if part is not None]
         return (*before, *(stage.steps for stage in self.stages))
 
-    def points(self, steps: int) -> frozenset[int]:
-        """After which of so many steps a part is measured: evenly, and at the end."""
-        times = max(FEWEST, round(steps / self.every))
-        return frozenset(round(steps * (k + 1) / times) for k in range(times)) - {0}
-
     def told(self) -> dict[str, Any]:
         """As JSON values."""
         return json.loads(json.dumps(asdict(self)))
@@ -101,6 +96,16 @@ class Recipe:
             self, tokenizer=scaled(self.tokenizer, "tokenizer"), encoder=scaled(self.encoder, "encoder"),
             stages=tuple(scaled(stage, stage.name) for stage in self.stages),
         )  # fmt: skip
+
+
+def points(steps: int, every: int) -> frozenset[int]:
+    """After which of so many steps a part is measured: evenly, about so many apart, and at the end.
+
+    >>> sorted(points(1_000, 400)), sorted(points(2, 400))
+    ([250, 500, 750, 1000], [1, 2])
+    """
+    times = max(FEWEST, round(steps / every))
+    return frozenset(round(steps * (k + 1) / times) for k in range(times)) - {0}
 
 
 def _published(
@@ -140,7 +145,7 @@ def tiny(seed: int) -> Recipe:
     slow = EVERYTHING | {"encoder": 0.05}
     rate, muon = 1e-3, 0.006
     return Recipe(
-        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=500),
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=500, muon=0.01),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,

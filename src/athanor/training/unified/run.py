@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
@@ -36,11 +36,10 @@ from athanor.models.unified.unified import Unified, fresh
 from athanor.training import checkpoint
 from athanor.training.unified.lessons import Examples, Then
 from athanor.training.unified.measures import held
-from athanor.training.unified.parts import EncoderPart, Numbers, Part, StagePart, TokenizerPart
-from athanor.training.unified.recipes import Recipe
+from athanor.training.unified.parts import AMONG, EncoderPart, Measured, Numbers, Part, StagePart, TokenizerPart
+from athanor.training.unified.recipes import Recipe, points
 from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.scores import Score, answered, drawn, mean, reconstructed
-from athanor.training.unified.twins import Twins
 
 KIND = "unified training"
 LOG, CARD, MODEL = "logs.jsonl", "card.json", "model"
@@ -70,12 +69,11 @@ def makers(recipe: Recipe, unified: Unified, examples: Callable[[Recipe, int], E
     made: list[Callable[[], Part]] = []
     if recipe.tokenizer is not None:
         tokenizer = recipe.tokenizer
-        made.append(lambda: TokenizerPart(unified, tokenizer, of[0], trial, seed))
+        made.append(lambda: TokenizerPart(unified, tokenizer, of[0], lambda: ({}, reconstructed(unified, trial)), seed))
     if recipe.encoder is not None:
         encoder = recipe.encoder
-        first = of[0]
-        pairs = Twins(scenes=first) if isinstance(first, Scenes) else first
-        made.append(lambda: EncoderPart(unified, encoder, pairs, Twins(scenes=other), seed, half=recipe.half))
+        twins = other.take("captions", 0, AMONG)
+        made.append(lambda: EncoderPart(unified, encoder, of[0], twins, seed, half=recipe.half))
     return made + [stage(k) for k in range(len(recipe.stages))]
 
 
@@ -104,56 +102,89 @@ def train(
     whether anything is measured on the way and scored at the end. `like`: a folder whose layout and dtypes the model is
     written in, that of `initial`; left out, float16."""
     unified = initial.to(device, torch.float32) if initial is not None else begun(recipe, device)
+    parts = makers(recipe, unified, examples)
     _manifest(recipe, out)
-    path = checkpoint.newest(out)
-    found = checkpoint.read(path, KIND, device) if path is not None else None
-    about = {"part": 0, "step": 0, "total": 0, "cpu_seconds": 0.0} if found is None else found.about
-    run = _Run(recipe=recipe, unified=unified, out=out, spent=about["cpu_seconds"], measured=measured, like=like)
-    with _log(out, about["total"]) as tell:
-        for number, make in enumerate(makers(recipe, unified, examples)):
-            if number < about["part"]:
-                run.total += recipe.steps[number]
-                continue
-            part, begin = make(), 0
-            if found is not None and number == about["part"]:
-                _restore(part, unified, found.tensors)
-                begin = about["step"]
-            _through(run, part, number, begin, tell)
-            run.total += part.steps
-    finish(run)
+    final = recipe.final
+
+    def scored(last: Part) -> Measured:
+        return {}, [*reconstructed(unified, final), *drawn(unified, final), *answered(unified, final)]
+
+    run = Run(
+        unified=unified, out=out, kind=KIND, recipe=recipe.told(), every=recipe.every, final=scored, like=like,
+        measured=measured,
+    )  # fmt: skip
+    carry_out(run, list(zip(recipe.steps, parts, strict=True)))
     return unified
 
 
-def _restore(part: Part, unified: Unified, tensors: dict[str, Tensor]) -> None:
+@dataclass(kw_only=True)
+class Run:
+    """What goes through all parts of a training."""
+
+    unified: Unified
+    out: Path
+    kind: str
+    """Of its checkpoints."""
+    recipe: dict[str, Any]
+    """What it was asked for, as JSON values, for the card."""
+    every: int
+    """As `recipes.points` has it."""
+    final: Callable[[Part], Measured]
+    """What the card tells of the model, after the last part."""
+    module: str = ""
+    """Of the model, what is trained, and kept in checkpoints; empty for all of it."""
+    like: Path | None = None
+    """The folder of the model that was begun from; None for random weights."""
+    measured: bool = True
+    beside: Callable[[], dict[str, Any]] = dict
+    """What the log tells with every measure beside it."""
+    total: int = 0
+    """Steps of the parts before."""
+    spent: float = 0.0
+    """CPU seconds."""
+
+    @property
+    def trained(self) -> nn.Module:
+        return self.unified.model.get_submodule(self.module)
+
+
+def carry_out(run: Run, parts: Sequence[tuple[int, Callable[[], Part]]]) -> None:
+    """Parts, each with its steps and made when it begins, one after the other, from the newest checkpoint on; then the
+    model with its card. The manifest must be there. DataError for a checkpoint that is torn or another's."""
+    found = checkpoint.read_newest(run.out, run.kind, str(next(run.trained.parameters()).device))
+    about = {"part": 0, "step": 0, "total": 0, "cpu_seconds": 0.0} if found is None else found.about
+    run.spent = about["cpu_seconds"]
+    part = None
+    with _log(run.out, about["total"]) as tell:
+        for number, (steps, make) in enumerate(parts):
+            if number < about["part"]:
+                run.total += steps
+                continue
+            part, begin = make(), 0
+            if found is not None and number == about["part"]:
+                _restore(part, run.trained, found.tensors)
+                begin = about["step"]
+            _through(run, part, number, begin, tell)
+            run.total += part.steps
+    assert part is not None
+    finish(run, part)
+
+
+def _restore(part: Part, trained: nn.Module, tensors: dict[str, Tensor]) -> None:
     kept: dict[str, dict[str, Tensor]] = {"model": {}, "part": {}}
     for name, tensor in tensors.items():
         where, _, rest = name.partition(".")
         kept[where][rest] = tensor
     try:
-        unified.model.load_state_dict(kept["model"])
+        trained.load_state_dict(kept["model"])
         part.restore(kept["part"])
     except (KeyError, RuntimeError) as error:
         raise DataError(f"the checkpoint is of another model or part ({error}); begin with another --out") from error
 
 
-@dataclass(kw_only=False)
-class _Run:
-    """What goes through all parts."""
-
-    recipe: Recipe
-    unified: Unified
-    out: Path
-    total: int = 0
-    """Steps of the parts before."""
-    spent: float = 0.0
-    """CPU seconds."""
-    measured: bool = True
-    like: Path | None = None
-
-
-def _through(run: _Run, part: Part, number: int, begin: int, tell: Callable[[dict[str, Any], int], None]) -> None:
+def _through(run: Run, part: Part, number: int, begin: int, tell: Callable[[dict[str, Any], int], None]) -> None:
     """One part from a step to its end, with measures and a checkpoint on the way."""
-    points, model = run.recipe.points(part.steps), run.unified.model
+    measures, model = points(part.steps, run.every), run.unified.model
     kept: list[Numbers] = []
     model.train()
     with progress(part.steps, "step", part.name, begin) as bar:
@@ -163,16 +194,17 @@ def _through(run: _Run, part: Part, number: int, begin: int, tell: Callable[[dic
             run.spent += process_time() - before
             bar.update()
             at = {"part": part.name, "step": step + 1}
-            if len(kept) == EVERY or step + 1 in points:
+            if len(kept) == EVERY or step + 1 in measures:
                 tell(at | {"cpu_seconds": round(run.spent, 2)} | _means(kept), run.total + step + 1)
                 kept = []
-            if step + 1 in points:
+            if step + 1 in measures:
                 model.eval()
                 before = process_time()
                 numbers, scores = part.measure() if run.measured else ({}, [])
                 run.spent += process_time() - before
                 model.train()
-                tell(at | {"cpu_seconds": round(run.spent, 2)} | numbers | named(scores), run.total + step + 1)
+                line = at | {"cpu_seconds": round(run.spent, 2)} | numbers | named(scores) | run.beside()
+                tell(line, run.total + step + 1)
                 _save(run, part, number, step + 1)
 
 
@@ -197,32 +229,29 @@ def named(scores: list[Score]) -> dict[str, float]:
     return found
 
 
-def _save(run: _Run, part: Part, number: int, step: int) -> None:
-    tensors = {f"model.{name}": tensor for name, tensor in run.unified.model.state_dict().items()}
+def _save(run: Run, part: Part, number: int, step: int) -> None:
+    tensors = {f"model.{name}": tensor for name, tensor in run.trained.state_dict().items()}
     tensors |= {f"part.{name}": tensor for name, tensor in part.tensors().items()}
     total = run.total + step
-    about = {"kind": KIND, "part": number, "name": part.name, "step": step, "total": total, "cpu_seconds": run.spent}
+    at = {"part": number, "name": part.name, "step": step, "total": total}
+    about = {"kind": run.kind, **at, "cpu_seconds": run.spent}
     checkpoint.write(run.out / f"checkpoint-{total:07d}.safetensors", tensors, about)
     checkpoint.keep_newest(run.out)
 
 
-def finish(run: _Run) -> None:
+def finish(run: Run, last: Part) -> None:
     """The last scores, and the model with its card."""
-    unified, recipe, spent, out = run.unified, run.recipe, run.spent, run.out
+    unified, spent, folder = run.unified, run.spent, run.out / MODEL
     unified.model.eval()
-    folder = out / MODEL
     if (folder / CARD).exists():
         return
     before = process_time()
-    scores: list[Score] = []
-    if run.measured:
-        trial = recipe.final
-        scores = [*reconstructed(unified, trial), *drawn(unified, trial), *answered(unified, trial)]
+    numbers, scores = run.final(last) if run.measured else ({}, [])
     spent += process_time() - before
     card = {
-        "recipe": recipe.told(), "build": build_name(), "versions": versions(), "cpu_seconds": round(spent, 1),
+        "recipe": run.recipe, "build": build_name(), "versions": versions(), "cpu_seconds": round(spent, 1),
         "threads": torch.get_num_threads(), "parameters": sum(w.numel() for w in unified.model.parameters()),
-        "summary": named(scores), "scores": [msgspec.to_builtins(one) for one in scores],
+        "summary": numbers | named(scores), "scores": [msgspec.to_builtins(one) for one in scores],
     }  # fmt: skip
     if not (folder / "config.json").exists():
         _write(run, folder)
@@ -230,11 +259,13 @@ def finish(run: _Run) -> None:
     print(json.dumps({"part": "final", "cpu_seconds": round(spent, 1), **card["summary"]}), file=sys.stderr)
 
 
-def _write(run: _Run, folder: Path) -> None:
+def _write(run: Run, folder: Path) -> None:
     if run.like is None:
         checkpoints.write(folder, run.unified, dtype=torch.float16)
-    else:
-        checkpoints.write_changed(run.like, folder, run.unified.model.state_dict(), template=run.unified.template)
+        return
+    before = f"{run.module}." if run.module else ""
+    changed = {f"{before}{name}": tensor for name, tensor in run.trained.state_dict().items()}
+    checkpoints.write_changed(run.like, folder, changed, template=run.unified.template)
 
 
 def _manifest(recipe: Recipe, out: Path) -> None:
@@ -257,7 +288,7 @@ def _log(out: Path, total: int) -> Iterator[Callable[[dict[str, Any], int], None
             file.flush()
             if board is not None:
                 for name, value in line.items():
-                    if name not in ("part", "step"):
+                    if name != "step" and not isinstance(value, str):
                         board.add_scalar(f"{line['part']}/{name}", value, at)
 
         yield tell

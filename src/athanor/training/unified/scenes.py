@@ -20,11 +20,12 @@ from athanor.environments.scenes.drawing import SMALLEST, render, roughen
 from athanor.environments.scenes.prompts import describe
 from athanor.environments.scenes.questions import DRAWS, ask, tells_held
 from athanor.environments.scenes.sample import dense
-from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty
-from athanor.environments.scenes.spec import CATEGORIES, LEADS, WORDINGS, tell
+from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty, grids
+from athanor.environments.scenes.spec import CATEGORIES, WORDINGS, tell
 from athanor.environments.scenes.splits import KINDS, Kind, Split, split_of
 from athanor.environments.scenes.words import NUMBERS
 from athanor.training.unified.lessons import Example, Exchange, Use
+from athanor.training.unified.twins import PLAIN, twins
 from athanor.training.unified.veils import veiled
 
 Weights = tuple[tuple[str, float], ...]
@@ -34,8 +35,6 @@ COLOURLESS = ("single_object", "two_object", "counting", "position")
 WHOLE = ("single_object", "dense")
 """Categories of which nothing can be left out: one has one word, the other all of them."""
 DESCRIBE = "describe the picture"
-PLAIN = LEADS.index("")
-"""The wording without a lead."""
 DECKED = 0.8
 """Probability of a card in each corner of a busy picture."""
 
@@ -70,13 +69,13 @@ class Scenes:
         """As `Examples.take`."""
         makers: Mapping[Use, Callable[[int, int], Sequence[Example]]] = {
             "drawing": self._drawing, "understanding": self._understanding, "text": self._text,
-            "pictures": self._pictures,
+            "pictures": self._pictures, "captions": self._captions,
         }  # fmt: skip
         if use not in makers:
             raise UsageError(f"examples for {use!r} were asked for, one of {', '.join(makers)} was expected")
         return makers[use](index, size)
 
-    def source(self, weights: Weights, split: Split) -> Source:
+    def _source(self, weights: Weights, split: Split) -> Source:
         return Source(style=STYLES[self.style], split=split, pixels=self.pixels, weights=weights)
 
     def _drawing(self, index: int, size: int) -> list[Example]:
@@ -92,7 +91,7 @@ class Scenes:
         found: list[Example] = []
         for k, ((weights, split), n) in enumerate(zip(parts, rng.multinomial(size, _shares(summed)), strict=True)):
             if n:
-                source = self.source(weights, split)
+                source = self._source(weights, split)
                 some = batch(source, digest(self.seed, "drawing", k), index, int(n))
                 found += self._veiled(some, rng) if k == 2 else self._told(source, some, rng)
         return [found[k] for k in rng.permutation(size).tolist()]
@@ -120,7 +119,7 @@ class Scenes:
         ]
 
     def _understanding(self, index: int, size: int) -> list[Example]:
-        source, rng = self.source(self.asked, split_of("train")), stream(self.seed, "asked", index)
+        source, rng = self._source(self.asked, split_of("train")), stream(self.seed, "asked", index)
         unnamed = int(rng.binomial(size, self.unnamed))
         found = self._unnamed(source, index, unnamed, rng) if unnamed else []
         if unnamed == size:
@@ -143,11 +142,21 @@ class Scenes:
             asked = [
                 ask(scene, source.style, source.split, row) for row in rng.random((self.questions, DRAWS)).tolist()
             ]
-            kept = dict.fromkeys(
-                Exchange(one.text, one.answer) for one in asked if not tells_held(one.text, one.answer)
-            )
-            found.append(Example(picture=image, questions=tuple(kept) or (_number(scene),), category=category))
+            told = dict.fromkeys(Exchange(one.text, one.answer) for one in asked)
+            kept = tuple(one for one in told if not tells_held(*one))
+            found.append(Example(picture=image, questions=kept or (_number(scene),), category=category))
         return found
+
+    def _captions(self, index: int, size: int) -> list[Example]:
+        """Pictures of everything with dense descriptions, each followed by its twin (`twins.py`)."""
+        source, rng = self._source(self.asked, split_of("all")), stream(self.seed, "twins", index)
+        some = batch(source, digest(self.seed, "twins"), index, (size + 1) // 2)
+        every = [one for scene in some.scenes for one in twins(scene, source.style, rng)][:size]
+        images = roughen(render(grids([scene for scene, _ in every]), self.pixels), source.style, rng)
+        return [
+            Example(picture=image, prompt=text, category="captions")
+            for image, (_, text) in zip(images, every, strict=True)
+        ]
 
     def _asked(self, scene: Scene, source: Source, rng: np.random.Generator) -> tuple[Exchange, ...]:
         """Questions about a scene, each once."""
@@ -156,7 +165,7 @@ class Scenes:
 
     def _text(self, index: int, size: int) -> list[Example]:
         """A dense description, which says what a picture would show, and questions that it answers."""
-        source = self.source(self.asked, split_of("train"))
+        source = self._source(self.asked, split_of("train"))
         some, rng = batch(source, digest(self.seed, "text"), index, size), stream(self.seed, "asked text", index)
         return [
             Example(text=f"{full}.", questions=self._asked(scene, source, rng), category=category)

@@ -34,7 +34,7 @@ SPOILT, AMONG = 0.1, 100
 """Share of samples that may be unfit, once so many were read."""
 NEEDED: dict[Use, str] = {
     "drawing": "a picture with .txt or .json", "understanding": "a picture with .json, or with .txt and a question",
-    "text": ".txt or .json without a picture", "pictures": "a picture",
+    "text": ".txt or .json without a picture", "pictures": "a picture", "captions": "a picture with .txt or .json",
 }  # fmt: skip
 TOLD = 10
 """Unfit samples of each reason that a report names, and shards at fault."""
@@ -231,18 +231,21 @@ class Shards:
         raise DataError(f"{self.faults}; at most {SPOILT:.0%} were expected: mend the shards, or leave them out")
 
     def _used(self, use: Use, shard: Shard, sample: int) -> Example:
+        if use == "pictures":  # whatever is said of it
+            return Example(picture=self._picture(use, shard, sample))
         told = _told(shard, sample)
         caption = told.prompt or told.caption
         text = told.text
         pictured = shard.place(sample, "picture") is not None
         if not pictured and caption and text is None:
             caption, text = None, caption
-        asked = tuple(Exchange(one.question, one.answer) for one in told.questions) or _exchanges(told.conversations)
+        asked = tuple(Exchange(one.question, one.answer) for one in told.questions)
+        asked = asked or (_exchanges(told.conversations) if use != "captions" else ())
         if not asked and caption and self.question:
             asked = (Exchange(self.question, caption),)
         lacks = {
-            "drawing": (pictured, bool(caption)), "understanding": (pictured, bool(asked)), "pictures": (pictured,),
-            "text": (not pictured, bool(text or asked)),
+            "drawing": (pictured, bool(caption)), "understanding": (pictured, bool(asked)),
+            "text": (not pictured, bool(text or asked)), "captions": (pictured, bool(caption)),
         }[use]  # fmt: skip
         if not all(lacks):
             raise Unfit(f"not for {use}", spoilt=False)
@@ -256,7 +259,7 @@ class Shards:
     def _picture(self, use: Use, shard: Shard, sample: int) -> Images:
         try:
             image = opened(_content(shard, sample, "picture"))
-            made = self.seen.squared(image) if use == "understanding" else cropped(image, self.drawn)
+            made = self.seen.squared(image) if use in ("understanding", "captions") else cropped(image, self.drawn)
         except (DataError, UsageError) as error:
             raise Unfit("no picture that can be read", error) from error
         return np.asarray(made)

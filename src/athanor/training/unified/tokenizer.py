@@ -35,6 +35,8 @@ class TokenizerRecipe:
     """Weight of the absolute error beside the squared one."""
     reseed: int = 20
     """Steps between two looks for codes that nothing chooses."""
+    kept: bool = False
+    """Whether the codes that are there are gone on from: none begins anew, and no step is without a codebook."""
 
 
 class TokenizerTrainer:
@@ -45,6 +47,8 @@ class TokenizerTrainer:
         codebook = tokenizer.quantize.embedding.weight
         codebook.requires_grad_(False)
         self.counts, self.sums = torch.zeros(len(codebook), device=codebook.device), torch.zeros_like(codebook)
+        if recipe.kept:
+            self.counts, self.sums = torch.ones_like(self.counts), tokenizer.quantize.table().detach().clone()
         self.optimizer = torch.optim.AdamW(
             [w for w in tokenizer.parameters() if w.requires_grad], recipe.rate, (0.9, 0.95), weight_decay=0, fused=True
         )
@@ -55,12 +59,12 @@ class TokenizerTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate * min(1, (step + 1) / 20) * min(1.0, max(0.02, 2 * (1 - step / recipe.steps)))
         latents = model.latents(pixels)
-        if step < recipe.warm:
+        if step < recipe.warm and not recipe.kept:
             made, commitment = model.paint(F.normalize(latents, dim=1)), latents.new_zeros(())
             found = {}
         else:
             places = F.normalize(latents.detach().permute(0, 2, 3, 1), dim=-1).flatten(0, 2)
-            if step == recipe.warm:
+            if step == recipe.warm and not recipe.kept:
                 self._begin(places)
             quantised = model.quantize(latents)
             made, commitment = model.paint(quantised.latents), quantised.commitment
@@ -104,6 +108,8 @@ class TokenizerTrainer:
         self.sums.mul_(decay).add_(summed, alpha=1 - decay)
         weight = self.tokenizer.quantize.embedding.weight
         weight[met] = F.normalize(self.sums[met], dim=-1)
+        if self.recipe.kept:
+            return
         if (step - self.recipe.warm) % self.recipe.reseed == self.recipe.reseed - 1 and step < 0.7 * self.recipe.steps:
             dead = torch.nonzero(self.counts < 1e-2)[:, 0]
             if len(dead):

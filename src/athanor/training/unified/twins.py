@@ -8,50 +8,23 @@ suit, so that nothing else tells them apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
-from athanor.core.errors import UsageError
-from athanor.core.seeds import digest, stream
 from athanor.environments.points.cards import RANKS
-from athanor.environments.scenes.batches import batch
-from athanor.environments.scenes.drawing import render, roughen
 from athanor.environments.scenes.prompts import describe
-from athanor.environments.scenes.scene import STYLES, Scene, Style, grids
-from athanor.environments.scenes.spec import tell
-from athanor.environments.scenes.splits import split_of
+from athanor.environments.scenes.scene import Scene, Style
+from athanor.environments.scenes.spec import LEADS, tell
 from athanor.environments.scenes.words import SUIT_WORDS
-from athanor.training.unified.lessons import Example, Use
-from athanor.training.unified.scenes import PLAIN, Scenes
 from athanor.training.unified.veils import veiled
 
 COARSE = 0.25
 """Probability that twins differ in a colour, or a suit; otherwise in a shape, or a rank."""
 PATIENCE = 100
 """Changes that are tried before a scene is left without one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Twins:
-    """Examples of scenes to be told apart by their descriptions: each scene is followed by its twin."""
-
-    scenes: Scenes
-    name: str = "twins"
-
-    def take(self, use: Use, index: int, size: int) -> Sequence[Example]:
-        """As `Examples.take`, of what is to be understood. An odd one out has no twin. UsageError for other uses."""
-        if use != "understanding":
-            raise UsageError(f"twins for {use!r} were asked for, they are there for understanding alone")
-        style, seed = STYLES[self.scenes.style], self.scenes.seed
-        source, rng = self.scenes.source(self.scenes.asked, split_of("all")), stream(seed, "twins", index)
-        some = batch(source, digest(seed, "twins"), index, (size + 1) // 2)
-        every = [one for scene in some.scenes for one in twins(scene, style, rng)][:size]
-        images = roughen(render(grids([scene for scene, _ in every]), self.scenes.pixels), style, rng)
-        return [
-            Example(picture=image, text=text, category="twins") for image, (_, text) in zip(images, every, strict=True)
-        ]
+PLAIN = LEADS.index("")
+"""The wording without a lead."""
 
 
 def twins(scene: Scene, style: Style, rng: np.random.Generator) -> list[tuple[Scene, str]]:
