@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -205,15 +206,18 @@ def test_the_baseline_of_a_sample_does_not_depend_on_it():
 
 
 def test_every_estimator_of_the_divergence_holds_the_policy_near_its_base(able):
-    apart = {}
-    for estimator in ("k1", "k2", "k3"):
-        config = RL(steps=8, prompts=16, samples=8, epochs=2, kl=5.0, estimator=estimator, algorithm="reinforce",
-                    reward="classes", rates=Rates(adamw=2e-3))  # fmt: skip
-        apart[estimator] = list(rl.train(learner(deepcopy(able), config.rates), config, 0))[-1]["kl"]
+    """On the average of three trainings; k1, whose gradient is the noisiest, by less."""
     free = RL(steps=8, prompts=16, samples=8, epochs=2, algorithm="reinforce", reward="classes",
               rates=Rates(adamw=2e-3))  # fmt: skip
-    loose = list(rl.train(learner(deepcopy(able), free.rates), free, 0))[-1]["kl"]
-    assert all(found < loose / 2 for found in apart.values()), (apart, loose)
+
+    def apart(config: RL) -> float:
+        ends = [list(rl.train(learner(deepcopy(able), config.rates), config, seed))[-1] for seed in range(3)]
+        return sum(end["kl"] for end in ends) / 3
+
+    loose = apart(free)
+    for estimator, share in (("k1", 0.75), ("k2", 0.5), ("k3", 0.5)):
+        found = apart(replace(free, kl=5.0, estimator=estimator))
+        assert found < share * loose, (estimator, found, loose)
 
 
 def test_a_policy_that_runs_away_from_its_base_is_stopped(able):

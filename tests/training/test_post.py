@@ -119,7 +119,7 @@ def test_no_checkpoint_ever_holds_weights_that_are_not_finite(config, base, tmp_
 
 
 LOST = {
-    "rl": RL(steps=8, prompts=8, samples=4, algorithm="negative", rates=Rates(adamw=0.1)),
+    "rl": RL(steps=8, prompts=8, samples=4, algorithm="negative", rates=Rates(adamw=0.25)),
     "sft": SFT(steps=8, rows=16, hands=20, rates=Rates(adamw=0.3)),
 }
 

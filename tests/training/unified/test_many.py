@@ -78,7 +78,10 @@ def test_one_process_computes_what_the_trainer_of_a_stage_computes():
         for name, value in told[step].items():
             assert line[name] == pytest.approx(value, rel=1e-5)
     weights = dict(unified.model.named_parameters())
-    assert all(torch.allclose(one, weights[name], atol=1e-6) for name, one in many.weights.items())
+    # a bias of keys changes no attention: its gradient is rounding alone, which AdamW makes steps of
+    told_by_gradients = {name: one for name, one in many.weights.items() if not name.endswith("k_proj.bias")}
+    assert len(told_by_gradients) > 0.9 * len(many.weights)
+    assert all(torch.allclose(one, weights[name], atol=1e-6) for name, one in told_by_gradients.items())
 
 
 def test_parts_of_a_step_are_one_step_and_each_process_has_its_own():
