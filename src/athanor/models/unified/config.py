@@ -148,7 +148,7 @@ JANUS_PRO_7B = _janus(
 
 TINY = UnifiedConfig(
     backbone=BackboneConfig(vocabulary=256, width=192, inner=512, layers=6, heads=6, kv_heads=6, context=512),
-    encoder=EncoderConfig(image_size=48, patch=8, width=128, inner=512, layers=4, heads=4),
+    encoder=EncoderConfig(image_size=48, patch=16, width=128, inner=512, layers=4, heads=4),
     tokenizer=VisualTokenizerConfig(
         image_size=48, channels=8, multipliers=(1, 2, 4, 8), residual_blocks=0, groups=4, latent=64, codes=512,
         encoder="patches", attention=False,

@@ -145,7 +145,7 @@ def tiny(seed: int) -> Recipe:
     slow = EVERYTHING | {"encoder": 0.05}
     rate, muon = 1e-3, 0.006
     return Recipe(
-        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=500, muon=0.01),
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=400, muon=0.01),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,
@@ -156,11 +156,11 @@ def tiny(seed: int) -> Recipe:
                 weights=begin, dense=0.3, described=1.0, starts_codes=True,
             ),
             Stage(
-                name="II", steps=3_000, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.3, warm=30, weights=mixture, words=0.2, veiled=0.75, dense=0.1, described=0.3,
+                name="II", steps=1_900, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.3, warm=30, weights=mixture, words=0.2, veiled=0.75, dense=0.1, described=0.1,
             ),
             Stage(
-                name="III", steps=600, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
+                name="III", steps=350, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
                 muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, veiled=0.75, dense=0.1,
             ),
         ),
