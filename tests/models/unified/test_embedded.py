@@ -1,0 +1,68 @@
+"""The unified model that comes with the package: it is what its recipe made, and draws and answers at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from athanor.environments.scenes.judge import Judge
+from athanor.environments.scenes.reading import read as read_prompt
+from athanor.environments.scenes.spec import GENEVAL
+from athanor.models.unified import embedded
+from athanor.models.unified.checkpoints import read
+from athanor.training.unified.recipes import tiny
+from athanor.training.unified.scores import Trial, answered, drawn, mean
+from tests.test_cli import athanor
+
+FOLDER = embedded.folder_of(None)
+CARD = json.loads((FOLDER / "card.json").read_text())
+README = (Path(__file__).parents[3] / "src" / "athanor" / "models" / "unified" / "README.md").read_text()
+
+
+def test_it_is_small_and_made_by_the_recipe_that_is_the_default() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 25_000_000
+    assert not {path.suffix for path in FOLDER.iterdir()} - {".json", ".safetensors"}
+    made = CARD["recipe"]
+    assert made == replace(tiny(made["seed"]), half=made["half"]).told()
+
+
+def test_a_few_prompts_and_questions_come_out_as_its_card_has_it() -> None:
+    unified, few = read(FOLDER), Trial(many=16, seed=3, guidance=embedded.GUIDANCE)
+    scores = drawn(unified, few, GENEVAL)
+    found, told = mean(scores), CARD["summary"]["drawn mean"]
+    assert found is not None
+    assert abs(found - told) < 4 * (0.25 / (16 * 6)) ** 0.5  # of shares at their widest, to 4 standard errors
+    asked = answered(unified, few)
+    share = sum(one.right for one in asked) / sum(one.n for one in asked)
+    assert abs(share - CARD["summary"]["answered all"]) < 4 * (0.25 / (16 * 9)) ** 0.5
+
+
+def test_its_readme_tells_the_card_s_numbers() -> None:
+    summary = CARD["summary"]
+    assert f"| mean of GenEval's six | {100 * summary['drawn mean']:.1f}% |" in README
+    assert f"| all | {100 * summary['answered all']:.1f}% |" in README
+    assert f"{CARD['parameters']:,} parameters" in README
+    for name in GENEVAL:
+        assert f"| `{name}` | {100 * summary[f'drawn {name}']:.1f}% |" in README
+
+
+def test_draw_and_ask_take_it_where_no_model_is_named(capsys, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, told, _ = athanor(capsys, "draw", "a star", "--n", "8", "--out", str(out), "--device", "cpu")
+    assert (code, len(told.split())) == (0, 8)
+    asked, judge = read_prompt("a star"), Judge()
+    assert sum(judge.judged(np.asarray(Image.open(path)), asked).passed for path in out.glob("*.png")) >= 4
+    assert json.loads((out / "drawings.json").read_text())["config"]["guidance"] == embedded.GUIDANCE
+    code, told, _ = athanor(capsys, "ask", str(out / "0.png"), "how many stars are there?", "--device", "cpu")
+    assert (code, told.strip()) == (0, "one")
+
+
+@pytest.mark.parametrize("guidance", [None, 3.0])
+def test_other_models_are_drawn_with_the_published_guidance(guidance: float | None) -> None:
+    assert embedded.guidance_of(guidance, Path("mine")) == (guidance or embedded.PUBLISHED)
+    assert embedded.guidance_of(guidance, None) == (guidance or embedded.GUIDANCE)
