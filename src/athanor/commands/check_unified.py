@@ -25,6 +25,7 @@ from athanor.core.store import Manifest
 from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.scene import STYLES
 from athanor.environments.scenes.sheet import sheet
+from athanor.environments.scenes.spec import CATEGORIES
 from athanor.models.unified.embedded import folder_of
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _write(path: Path, drawings: Path) -> None:
     if not shown:
         raise UsageError("--picture was given and nothing was drawn; leave it out, or pass --tries both or drawing")
     rows: dict[str, list[tuple[Images, str]]] = {}
-    for one in shown:
+    for one in sorted(shown, key=lambda one: CATEGORIES.index(one.category)):
         said = "right" if one.passed else in_words(one.reason)
         image = np.asarray(Image.open(BytesIO(one.png)))
         rows.setdefault(called(one.category), []).append((image, f"{one.prompt}: {said}"))
