@@ -100,7 +100,9 @@ def _draw(config: Config) -> list[Chapter]:
     unified, many = read(folder_of(None)), Many(prompts=PROMPTS, questions=QUESTIONS, pictures=PICTURES)
     those = tasks(many, "aligned", config.seed, unified.model.config.tokenizer.image_size)
     measured, shown = try_model(unified, those, 0, (GUIDANCE,), shown=GUIDANCE)
-    trial.write(config.out / "see-and-draw", measured, shown)
+    folder = config.out / "see-and-draw"
+    folder.mkdir(parents=True, exist_ok=True)
+    trial.write(folder, measured, shown)
     return chapters(NAME, {one.of: one for one in measured}, shown, GUIDANCE)
 
 

@@ -50,13 +50,17 @@ def _changed(scene: Scene, shapes: Sequence[str], colours: Sequence[str], rng: n
     if scene.cards:
         at = int(rng.integers(len(scene.cards)))
         rank, suit = scene.cards[at].card[:-1], scene.cards[at].card[-1]
-        card = rank + tuple(SUIT_WORDS)[rng.integers(4)] if coarse else RANKS[rng.integers(len(RANKS))] + suit
+        card = rank + tuple(SUIT_WORDS)[int(rng.integers(4))] if coarse else RANKS[int(rng.integers(len(RANKS)))] + suit
         if any(placed.card == card for placed in scene.cards):
             return scene
         cards = list(scene.cards)
         cards[at] = msgspec.structs.replace(cards[at], card=card)
         return msgspec.structs.replace(scene, cards=tuple(cards))
     at, things = int(rng.integers(len(scene.things))), list(scene.things)
-    new = {"colour": colours[rng.integers(len(colours))]} if coarse else {"shape": shapes[rng.integers(len(shapes))]}
+    new = (
+        {"colour": colours[int(rng.integers(len(colours)))]}
+        if coarse
+        else {"shape": shapes[int(rng.integers(len(shapes)))]}
+    )
     things[at] = msgspec.structs.replace(things[at], **new)
     return msgspec.structs.replace(scene, things=tuple(things))
