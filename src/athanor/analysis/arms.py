@@ -241,3 +241,18 @@ def _baseline(run: Run) -> str | None:
         known = run.episodes["agent"].drop_null()
         agent = str(known[0]) if len(known) else None
     return agent if agent in BASELINES else None
+
+
+def comparable(arm: Arm, arms: Sequence[Arm], baselines: Sequence[str]) -> list[tuple[Arm, str]]:
+    """The arms that one is compared with, and what each is called: the baselines, in this order, that were given the
+    same tasks, and the arms before it that were."""
+    if arm.baseline or not arm.n:
+        return []
+    before = [other for other in arms[: arms.index(arm)] if not other.baseline]
+    those = [other for name in baselines for other in arms if other.baseline == name]
+    return [(other, other.name) for other in (*those, *before) if other.n and _given(other) == _given(arm)]
+
+
+def _given(arm: Arm) -> tuple[object, ...]:
+    """What two runs share that were given the same tasks."""
+    return arm.world.table, arm.world.rules, arm.world.split, arm.run.manifest.config.get("seed")

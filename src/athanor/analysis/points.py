@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from athanor.analysis.arms import Arm, World, named_arms
+from athanor.analysis.arms import Arm, World, comparable, named_arms
 from athanor.analysis.exploration import (
     CUT,
     SHARED,
@@ -330,18 +330,8 @@ def _estimate(arm: Arm, name: str, found: Interval, excluded: int, dependent: st
 
 
 def compared(arm: Arm, arms: Sequence[Arm]) -> list[tuple[Arm, str]]:
-    """The arms that one is compared with, and what each is called: the baselines that were dealt the same hands, and
-    the arms before it that were."""
-    if arm.baseline or not arm.n:
-        return []
-    before = [other for other in arms[: arms.index(arm)] if not other.baseline]
-    baselines = [other for name in BASELINES for other in arms if other.baseline == name]
-    return [(other, other.name) for other in (*baselines, *before) if other.n and _dealt(other) == _dealt(arm)]
-
-
-def _dealt(arm: Arm) -> tuple[Any, ...]:
-    """What two runs share whose hands are the same."""
-    return arm.world.table, arm.world.rules, arm.world.split, arm.run.manifest.config.get("seed")
+    """The arms that one is compared with, which were dealt the same hands, and what each is called."""
+    return comparable(arm, arms, BASELINES)
 
 
 def _differences(arm: Arm, arms: Sequence[Arm]) -> Iterator[Estimate]:

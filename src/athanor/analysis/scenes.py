@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from athanor.analysis.arms import Arm, World, named_arms
+from athanor.analysis.arms import Arm, World, comparable, named_arms
 from athanor.analysis.exploration import UNFINISHED, count_of
 from athanor.analysis.intervals import ANY, SHARE, Interval, Range, clustered
 from athanor.analysis.tables import SPENT, Run, opening_of, refuse_none, refuse_other, spent_on
@@ -254,18 +254,8 @@ def _estimate(arm: Arm, name: str, found: Interval, excluded: int) -> Estimate:
 
 
 def compared(arm: Arm, arms: Sequence[Arm]) -> list[tuple[Arm, str]]:
-    """The arms that one is compared with, and what each is called: the baselines that were asked for the same, and the
-    arms before it that were."""
-    if arm.baseline or not arm.n:
-        return []
-    before = [other for other in arms[: arms.index(arm)] if not other.baseline]
-    baselines = [other for name in BASELINES for other in arms if other.baseline == name]
-    return [(other, other.name) for other in (*baselines, *before) if other.n and _told(other) == _told(arm)]
-
-
-def _told(arm: Arm) -> tuple[Any, ...]:
-    """What two runs share that were asked for the same and judged by the same rules."""
-    return arm.world.table, arm.world.rules, arm.world.split, arm.run.manifest.config.get("seed")
+    """The arms that one is compared with, which were asked for the same, and what each is called."""
+    return comparable(arm, arms, BASELINES)
 
 
 def _differences(arm: Arm, arms: Sequence[Arm]) -> Iterator[Estimate]:
