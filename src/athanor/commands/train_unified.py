@@ -44,6 +44,8 @@ class Config:
     """Threads of PyTorch on a CPU."""
     half: bool | None = None
     """Products in bfloat16; left out, where the device is faster at them. With --tune, accelerate says it."""
+    compile: bool = False
+    """Compile the backbone, once g++ is there: 1.4 times as fast; resumed, the result is equal up to rounding only."""
     resume: bool = False
     """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
     tune: Tuning = field(default_factory=Tuning)
@@ -72,7 +74,8 @@ def run(config: Config) -> int:
     device = device_of(config.device)
     refuse_taken(config.out, resume=config.resume, work="the training")
     torch.set_num_threads(config.threads)
-    recipe = replace(recipes.tiny(config.seed), half=halves(device) if config.half is None else config.half)
+    half = halves(device) if config.half is None else config.half
+    recipe = replace(recipes.tiny(config.seed), half=half, compiled=config.compile)
     recipe = (recipe.quick() if config.quick else recipe).longer(config.length)
     recipe = recipe.scored(min(config.many, FEW) if config.quick else config.many)
     initial = None
@@ -95,7 +98,9 @@ def tuned(config: Config) -> int:
         raise UsageError("what to learn was given and no model; pass --init with the folder of one")
     if not config.lora.rank:
         refuse_idle(["--lora.alpha"] if config.lora.alpha is not None else [], "--lora.rank 0")
-    plain = {one.name: one.default for one in fields(config) if one.name in ("quick", "length", "many", "half")}
+    plain = {
+        one.name: one.default for one in fields(config) if one.name in ("quick", "length", "many", "half", "compile")
+    }
     idle = [option(name) for name, value in plain.items() if getattr(config, name) != value]
     refuse_idle(idle, "--tune.data or --tune.scenes 1")
     refuse_outside(config.tune, TUNED, "tune")

@@ -17,8 +17,9 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, weights: Iterable[Tensor], lr: float, *, momentum: float = 0.95, weight_decay: float = 0.0
-    ) -> None:
+        self, weights: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, *, momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__(weights, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()

@@ -28,7 +28,7 @@ def test_it_is_small_and_made_by_the_recipe_that_is_the_default() -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 25_000_000
     assert not {path.suffix for path in FOLDER.iterdir()} - {".json", ".safetensors"}
     made = CARD["recipe"]
-    assert made == replace(tiny(made["seed"]), half=made["half"]).told()
+    assert made == replace(tiny(made["seed"]), half=made["half"], compiled=made["compiled"]).told()
 
 
 def test_a_few_prompts_and_questions_come_out_as_its_card_has_it() -> None:

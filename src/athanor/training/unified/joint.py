@@ -13,6 +13,7 @@ from athanor.models.unified.layout import TASKS
 from athanor.models.unified.losses import token_losses
 from athanor.models.unified.model import Batch, UnifiedModel
 from athanor.models.unified.unified import Unified
+from athanor.training.compiled import Compiled
 from athanor.training.optimizers import clip
 from athanor.training.precision import mixed
 from athanor.training.unified.lessons import Examples
@@ -36,12 +37,14 @@ class Trainer:
     """Trains a model through one stage, in place."""
 
     def __init__(
-        self, unified: Unified, stage: Stage, examples: Examples, seed: int, *, half: bool = False
+        self, unified: Unified, stage: Stage, examples: Examples, seed: int, *, half: bool = False,
+        compiled: bool = False,
     ) -> None:  # fmt: skip
-        """`half`: products in bfloat16."""
+        """`half`: products in bfloat16. `compiled`: the backbone's layers."""
         self.unified, self.stage, self.examples, self.seed, self.half = unified, stage, examples, seed, half
         freeze(unified.model, stage)
         self.optimizers = StageOptimizers(unified.model, stage)
+        self.compiled = Compiled(unified.model.backbone.layers if compiled else ())
 
     def step(self, step: int) -> dict[str, float]:
         """Step `step`, from 0; nats a token of each task, and what it cost."""
@@ -50,7 +53,7 @@ class Trainer:
         samples = lesson(unified, self.examples, stage.dose, self.seed, step)
         taught = process_time()
         batches = [batch.to(unified.device) for batch in passes(samples, stage.dose)]
-        with mixed(unified.device, self.half):
+        with mixed(unified.device, self.half), self.compiled.on():
             nats = backward(unified.model, batches)
             norm = clip(self.optimizers.weights, stage.clip)
             if not np.isfinite(norm):

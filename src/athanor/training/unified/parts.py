@@ -164,13 +164,14 @@ class StagePart:
     """One of the three stages, or the language model before them."""
 
     def __init__(
-        self, unified: Unified, stage: Stage, examples: Examples, held: Held, trial: Trial, seed: int, half: bool
+        self, unified: Unified, stage: Stage, examples: Examples, held: Held, trial: Trial, seed: int, *, half: bool,
+        compiled: bool,
     ) -> None:  # fmt: skip
         self.name, self.steps, self.stage = stage.name, stage.steps, stage
         self.unified, self.held, self.trial = unified, held, trial
         if stage.starts_codes:
             start_from_codebook(unified.model)
-        self.trainer = Trainer(unified, stage, examples, digest(seed, stage.name), half=half)
+        self.trainer = Trainer(unified, stage, examples, digest(seed, stage.name), half=half, compiled=compiled)
 
     def step(self, step: int) -> Numbers:
         return self.trainer.step(step)

@@ -45,6 +45,8 @@ class Recipe:
     """Of `environments.scenes.STYLES`."""
     half: bool = False
     """Whether the stages' products are in bfloat16."""
+    compiled: bool = False
+    """Whether the stages compile the backbone's layers."""
     every: int = 250
     """Steps between two measures of a part, each with a checkpoint, but for short parts, which are measured FEWEST
     times."""
@@ -138,8 +140,12 @@ JANUS_PRO = (
 def tiny(seed: int) -> Recipe:
     """The default: everything from nothing, two to three hours on two cores."""
     mixture = (
-        ("single_object", 0.3), ("two_object", 1.0), ("counting", 1.5), ("colors", 1.5), ("position", 1.5),
-        ("color_attr", 3.0), ("cards", 1.5), ("mixed", 1.0), ("dense", 0.3),
+        ("single_object", 0.2), ("two_object", 0.7), ("counting", 1.0), ("colors", 1.5), ("position", 3.0),
+        ("color_attr", 3.0), ("cards", 2.0), ("mixed", 0.7), ("dense", 0.2),
+    )  # fmt: skip
+    asked = (
+        ("single_object", 0.5), ("two_object", 1.0), ("counting", 0.7), ("colors", 0.7), ("position", 1.5),
+        ("color_attr", 1.0), ("cards", 2.5), ("mixed", 1.0), ("dense", 1.0),
     )  # fmt: skip
     begin = (("single_object", 1.0), ("colors", 3.0), ("counting", 1.0), ("cards", 1.5), ("color_attr", 1.0))
     slow = EVERYTHING | {"encoder": 0.05}
@@ -156,12 +162,14 @@ def tiny(seed: int) -> Recipe:
                 weights=begin, dense=0.3, described=1.0, starts_codes=True,
             ),
             Stage(
-                name="II", steps=1_900, dose=Dose(samples=64, ratio=(3, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.3, warm=30, weights=mixture, words=0.2, veiled=0.75, dense=0.1, described=0.1,
+                name="II", steps=6_000, dose=Dose(samples=66, ratio=(4, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.3, warm=30, weights=mixture, asked=asked, questions=6, words=0.1, veiled=0.75,
+                dense=0.1, described=0.3,
             ),
             Stage(
-                name="III", steps=350, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
-                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, veiled=0.75, dense=0.1,
+                name="III", steps=1_000, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
+                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, asked=asked, questions=6, veiled=0.75,
+                dense=0.1, described=0.1,
             ),
         ),
     )  # fmt: skip

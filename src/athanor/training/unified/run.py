@@ -63,7 +63,8 @@ def makers(recipe: Recipe, unified: Unified, examples: Callable[[Recipe, int], E
     of = [examples(recipe, k) for k in range(len(recipe.stages) + 1)]
 
     def stage(k: int) -> Callable[[], Part]:
-        return lambda: StagePart(unified, recipe.stages[k], of[k + 1], measured, trial, seed, recipe.half)
+        more = {"half": recipe.half, "compiled": recipe.compiled}
+        return lambda: StagePart(unified, recipe.stages[k], of[k + 1], measured, trial, seed, **more)
 
     other = Scenes(seed=digest(seed, "retrieved"), style=recipe.style, pixels=recipe.pixels)
     made: list[Callable[[], Part]] = []
@@ -84,8 +85,9 @@ def scenes(recipe: Recipe, k: int) -> Examples:
         return Scenes(seed=seed, style=recipe.style, pixels=recipe.pixels)
     stage = recipe.stages[k - 1]
     late = Scenes(
-        seed=seed, style=recipe.style, weights=stage.weights, dense=stage.dense, described=stage.described,
-        veiled=stage.veiled, left_out=stage.veiled, unnamed=UNNAMED, pixels=recipe.pixels,
+        seed=seed, style=recipe.style, weights=stage.weights, asked=stage.asked, dense=stage.dense,
+        questions=stage.questions, described=stage.described, veiled=stage.veiled, left_out=stage.veiled,
+        unnamed=UNNAMED, pixels=recipe.pixels,
     )  # fmt: skip
     if not stage.words:
         return late

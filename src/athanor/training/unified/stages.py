@@ -46,7 +46,11 @@ class Stage:
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 1.0
     weights: Weights = EVENLY
-    """How often each category of scenes comes."""
+    """How often each category of scenes comes among prompts to draw."""
+    asked: Weights = EVENLY
+    """How often each comes among pictures to understand, and among texts."""
+    questions: int = 4
+    """About a picture or a text, at most."""
     words: float = 0.0
     """Share of the steps, the first ones, in which prompts tell one word of each thing: words before phrases."""
     veiled: float = 0.5
