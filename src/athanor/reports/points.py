@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from athanor.analysis.arms import Arm, world_names, worlds_of
+from athanor.analysis.arms import Arm
 from athanor.analysis.exploration import CUT, LEVEL_TEXT, interval_text, value_text
 from athanor.analysis.intervals import Point
 from athanor.analysis.points import (
@@ -34,11 +34,11 @@ from athanor.analysis.points import (
 from athanor.core.records import Estimate, Turn, Unreadable
 from athanor.environments.points import Points
 from athanor.environments.points.drawing import Look, draw
+from athanor.reports.beside import finding, title, verdict
 from athanor.reports.drawing import WIDTH, Line, Spec, Style, legend, panel, styles_of
 from athanor.reports.figures import Figure, by_world, figure_of, named_in, parts, pieces, stacked_by_world
 from athanor.reports.matrices import Columns, differences_of, tables_of
 from athanor.reports.page import rendered, section_of, written
-from athanor.reports.text import one_line
 from athanor.reports.transcript import spoken, transcript_of
 from athanor.reports.words import Finding, Found, left_out
 
@@ -76,31 +76,17 @@ def report(runs: list[Path], out: Path) -> Path:
         made, note = columns[figure.name]
         sections.append(section_of(figure, note, tables_of(arms, found, lambda here, make=made: make(here, found))))
     page = rendered(
-        arms, estimates, units="multisets", counted="hands", title=_title(arms),
-        findings=[_finding(name, here, arms, found) for name, here in _worlds(arms)], note=SURE,
+        arms, estimates, units="multisets", counted="hands", title=title("GeneralPoints", arms),
+        findings=[_finding(name, here, arms, found) for _, name, here in by_world(arms)], note=SURE,
         left_out=left_out(arms), sections=sections, chapters=[],
         transcripts=[one for arm in arms if (one := _transcript(arm))],
     )  # fmt: skip
     return written(page, figures, estimates, out)
 
 
-def _title(arms: Sequence[Arm]) -> str:
-    numbers = sum(arm.baseline is None for arm in arms), len({arm.baseline for arm in arms if arm.baseline})
-    said = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in zip(numbers, ("arm", "baseline"), strict=True) if n]
-    return f"GeneralPoints: {' against '.join(said)}"
-
-
-def _worlds(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
-    names = world_names(worlds_of(arms))
-    return [(one_line(name, 160), [arm for arm in arms if arm.world == world]) for world, name in names.items()]
-
-
 def _finding(world: str, here: Sequence[Arm], arms: Sequence[Arm], found: Found) -> Finding:
     """What the baselines solved, and each arm beside them."""
-    baselines = [arm for arm in here if arm.baseline and arm.n]
-    lead = "; ".join(f"{one_line(arm.short, 80)} solved {_solved(arm, found)}" for arm in baselines)
-    said = tuple((one_line(arm.short, 80), _said(arm, arms, found)) for arm in here if not arm.baseline)
-    return Finding(world=world, lead=f"{lead[:1].upper()}{lead[1:]}." if lead else "No baseline was played.", arms=said)
+    return finding(world, here, "solved", lambda arm: _solved(arm, found), lambda arm: _said(arm, arms, found))
 
 
 def _solved(arm: Arm, found: Found) -> str:
@@ -122,25 +108,9 @@ def _said(arm: Arm, arms: Sequence[Arm], found: Found) -> str:
     for other, name in compared(arm, arms):
         rounds = min(rounds_of(arm.run), rounds_of(other.run))
         difference = found[arm.name, f"{solved_within(rounds)} minus {name}"]
-        beside.append(f"{_verdict(difference)} {one_line(other.short, 80)} ({_points(difference)})")
+        beside.append(verdict(difference, other, "solved", "hand"))
     told = f" It {'; it '.join(beside)}." if beside else " Nothing else was played on the same hands."
     return f"solved {_solved(arm, found)}.{told}{_cut(arm, found)}"
-
-
-def _verdict(difference: Estimate) -> str:
-    value, low, high = difference.value, difference.low, difference.high
-    if low is None or high is None:
-        return f"solved {'as many as' if not value else 'more than' if value > 0 else 'fewer than'}"
-    return "beats" if low > 0 else "falls short of" if high < 0 else "cannot be told apart from"
-
-
-def _points(difference: Estimate) -> str:
-    """A difference of shares in percentage points."""
-    value, low, high = difference.value, difference.low, difference.high
-    if value is None:
-        return "no hand in common"
-    ends = ", interval unknown" if low is None or high is None else f", {100 * low:+.1f} to {100 * high:+.1f}"
-    return f"{100 * value:+.1f} points{ends}".replace("-", "−")
 
 
 def _cut(arm: Arm, found: Found) -> str:

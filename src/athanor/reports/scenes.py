@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from athanor.analysis.arms import Arm, world_names, worlds_of
+from athanor.analysis.arms import Arm
 from athanor.analysis.exploration import LEVEL_TEXT
 from athanor.analysis.scenes import (
     RULES,
@@ -19,11 +19,12 @@ from athanor.analysis.scenes import (
     shown,
     wrong_share,
 )  # fmt: skip
-from athanor.core.records import Estimate
 from athanor.environments.scenes import CATEGORIES
+from athanor.reports.beside import finding, title, verdict
+from athanor.reports.figures import by_world
 from athanor.reports.gallery import called, gallery
 from athanor.reports.page import Chapter, chapter_of, rendered, written
-from athanor.reports.shares import points, share
+from athanor.reports.shares import share
 from athanor.reports.text import one_line
 from athanor.reports.words import Finding, Found, left_out
 
@@ -45,38 +46,23 @@ def report(runs: list[Path], out: Path) -> Path:
     arms = sorted(arms_of(read_runs(runs)), key=lambda arm: arm.baseline is not None)
     estimates = estimates_of(arms)
     found: Found = {(estimate.group, estimate.name): estimate for estimate in estimates}
-    chapters = [
-        chapter for number, (name, here) in enumerate(_worlds(arms)) for chapter in _tables(number, name, here, found)
-    ]
+    worlds = [(name, here) for _, name, here in by_world(arms)]
+    chapters = [one for k, (name, here) in enumerate(worlds) for one in _tables(k, name, here, found)]
     drawings = {one_line(arm.name, 80): list(shown(arm.run.path)) for arm in arms if arm.n}
     if any(drawings.values()):
         note = "Of each prompt: the last picture. Prompts are those that came first."
         chapters.append(gallery(drawings, note=note, most=MOST))
     page = rendered(
-        arms, estimates, units="prompts", counted="episodes", title=_title(arms),
-        findings=[_finding(name, here, arms, found) for name, here in _worlds(arms)], note=SURE,
+        arms, estimates, units="prompts", counted="episodes", title=title("Drawing scenes", arms),
+        findings=[_finding(name, here, arms, found) for name, here in worlds], note=SURE,
         left_out=left_out(arms), sections=[], chapters=[chapter_of(one) for one in chapters], transcripts=[],
     )  # fmt: skip
     return written(page, [], estimates, out)
 
 
-def _title(arms: Sequence[Arm]) -> str:
-    numbers = sum(arm.baseline is None for arm in arms), len({arm.baseline for arm in arms if arm.baseline})
-    said = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in zip(numbers, ("arm", "baseline"), strict=True) if n]
-    return f"Drawing scenes: {' against '.join(said)}"
-
-
-def _worlds(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
-    names = world_names(worlds_of(arms))
-    return [(one_line(name, 200), [arm for arm in arms if arm.world == world]) for world, name in names.items()]
-
-
 def _finding(world: str, here: Sequence[Arm], arms: Sequence[Arm], found: Found) -> Finding:
     """What the baselines drew right, and each arm beside them."""
-    baselines = [arm for arm in here if arm.baseline and arm.n]
-    lead = "; ".join(f"{one_line(arm.short, 80)} drew {_right(arm, found)}" for arm in baselines)
-    said = tuple((one_line(arm.short, 80), _said(arm, arms, found)) for arm in here if not arm.baseline)
-    return Finding(world=world, lead=f"{lead[:1].upper()}{lead[1:]}." if lead else "No baseline was played.", arms=said)
+    return finding(world, here, "drew", lambda arm: _right(arm, found), lambda arm: _said(arm, arms, found))
 
 
 def _right(arm: Arm, found: Found) -> str:
@@ -93,18 +79,9 @@ def _said(arm: Arm, arms: Sequence[Arm], found: Found) -> str:
     for other, name in compared(arm, arms):
         attempts = min(attempts_of(arm.run), attempts_of(other.run))
         difference = found[arm.name, f"{passed_within(attempts)} minus {name}"]
-        beside.append(f"{_verdict(difference)} {one_line(other.short, 80)} ({points(difference)})")
+        beside.append(verdict(difference, other, "drew", "prompt"))
     told = f" It {'; it '.join(beside)}." if beside else " Nothing else was asked for the same."
     return f"drew {_right(arm, found)}.{told}"
-
-
-def _verdict(difference: Estimate) -> str:
-    value, low, high = difference.value, difference.low, difference.high
-    if value is None:
-        return "has no prompt in common with"
-    if low is None or high is None:
-        return f"drew {'as many right as' if not value else 'more right than' if value > 0 else 'fewer right than'}"
-    return "beats" if low > 0 else "falls short of" if high < 0 else "cannot be told apart from"
 
 
 def _tables(number: int, world: str, here: Sequence[Arm], found: Found) -> list[Chapter]:
