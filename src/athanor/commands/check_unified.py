@@ -26,7 +26,7 @@ from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.scene import STYLES
 from athanor.environments.scenes.sheet import sheet
 from athanor.environments.scenes.spec import CATEGORIES
-from athanor.models.unified.embedded import folder_of
+from athanor.models.unified.embedded import folder_of, temperature_of
 
 if TYPE_CHECKING:
     from athanor.analysis.trials import Measured
@@ -48,6 +48,8 @@ class Config:
     """Weights of classifier-free guidance; 1 is none, and the published is 5."""
     shown: float = 2.0
     """Weight at which drawings are kept and asked about; the last of --guidance where it is not among them."""
+    temperature: float | None = None
+    """Of drawing; left out 1, with the package's own model 0.5."""
     prompts: int = 80
     """Images of each category."""
     questions: int = 60
@@ -115,6 +117,7 @@ def _manifest(config: Config) -> Manifest:
 
     model, left = folder_of(config.model), ("model", "out", "resume", "json", "picture", "device", "threads")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
+    science["temperature"] = temperature_of(config.temperature, config.model)
     return Manifest(
         kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
         execution={"model": str(model), "device": config.device}, build=build_name(), versions=versions(),
@@ -140,7 +143,8 @@ def _try(config: Config) -> None:
         trial.write(config.out, trial.of_tokenizer(unified, those, config.seed), [])
         return
     trial.write(config.out, *try_model(
-        unified, those, config.number, config.guidance, shown=config.shown, draws=config.tries != "understanding",
+        unified, those, config.number, config.guidance, shown=config.shown,
+        temperature=temperature_of(config.temperature, config.model), draws=config.tries != "understanding",
         answers=config.tries != "drawing",
     ))  # fmt: skip
 

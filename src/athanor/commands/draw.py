@@ -15,7 +15,7 @@ from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.lines import refuse_file
 from athanor.core.options import refuse_idle
-from athanor.models.unified.embedded import folder_of, guidance_of
+from athanor.models.unified.embedded import folder_of, guidance_of, temperature_of
 
 if TYPE_CHECKING:
     from athanor.models.unified.unified import Unified
@@ -39,8 +39,8 @@ class Config:
     """Of the first image; the others have the numbers after it. An image depends on its own alone."""
     guidance: float | None = None
     """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
-    temperature: float = 1.0
-    """0 takes the likeliest code each time."""
+    temperature: float | None = None
+    """0 takes the likeliest code each time; left out 1, with the package's own model 0.5."""
     top_k: int | None = None
     """Draw from the k likeliest codes only."""
     top_p: float | None = None
@@ -71,8 +71,8 @@ def run(config: Config) -> int:
     from athanor.models.unified.pictures import to_images
     from athanor.models.unified.sampling import Sampling
 
-    sampling = Sampling(temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
-    guidance = guidance_of(config.guidance, config.model)
+    guidance, temperature = guidance_of(config.guidance, config.model), temperature_of(config.temperature, config.model)
+    sampling = Sampling(temperature=temperature, top_k=config.top_k, top_p=config.top_p)
     how = Drawing(guidance=guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
     seeds = range(config.seed, config.seed + config.n)
     unified = loaded(config)
@@ -81,7 +81,7 @@ def run(config: Config) -> int:
         {"file": f"{seed}.png", "seed": seed, "codes": mine} for seed, mine in zip(seeds, codes.tolist(), strict=True)
     ]
     asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(config).items()}
-    asked |= {"model": str(folder_of(config.model)), "guidance": guidance}
+    asked |= {"model": str(folder_of(config.model)), "guidance": guidance, "temperature": temperature}
     about = {"config": asked, "build": build_name(), "versions": versions(), "images": made}
     try:
         with all_or_nothing() as write:

@@ -90,7 +90,7 @@ def _post_train(config: Config) -> tuple[int, Chapter]:
 def _draw(config: Config) -> list[Chapter]:
     """The small unified model draws and answers, all of it checked."""
     from athanor.models.unified.checkpoints import read
-    from athanor.models.unified.embedded import GUIDANCE, NAME, folder_of
+    from athanor.models.unified.embedded import GUIDANCE, NAME, TEMPERATURE, folder_of
     from athanor.reports.one_model import chapters
     from athanor.studies.see_and_draw import trial
     from athanor.studies.see_and_draw.study import try_model
@@ -99,7 +99,7 @@ def _draw(config: Config) -> list[Chapter]:
     print(f"see-and-draw: {NAME} draws {PROMPTS} prompts of each category", file=sys.stderr)
     unified, many = read(folder_of(None)), Many(prompts=PROMPTS, questions=QUESTIONS, pictures=PICTURES)
     those = tasks(many, "aligned", config.seed, unified.model.config.tokenizer.image_size)
-    measured, shown = try_model(unified, those, 0, (GUIDANCE,), shown=GUIDANCE)
+    measured, shown = try_model(unified, those, 0, (GUIDANCE,), shown=GUIDANCE, temperature=TEMPERATURE)
     folder = config.out / "see-and-draw"
     folder.mkdir(parents=True, exist_ok=True)
     trial.write(folder, measured, shown)

@@ -32,7 +32,7 @@ def test_it_is_small_and_made_by_the_recipe_that_is_the_default() -> None:
 
 
 def test_a_few_prompts_and_questions_come_out_as_its_card_has_it() -> None:
-    unified, few = read(FOLDER), Trial(many=16, seed=3, guidance=embedded.GUIDANCE)
+    unified, few = read(FOLDER), Trial(many=16, seed=3, guidance=embedded.GUIDANCE, temperature=embedded.TEMPERATURE)
     scores = drawn(unified, few, GENEVAL)
     found, told = mean(scores), CARD["summary"]["drawn mean"]
     assert found is not None
@@ -58,6 +58,7 @@ def test_draw_and_ask_take_it_where_no_model_is_named(capsys, tmp_path: Path) ->
     asked, judge = read_prompt("a star"), Judge()
     assert sum(judge.judged(np.asarray(Image.open(path)), asked).passed for path in out.glob("*.png")) >= 4
     assert json.loads((out / "drawings.json").read_text())["config"]["guidance"] == embedded.GUIDANCE
+    assert json.loads((out / "drawings.json").read_text())["config"]["temperature"] == embedded.TEMPERATURE
     code, told, _ = athanor(capsys, "ask", str(out / "0.png"), "how many stars are there?", "--device", "cpu")
     assert (code, told.strip()) == (0, "one")
 
@@ -66,3 +67,10 @@ def test_draw_and_ask_take_it_where_no_model_is_named(capsys, tmp_path: Path) ->
 def test_other_models_are_drawn_with_the_published_guidance(guidance: float | None) -> None:
     assert embedded.guidance_of(guidance, Path("mine")) == (guidance or embedded.PUBLISHED)
     assert embedded.guidance_of(guidance, None) == (guidance or embedded.GUIDANCE)
+
+
+@pytest.mark.parametrize("temperature", [None, 0.0, 0.7])
+def test_other_models_are_drawn_at_the_published_temperature(temperature: float | None) -> None:
+    mine, own = (1.0, embedded.TEMPERATURE) if temperature is None else (temperature, temperature)
+    assert embedded.temperature_of(temperature, Path("mine")) == mine
+    assert embedded.temperature_of(temperature, None) == own

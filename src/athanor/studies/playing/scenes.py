@@ -20,7 +20,7 @@ from athanor.core.protocols import Agent, Backend
 from athanor.environments.scenes import CATEGORIES, STYLES, Judge, Look, Scenes
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.pretrained import digest_of
-from athanor.models.unified.embedded import folder_of, guidance_of
+from athanor.models.unified.embedded import folder_of, guidance_of, temperature_of
 from athanor.studies.playing import running
 from athanor.studies.playing.running import RANGES, Common, Ended, Match, told
 
@@ -43,8 +43,8 @@ class DrawingOptions:
     """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     guidance: float | None = None
     """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
-    temperature: float = 1.0
-    """0 takes the likeliest code each time."""
+    temperature: float | None = None
+    """0 takes the likeliest code each time; left out 1, with the package's own model 0.5."""
     top_k: int | None = None
     """Draw from the k likeliest codes only."""
     top_p: float | None = None
@@ -150,7 +150,8 @@ def _how(asked: DrawingOptions) -> Drawing:
         from athanor.models.unified.sampling import Sampling
     except ImportError as error:
         raise UsageError("torch is not installed; run `pip install 'athanor-lab[torch]'`") from error
-    sampling = Sampling(temperature=asked.temperature, top_k=asked.top_k, top_p=asked.top_p)
+    temperature = temperature_of(asked.temperature, asked.model)
+    sampling = Sampling(temperature=temperature, top_k=asked.top_k, top_p=asked.top_p)
     return Drawing(guidance=guidance_of(asked.guidance, asked.model), sampling=sampling)
 
 
@@ -158,7 +159,9 @@ def _science(config: Config) -> dict[str, Any]:
     """The settings as JSON values, from which `environment_of` makes the environment again."""
     asked = config.drawing
     how = {name: getattr(asked, name) for name in SCIENCE} if config.agent == "unified" else {}
-    how |= {"guidance": guidance_of(asked.guidance, asked.model)} if how else {}
+    if how:
+        how["guidance"] = guidance_of(asked.guidance, asked.model)
+        how["temperature"] = temperature_of(asked.temperature, asked.model)
     return {
         "environment": "scenes", "split": config.split, "style": config.style, "categories": list(config.categories),
         "rules": config.rules, "attempts": config.attempts, **how,
@@ -184,10 +187,10 @@ def planned(environment: Scenes, split: str, seed: int, episodes: int) -> tuple[
 
 def label_of(config: Config) -> str:
     """The arm's name: the agent, how a model draws, and what is played where it is not the plainest."""
-    asked, plain = config.drawing, DrawingOptions()
+    asked = config.drawing
     parts = [folder_of(asked.model).resolve().name if config.agent == "unified" else config.agent]
     parts += [f"guidance {asked.guidance:g}"] if asked.guidance is not None else []
-    parts += [f"T={asked.temperature:g}"] if asked.temperature != plain.temperature else []
+    parts += [f"T={asked.temperature:g}"] if asked.temperature is not None else []
     parts += [f"top {asked.top_k} codes"] if asked.top_k is not None else []
     parts += [f"top p {asked.top_p:g}"] if asked.top_p is not None else []
     parts += [config.style] if config.style != "aligned" else []

@@ -223,7 +223,7 @@ def _tried(job: Job) -> None:
 
 def try_model(
     unified: Unified, those: Tasks, number: int, weights: Sequence[float], *, shown: float = GUIDANCE,
-    draws: bool = True, answers: bool = True,
+    temperature: float = 1.0, draws: bool = True, answers: bool = True,
 ) -> tuple[list[Measured], list[Shown]]:  # fmt: skip
     """All measures of a model that has learned to draw, to answer, or both; and drawings to be looked at.
 
@@ -236,7 +236,7 @@ def try_model(
     if draws:
         measured += trial.of_nats(unified, those)
     for weight in weights if draws else ():
-        drawn = trial.draw_all(unified, those, weight, number)
+        drawn = trial.draw_all(unified, those, weight, number, temperature)
         measured += trial.of_drawings(drawn, those.wanted, weight)
         if weight == (shown if shown in weights else weights[-1]):
             kept = trial.shown(drawn)

@@ -21,6 +21,7 @@ from athanor.environments.scenes.propositions import dpg
 from athanor.models.unified.answering import Answering, ask
 from athanor.models.unified.drawing import Drawing, draw, paint
 from athanor.models.unified.pictures import to_images
+from athanor.models.unified.sampling import Sampling
 from athanor.models.unified.unified import Unified
 from athanor.studies.see_and_draw.tasks import SEEN, Tasks, Wanted, true_pictures
 from athanor.training.unified.measures import picture_nats
@@ -50,13 +51,15 @@ def guided(measure: str, guidance: float) -> str:
 
 
 @torch.no_grad()
-def draw_all(unified: Unified, those: Tasks, guidance: float, number: int, batch: int = 64) -> list[Drawn]:
+def draw_all(
+    unified: Unified, those: Tasks, guidance: float, number: int, temperature: float = 1.0, batch: int = 64
+) -> list[Drawn]:  # fmt: skip
     """Every prompt, with seeds that depend on the number of the training and not on its arm."""
-    found = []
+    found, how = [], Drawing(guidance=guidance, sampling=Sampling(temperature=temperature), batch=batch)
     for images in sorted({one.images for one in those.wanted}):
         mine = [one for one in those.wanted if one.images == images]
         seeds = [digest(number, "tried", k) for k in range(images)]
-        pixels = draw(unified, [one.spec.prompt for one in mine], seeds, Drawing(guidance=guidance, batch=batch)).pixels
+        pixels = draw(unified, [one.spec.prompt for one in mine], seeds, how).pixels
         for one, some in zip(mine, pixels, strict=True):
             found += [Drawn(one, image, JUDGE.judged(image, one.spec)) for image in map(np.asarray, to_images(some))]
     return found

@@ -12,6 +12,7 @@ from typing import Any
 
 from athanor.core.errors import UsageError
 from athanor.models.unified.config import TINY, UnifiedConfig
+from athanor.models.unified.embedded import GUIDANCE, TEMPERATURE
 from athanor.training.unified.encoder import EncoderRecipe
 from athanor.training.unified.scores import Trial
 from athanor.training.unified.stages import Stage
@@ -152,6 +153,7 @@ def tiny(seed: int) -> Recipe:
     rate, muon = 1e-3, 0.006
     return Recipe(
         seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=400, muon=0.01),
+        final=Trial(many=200, seed=0, guidance=GUIDANCE, temperature=TEMPERATURE),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,

@@ -26,6 +26,7 @@ from athanor.environments.scenes.splits import Part, split_of
 from athanor.models.unified.answering import Answering, ask
 from athanor.models.unified.drawing import Drawing, draw, paint
 from athanor.models.unified.pictures import to_images
+from athanor.models.unified.sampling import Sampling
 from athanor.models.unified.unified import Unified
 from athanor.training.unified.teaching import pixels_of
 
@@ -60,6 +61,7 @@ class Trial:
     part: Part = "test"
     style: str = "aligned"
     guidance: float = 2.0
+    temperature: float = 1.0
     batch: int = 64
 
     def __post_init__(self) -> None:
@@ -88,7 +90,8 @@ def drawn(unified: Unified, trial: Trial, categories: Sequence[str] = CATEGORIES
 
 def _drawn(unified: Unified, often: Counter[str], trial: Trial) -> Iterator[tuple[str, Images]]:
     """Each prompt as often as it is asked for, with the seeds 0, 1, ..."""
-    how, before = Drawing(guidance=trial.guidance, batch=trial.batch), 0
+    sampling = Sampling(temperature=trial.temperature)
+    how, before = Drawing(guidance=trial.guidance, sampling=sampling, batch=trial.batch), 0
     for many in sorted(set(often.values())):
         some = [prompt for prompt, times in often.items() if times >= many]
         pixels = draw(unified, some, range(before, many), how).pixels
