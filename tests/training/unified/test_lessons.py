@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from athanor.core.errors import UsageError
+from athanor.environments.scenes.judge import Judge
 from athanor.environments.scenes.questions import tells_held
 from athanor.environments.scenes.reading import read
+from athanor.environments.scenes.scene import Scene
 from athanor.environments.scenes.seeing import see
+from athanor.environments.scenes.spec import key
 from athanor.environments.scenes.splits import Kind, combinations_of, held, told_held
 from athanor.environments.scenes.words import NUMBERS, RANK_WORDS, card_words, plural
 from athanor.training.unified.lessons import Example, Mixed
 from athanor.training.unified.scenes import DESCRIBE, Scenes
+from athanor.training.unified.twins import exchanged
 
 
 def test_the_same_index_gives_the_same_examples_and_another_gives_others() -> None:
@@ -62,6 +66,23 @@ TELLING = re.compile("|".join(rf"\b(?:{_told(kind)})\b" for kind in ("pair", "co
 """Words that tell a held-out combination of one entry."""
 PARTIAL = re.compile(rf"\bthings?\b|\ban? (?:card|{'|'.join(RANK_WORDS)})\b")
 """Words that tell a part of what there is."""
+
+
+@pytest.mark.parametrize(("category", "size"), [("color_attr", 120), ("position", 24)])
+def test_prompts_come_beside_those_that_exchanging_their_words_gives(category: str, size: int) -> None:
+    def share(paired: bool) -> float:
+        """Of prompts, those whose twin is in the same batch."""
+        of = Scenes(seed=2, weights=((category, 1.0),), veiled=0.0, dense=0.0, paired=paired)
+        examples = [one for one in of.take("drawing", 0, size) if one.category == category]
+        there = {key(read(one.prompt or "")) for one in examples}
+        assert not [one.prompt for one in examples if told_held(read(one.prompt or ""))]
+        twins = [exchanged(read(one.prompt or ""), Scene()) for one in examples]
+        for one in examples:
+            assert one.picture is not None
+            assert Judge().judged(one.picture, read(one.prompt or "")).passed
+        return float(np.mean([twin is not None and key(twin[0]) in there for twin in twins]))
+
+    assert share(True) > share(False) + 0.2
 
 
 def test_no_question_and_no_text_tells_what_is_held_out() -> None:

@@ -7,9 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from athanor.environments.points.cards import DECK
 from athanor.environments.scenes.spec import Entry, Spec, tell
 from athanor.environments.scenes.splits import combinations_of, held
-from athanor.training.unified.veils import veiled
+from athanor.environments.scenes.words import COLOURS, SHAPES, article
+from athanor.training.unified.veils import crossings, veiled
 
 PAIR = next(one for one in combinations_of("pair") if held("pair", *one))
 FREE = next(one for one in combinations_of("pair") if not held("pair", *one))
@@ -52,6 +54,36 @@ def test_a_card_loses_its_rank_or_its_suit() -> None:
     found = {words for (words,) in told(Entry(kind="card", card=card), tag="cards")}
     assert len(found) == 2
     assert not any(words.startswith("the ") for words in found)
+
+
+def test_words_of_what_is_held_out_are_not_said_of_two_things_either() -> None:
+    """Else where both words are, the things are others: what is held out would be told not to be."""
+    shape, colour = map(str, PAIR)
+    other, mine = next(
+        (other, mine) for other in SHAPES for mine in COLOURS if other != shape and mine != colour
+        and not any(held("pair", a, b) for a, b in ((other, colour), (shape, mine), (other, mine)))
+        and not held("couple", shape, other)
+    )  # fmt: skip
+    spec = Spec(tag="color_attr", include=(Entry(kind=shape, colour=mine), Entry(kind=other, colour=colour)))
+    assert crossings(spec, [set(), set()]) == [((0, "shape"), (1, "colour"))]
+    for seed in range(40):
+        one, two = veiled(spec, np.random.default_rng(seed), 0.0)
+        assert (shape in one) + (colour in two) == 1
+        assert (mine in one, other in two) == (True, True)
+    whole = [f"{article(mine)} {mine} {shape}", f"{article(colour)} {colour} {other}"]
+    assert veiled(spec, np.random.default_rng(0), 0.0, apart=False) == whole
+
+
+def test_ranks_and_suits_of_a_held_out_card_are_not_said_of_two_cards_either() -> None:
+    card = next(str(one[0]) for one in combinations_of("card") if held("card", *one))
+    one, two = next(
+        (a, b) for a in DECK for b in DECK if a[:-1] == card[:-1] and b[-1] == card[-1] and not held("card", a)
+        and not held("card", b) and not held("card", b[:-1] + a[-1])
+    )  # fmt: skip
+    spec = Spec(tag="cards", include=(Entry(kind="card", card=one), Entry(kind="card", card=two)))
+    for seed in range(20):
+        words = veiled(spec, np.random.default_rng(seed), 0.0)
+        assert sum(said.startswith("the ") for said in words) == 1
 
 
 @pytest.mark.parametrize("wording", [0, 3])

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from transformers import SiglipVisionModel
 
 from athanor.models.unified.text_tokenizer import TextTokenizer
+from athanor.training.unified.scenes import EVENLY, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class EncoderRecipe:
     """Of Muon, for the matrices of both towers' blocks; None leaves them to AdamW."""
     share: float = 1.0
     """Of both rates, for the encoder: less than 1 where it begins from what it knows and the tower of words is new."""
+    weights: Weights = EVENLY
+    """How often each category of scenes comes among the pictures."""
     layers: int = 2
     """Of the tower of words."""
     scale: float = 10.0

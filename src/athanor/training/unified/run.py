@@ -38,7 +38,7 @@ from athanor.training.unified.lessons import Examples, Then
 from athanor.training.unified.measures import held
 from athanor.training.unified.parts import AMONG, EncoderPart, Measured, Numbers, Part, StagePart, TokenizerPart
 from athanor.training.unified.recipes import Recipe, points
-from athanor.training.unified.scenes import Scenes
+from athanor.training.unified.scenes import EVENLY, Scenes
 from athanor.training.unified.scores import Score, answered, drawn, mean, reconstructed
 
 KIND = "unified training"
@@ -82,7 +82,8 @@ def scenes(recipe: Recipe, k: int) -> Examples:
     """The generator of scenes for the part before the stages (0) or for stage `k`."""
     seed = digest(recipe.seed, "examples", k)
     if k == 0:
-        return Scenes(seed=seed, style=recipe.style, pixels=recipe.pixels)
+        weights = EVENLY if recipe.encoder is None else recipe.encoder.weights
+        return Scenes(seed=seed, style=recipe.style, asked=weights, pixels=recipe.pixels)
     stage = recipe.stages[k - 1]
     late = Scenes(
         seed=seed, style=recipe.style, weights=stage.weights, asked=stage.asked, dense=stage.dense,

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from athanor.core.errors import UsageError
 from athanor.core.seeds import digest, stream
 from athanor.environments.scenes.batches import Batch, Source, batch, entropies
-from athanor.environments.scenes.drawing import SMALLEST, render, roughen
+from athanor.environments.scenes.drawing import SMALLEST, Images, render, roughen
 from athanor.environments.scenes.prompts import describe
 from athanor.environments.scenes.questions import DRAWS, ask, tells_held
 from athanor.environments.scenes.sample import dense
 from athanor.environments.scenes.scene import CELLS, SLOTS, STYLES, Grids, Scene, empty, grids
-from athanor.environments.scenes.spec import CATEGORIES, WORDINGS, tell
-from athanor.environments.scenes.splits import KINDS, Kind, Split, split_of
+from athanor.environments.scenes.spec import CATEGORIES, WORDINGS, Spec, tell
+from athanor.environments.scenes.splits import KINDS, Kind, Split, split_of, told_held
 from athanor.environments.scenes.words import NUMBERS
 from athanor.training.unified.lessons import Example, Exchange, Use
-from athanor.training.unified.twins import PLAIN, twins
-from athanor.training.unified.veils import veiled
+from athanor.training.unified.twins import PLAIN, exchanged, twins
+from athanor.training.unified.veils import crossings, veiled
 
 Weights = tuple[tuple[str, float], ...]
 EVENLY: Weights = tuple((category, 1.0) for category in CATEGORIES)
@@ -56,6 +56,8 @@ class Scenes:
     """Share of the prompts that leave words out, so that their pictures may show what is held out (`veils.py`)."""
     left_out: float = 0.5
     """Of these, the probability that an entry that need not leave a word out does."""
+    paired: bool = False
+    """Whether prompts whose words can be exchanged (`twins.exchanged`) come beside the prompts that then result."""
     questions: int = 4
     """About one picture, at most."""
     unnamed: float = 0.0
@@ -93,30 +95,59 @@ class Scenes:
             if n:
                 source = self._source(weights, split)
                 some = batch(source, digest(self.seed, "drawing", k), index, int(n))
+                some = self._paired(source, some, rng) if self.paired else some
                 found += self._veiled(some, rng) if k == 2 else self._told(source, some, rng)
         return [found[k] for k in rng.permutation(size).tolist()]
 
+    def _paired(self, source: Source, some: Batch, rng: np.random.Generator) -> Batch:
+        """Every second one of those whose words can be exchanged gives way to the twin of the one before it."""
+        kinds = source.split.kinds if source.split.part == "train" else ()
+        made: dict[int, tuple[Spec, Scene]] = {}
+        for category in dict.fromkeys(some.categories):
+            those = [k for k, one in enumerate(some.categories) if one == category]
+            for first, second in zip(those[::2], those[1::2], strict=False):
+                twin = exchanged(some.specs[first], some.scenes[first])
+                if twin is not None and not any(kind in kinds for kind, _ in told_held(twin[0])):
+                    made[second] = twin
+        if not made:
+            return some
+        specs, scenes, captions, full = list(some.specs), list(some.scenes), list(some.captions), list(some.dense)
+        for k, (spec, scene) in made.items():
+            way = int(rng.integers(WORDINGS))
+            specs[k], scenes[k], captions[k] = spec, scene, tell(spec, way)
+            full[k] = tell(describe([scene], source.style)[0], way)
+        images = some.images.copy()
+        those_made = render(grids([scene for _, scene in made.values()]), self.pixels)
+        images[list(made)] = roughen(those_made, source.style, rng)
+        return replace(some, images=images, specs=specs, scenes=scenes, captions=captions, dense=full)
+
     def _told(self, source: Source, some: Batch, rng: np.random.Generator) -> list[Example]:
         """By their prompts, or densely. What is held out is told in neither: where no colour is told, its picture may
-        show one that must not be, and is not told densely."""
+        show one that must not be, and is not told densely. Where words of a held-out combination are said of different
+        things, some are left out."""
         densely = rng.random(len(some)) < self.dense
         nats = entropies(source, some)
-        return [
-            Example(picture=image, prompt=full, category="dense", entropy=0.0)
-            if told and "pair" in source.split.kinds
-            else Example(picture=image, prompt=caption, category=category, entropy=nat)
-            for image, full, caption, category, nat, told in zip(
-                some.images, some.dense, some.captions, some.categories, nats, densely, strict=True
-            )
-        ]
+        found: list[Example] = []
+        for k, (image, spec) in enumerate(zip(some.images, some.specs, strict=True)):
+            if densely[k] and "pair" in source.split.kinds:
+                found.append(Example(picture=image, prompt=some.dense[k], category="dense", entropy=0.0))
+            elif spec.tag != "dense" and crossings(spec, [set() for _ in spec.include]):
+                found.append(self._with_left_out(image, spec, rng, 0.0))
+            else:
+                prompt, category = some.captions[k], some.categories[k]
+                found.append(Example(picture=image, prompt=prompt, category=category, entropy=nats[k]))
+        return found
 
     def _veiled(self, some: Batch, rng: np.random.Generator) -> list[Example]:
         """By words that tell nothing that is held out, whatever the picture shows."""
         return [
-            Example(picture=image, prompt=tell(spec, int(rng.integers(WORDINGS)), words), category="veiled")
+            self._with_left_out(image, spec, rng, self.left_out)
             for image, spec in zip(some.images, some.specs, strict=True)
-            for words in [veiled(spec, rng, self.left_out)]
         ]
+
+    def _with_left_out(self, image: Images, spec: Spec, rng: np.random.Generator, often: float) -> Example:
+        way, words = int(rng.integers(WORDINGS)), veiled(spec, rng, often)
+        return Example(picture=image, prompt=tell(spec, way, words), category="veiled")
 
     def _understanding(self, index: int, size: int) -> list[Example]:
         source, rng = self._source(self.asked, split_of("train")), stream(self.seed, "asked", index)

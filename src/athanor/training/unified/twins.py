@@ -15,7 +15,7 @@ import numpy as np
 from athanor.environments.points.cards import RANKS
 from athanor.environments.scenes.prompts import describe
 from athanor.environments.scenes.scene import Scene, Style
-from athanor.environments.scenes.spec import LEADS, tell
+from athanor.environments.scenes.spec import LEADS, Spec, tell
 from athanor.environments.scenes.words import SUIT_WORDS
 from athanor.training.unified.veils import veiled
 
@@ -39,9 +39,40 @@ def twins(scene: Scene, style: Style, rng: np.random.Generator) -> list[tuple[Sc
     return [one, one]
 
 
+def exchanged(spec: Spec, scene: Scene) -> tuple[Spec, Scene] | None:
+    """The same words in another order, and the scene that they tell: the colours of two shapes exchanged, or else the
+    shapes of a relation. None where there are no two such.
+
+    >>> from athanor.environments.scenes.scene import Thing
+    >>> from athanor.environments.scenes.spec import Entry
+    >>> a, b = Entry(kind="star", colour="red"), Entry(kind="ring", colour="blue")
+    >>> things = Thing(shape="star", colour="red", cell=0), Thing(shape="ring", colour="blue", cell=4)
+    >>> spec, scene = exchanged(Spec(tag="color_attr", include=(a, b)), Scene(things=things))
+    >>> tell(spec), [thing.colour for thing in scene.things]
+    ('a photo of a blue star and a red ring', ['blue', 'red'])
+    """
+    if len(spec.include) != 2 or scene.cards:
+        return None
+    one, other = spec.include
+    if one.kind == other.kind:
+        return None
+    if one.colour and other.colour and one.colour != other.colour:
+        mine = {one.kind: {"colour": other.colour}, other.kind: {"colour": one.colour}}
+    elif other.position:
+        mine = {one.kind: {"shape": other.kind}, other.kind: {"shape": one.kind}}
+    else:
+        return None
+    things = tuple(msgspec.structs.replace(thing, **mine.get(thing.shape, {})) for thing in scene.things)
+    entries = tuple(
+        msgspec.structs.replace(entry, **{"kind" if k == "shape" else k: v for k, v in mine[entry.kind].items()})
+        for entry in spec.include
+    )
+    return msgspec.structs.replace(spec, include=entries), msgspec.structs.replace(scene, things=things)
+
+
 def _told(scene: Scene, style: Style, rng: np.random.Generator) -> str:
     spec = describe([scene], style)[0]
-    return tell(spec, PLAIN, veiled(spec, rng, 0.0))
+    return tell(spec, PLAIN, veiled(spec, rng, 0.0, apart=False))
 
 
 def _changed(scene: Scene, shapes: Sequence[str], colours: Sequence[str], rng: np.random.Generator) -> Scene:
