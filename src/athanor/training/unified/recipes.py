@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from athanor.core.errors import UsageError
+from athanor.environments.scenes.spec import CATEGORIES
 from athanor.models.unified.config import TINY, UnifiedConfig
 from athanor.models.unified.embedded import GUIDANCE, TEMPERATURE
 from athanor.training.unified.encoder import EncoderRecipe
@@ -141,18 +142,21 @@ JANUS_PRO = (
 def tiny(seed: int) -> Recipe:
     """The default: everything from nothing, two to three hours on two cores."""
     mixture = (
-        ("single_object", 0.2), ("two_object", 0.7), ("counting", 1.0), ("colors", 1.5), ("position", 3.0),
-        ("color_attr", 3.0), ("cards", 2.0), ("mixed", 0.7), ("dense", 0.2),
+        ("single_object", 0.2), ("two_object", 0.7), ("counting", 1.5), ("colors", 1.5), ("position", 3.0),
+        ("color_attr", 4.0), ("cards", 2.0), ("mixed", 0.7), ("dense", 0.1),
     )  # fmt: skip
     asked = (
         ("single_object", 0.5), ("two_object", 1.0), ("counting", 0.7), ("colors", 0.7), ("position", 1.5),
         ("color_attr", 1.0), ("cards", 2.5), ("mixed", 1.0), ("dense", 1.0),
     )  # fmt: skip
     begin = (("single_object", 1.0), ("colors", 3.0), ("counting", 1.0), ("cards", 1.5), ("color_attr", 1.0))
+    encoder = EncoderRecipe(
+        steps=1_000, muon=0.01, weights=tuple((c, 3.0 if c == "cards" else 1.0) for c in CATEGORIES)
+    )
     slow = EVERYTHING | {"encoder": 0.05}
     rate, muon = 1e-3, 0.006
     return Recipe(
-        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=EncoderRecipe(steps=400, muon=0.01),
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=encoder,
         final=Trial(many=200, seed=0, guidance=GUIDANCE, temperature=TEMPERATURE),
         stages=(
             Stage(
@@ -164,14 +168,14 @@ def tiny(seed: int) -> Recipe:
                 weights=begin, dense=0.3, described=1.0, starts_codes=True,
             ),
             Stage(
-                name="II", steps=6_000, dose=Dose(samples=66, ratio=(4, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.3, warm=30, weights=mixture, asked=asked, questions=6, words=0.1, veiled=0.75,
-                dense=0.1, described=0.3,
+                name="II", steps=4_500, dose=Dose(samples=66, ratio=(4, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.3, warm=30, weights=mixture, asked=asked, questions=6, words=0.1, veiled=0.5,
+                paired=True, dense=0.1, described=0.3,
             ),
             Stage(
-                name="III", steps=1_000, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
-                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, asked=asked, questions=6, veiled=0.75,
-                dense=0.1, described=0.1,
+                name="III", steps=800, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
+                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, asked=asked, questions=6, veiled=0.5,
+                paired=True, dense=0.1, described=0.1,
             ),
         ),
     )  # fmt: skip

@@ -57,7 +57,7 @@ class Scenes:
     left_out: float = 0.5
     """Of these, the probability that an entry that need not leave a word out does."""
     paired: bool = False
-    """Whether prompts whose words can be exchanged (`twins.exchanged`) come beside the prompts that then result."""
+    """Whether prompts whose colours can be exchanged (`twins.exchanged`) come beside the prompts that then result."""
     questions: int = 4
     """About one picture, at most."""
     unnamed: float = 0.0
@@ -100,7 +100,7 @@ class Scenes:
         return [found[k] for k in rng.permutation(size).tolist()]
 
     def _paired(self, source: Source, some: Batch, rng: np.random.Generator) -> Batch:
-        """Every second one of those whose words can be exchanged gives way to the twin of the one before it."""
+        """Every second one of those whose colours can be exchanged gives way to the twin of the one before it."""
         kinds = source.split.kinds if source.split.part == "train" else ()
         made: dict[int, tuple[Spec, Scene]] = {}
         for category in dict.fromkeys(some.categories):

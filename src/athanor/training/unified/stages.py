@@ -55,6 +55,8 @@ class Stage:
     """Share of the steps, the first ones, in which prompts tell one word of each thing: words before phrases."""
     veiled: float = 0.5
     """Share of prompts to draw that leave words out, and of their entries that need not, after that."""
+    paired: bool = False
+    """Whether prompts whose colours can be exchanged come beside the prompts that then result."""
     dense: float = 0.3
     """Share of prompts to draw that are told densely."""
     described: float = 0.0

@@ -40,8 +40,8 @@ def twins(scene: Scene, style: Style, rng: np.random.Generator) -> list[tuple[Sc
 
 
 def exchanged(spec: Spec, scene: Scene) -> tuple[Spec, Scene] | None:
-    """The same words in another order, and the scene that they tell: the colours of two shapes exchanged, or else the
-    shapes of a relation. None where there are no two such.
+    """The same words in another order: with the colours of the two shapes that are told exchanged, and so in the scene.
+    None where it is not two with a colour each.
 
     >>> from athanor.environments.scenes.scene import Thing
     >>> from athanor.environments.scenes.spec import Entry
@@ -51,22 +51,14 @@ def exchanged(spec: Spec, scene: Scene) -> tuple[Spec, Scene] | None:
     >>> tell(spec), [thing.colour for thing in scene.things]
     ('a photo of a blue star and a red ring', ['blue', 'red'])
     """
-    if len(spec.include) != 2 or scene.cards:
+    if len(spec.include) != 2 or not all(entry.colour for entry in spec.include):
         return None
     one, other = spec.include
-    if one.kind == other.kind:
+    if one.kind == other.kind or one.colour == other.colour:
         return None
-    if one.colour and other.colour and one.colour != other.colour:
-        mine = {one.kind: {"colour": other.colour}, other.kind: {"colour": one.colour}}
-    elif other.position:
-        mine = {one.kind: {"shape": other.kind}, other.kind: {"shape": one.kind}}
-    else:
-        return None
-    things = tuple(msgspec.structs.replace(thing, **mine.get(thing.shape, {})) for thing in scene.things)
-    entries = tuple(
-        msgspec.structs.replace(entry, **{"kind" if k == "shape" else k: v for k, v in mine[entry.kind].items()})
-        for entry in spec.include
-    )
+    now = {one.kind: other.colour, other.kind: one.colour}
+    things = tuple(msgspec.structs.replace(thing, colour=now[thing.shape]) for thing in scene.things)
+    entries = tuple(msgspec.structs.replace(entry, colour=now[entry.kind]) for entry in spec.include)
     return msgspec.structs.replace(spec, include=entries), msgspec.structs.replace(scene, things=things)
 
 
