@@ -78,7 +78,7 @@ def test_the_document_tells_the_default_s_stages_as_they_are() -> None:
     assert f"Stage II has {ratios[1]}, not {' : '.join(map(str, JANUS_PRO[1].dose.ratio))}" in flat
     assert [stage.muon for stage in mine] == [None, 0.006, pytest.approx(0.0018)]
     assert (mine[1].hold, mine[1].words, [stage.described for stage in mine]) == (0.3, 0.1, [1.0, 0.3, 0.1])
-    assert [stage.veiled for stage in mine[1:]] == [0.75, 0.75]
+    assert [stage.veiled for stage in mine[1:]] == [0.5, 0.5]
     assert [stage.dose.packed for stage in mine] == [None] * 3
     assert mine[2].trained["encoder"] == 1 / 20
 

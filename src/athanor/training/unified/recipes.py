@@ -150,13 +150,12 @@ def tiny(seed: int) -> Recipe:
         ("color_attr", 1.0), ("cards", 2.5), ("mixed", 1.0), ("dense", 1.0),
     )  # fmt: skip
     begin = (("single_object", 1.0), ("colors", 3.0), ("counting", 1.0), ("cards", 1.5), ("color_attr", 1.0))
-    encoder = EncoderRecipe(
-        steps=1_000, muon=0.01, weights=tuple((c, 3.0 if c == "cards" else 1.0) for c in CATEGORIES)
-    )
+    pictured = tuple((name, 3.0 if name == "cards" else 1.0) for name in CATEGORIES)
     slow = EVERYTHING | {"encoder": 0.05}
     rate, muon = 1e-3, 0.006
     return Recipe(
-        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000), encoder=encoder,
+        seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000),
+        encoder=EncoderRecipe(steps=1_000, muon=0.01, weights=pictured),
         final=Trial(many=200, seed=0, guidance=GUIDANCE, temperature=TEMPERATURE),
         stages=(
             Stage(

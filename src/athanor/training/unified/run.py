@@ -87,8 +87,8 @@ def scenes(recipe: Recipe, k: int) -> Examples:
     stage = recipe.stages[k - 1]
     late = Scenes(
         seed=seed, style=recipe.style, weights=stage.weights, asked=stage.asked, dense=stage.dense,
-        questions=stage.questions, described=stage.described, veiled=stage.veiled, left_out=stage.veiled, paired=stage.paired,
-        unnamed=UNNAMED, pixels=recipe.pixels,
+        questions=stage.questions, described=stage.described, veiled=stage.veiled, left_out=stage.veiled,
+        paired=stage.paired, unnamed=UNNAMED, pixels=recipe.pixels,
     )  # fmt: skip
     if not stage.words:
         return late
