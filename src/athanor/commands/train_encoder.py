@@ -13,8 +13,8 @@ from athanor.core.options import refuse_outside
 
 MANY = math.inf
 RANGES = {
-    "steps": (1, MANY), "batch": (2, MANY), "rate": (1e-12, MANY), "share": (1e-6, 1), "every": (1, MANY),
-    "threads": (1, MANY),
+    "steps": (1, MANY), "batch": (2, MANY), "rate": (1e-12, MANY), "share": (1e-6, 1), "muon": (1e-12, MANY),
+    "every": (1, MANY), "threads": (1, MANY),
 }  # fmt: skip
 LONGEST = 64
 """Tokens that are read of a caption, as SigLIP's."""
@@ -44,8 +44,10 @@ class Config:
     """Pairs of a step: each picture is told from so many captions."""
     rate: float = 1e-3
     """Learning rate of what reads the captions, which is new and thrown away afterwards."""
+    muon: float | None = None
+    """Learning rate of Muon, for the matrices of both towers' blocks, such as 0.01; left out, AdamW has them."""
     share: float | None = None
-    """Of the rate, for the encoder; left out, 1 with --shape, 0.05 with --init."""
+    """Of the rates, for the encoder; left out, 1 with --shape, 0.05 with --init."""
     seed: int = 1
     """All randomness follows from it."""
     every: int = 250
@@ -74,7 +76,7 @@ def run(config: Config) -> int:
     torch.set_num_threads(config.threads)
     share = config.share if config.share is not None else 1.0 if config.init is None else KEPT
     recipe = EncoderRecipe(
-        steps=config.steps, batch=config.batch, rate=config.rate, share=share, longest=LONGEST,
+        steps=config.steps, batch=config.batch, rate=config.rate, muon=config.muon, share=share, longest=LONGEST,
     )  # fmt: skip
     own = Own(
         seed=config.seed, init=config.init, shape=config.shape or "tiny", data=config.data, held=config.held,

@@ -252,6 +252,15 @@ def test_the_encoder_of_a_model_learns_captions_and_the_rest_keeps_every_bit(
     assert {one["of"] for one in json.loads((made / CARD).read_bytes())["scores"]} == {"retrieved"}
 
 
+def test_the_matrices_of_blocks_alone_learn_by_muon_where_it_is_asked_for(tmp_path: Path, folder: Path) -> None:
+    asked = ("--init", folder / "seeing", "--scenes", "1", "--steps", "1", "--batch", "4", "--share", "1")
+    for name, more in (("plain", ()), ("muon", ("--muon", "0.01"))):
+        assert athanor("encoder", *asked, *more, "--out", tmp_path / name) == 0
+    plain, muon = (weights(tmp_path / name / MODEL) for name in ("plain", "muon"))
+    other = {name for name, tensor in plain.items() if not torch.equal(tensor, muon[name])}
+    assert other == {n for n, w in plain.items() if n.startswith("encoder.") and "layers." in n and w.ndim == 2}
+
+
 def test_an_encoder_learns_more_slowly_by_its_share_of_the_rate(tmp_path: Path, folder: Path) -> None:
     before, moved = weights(folder / "seeing"), {}
     for share in ("1", "0.1"):
