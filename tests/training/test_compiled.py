@@ -30,6 +30,8 @@ def test_layers_are_compiled_inside_and_nowhere_else(monkeypatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++; install it")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_compiled_steps_are_the_plain_ones_up_to_rounding() -> None:
     unified = begun(micro(), "cpu")
     stage = replace(micro().stages[2], steps=10)
