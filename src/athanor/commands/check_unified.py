@@ -36,7 +36,7 @@ RANGES = {"prompts": (1, math.inf), "questions": (1, math.inf), "pictures": (1, 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Try a unified model on scenes: prompts drawn and checked exactly, questions, and questions about its drawings."""
+    """Try a unified model on scenes: prompts, seen and unseen, drawn and checked exactly, and questions of pictures."""
 
     out: Path
     """The folder to make: trial.jsonl, drawings.jsonl; refused if it exists, unless --resume is given."""
@@ -170,13 +170,15 @@ def _write(path: Path, drawings: Path) -> None:
 
 
 def estimates(name: str, measured: dict[str, Measured]) -> Iterator[Estimate]:
-    """Each measure, in all and by stratum, with intervals over items."""
+    """Each measure, in all, of what training may have told and of what it does not, and by stratum, with intervals over
+    items."""
     from athanor.analysis.trials import Of, Tried, score
 
     tried: Sequence[Tried] = [Tried(arm=name, number=0, measured=measured)]
     for measure, one in measured.items():
-        strata = tuple(dict.fromkeys(one.strata))
-        for stratum in ("", *(strata if len(strata) > 1 else ())):
-            found = score(tried, name, Of(measure, stratum))
+        strata, parts = tuple(dict.fromkeys(one.strata)), sorted(set(one.parts))
+        of = [Of(measure), *(Of(measure, "", part) for part in parts if len(parts) > 1)]
+        for each in (*of, *(Of(measure, stratum) for stratum in strata if len(strata) > 1)):
+            found = score(tried, name, each)
             if found.value is not None:
                 yield found
