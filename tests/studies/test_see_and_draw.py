@@ -92,7 +92,7 @@ def test_one_thing_is_changed_at_a_time(every):
         assert replace(other, trained=whole.trained) == whole
     for name in (BEFORE, REFERENCE):
         assert "II at 4:1:6 (published: 2:3:5)" in every[name].about
-    assert every[BEFORE].stages[1].dose.ratio == (3, 1, 6)
+    assert every[BEFORE].stages[1].dose.ratio == (4, 1, 6)
     assert every[SHARED].understanding == every[SEES_CODES].understanding == "codes"
     assert [stage.name for stage in every[LEFT_OUT].stages] == ["II", "III"]
     assert every[LEFT_OUT].stages[0].starts_codes
