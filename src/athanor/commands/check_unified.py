@@ -26,7 +26,7 @@ from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.scene import STYLES
 from athanor.environments.scenes.sheet import sheet
 from athanor.environments.scenes.spec import CATEGORIES
-from athanor.models.unified.embedded import folder_of, temperature_of
+from athanor.models.unified.embedded import folder_of, usual
 
 if TYPE_CHECKING:
     from athanor.analysis.trials import Measured
@@ -49,7 +49,7 @@ class Config:
     shown: float = 2.0
     """Weight at which drawings are kept and asked about; the last of --guidance where it is not among them."""
     temperature: float | None = None
-    """Of drawing; left out 1, with the package's own model 0.5."""
+    """Of drawing; left out, the model's own, or 1."""
     prompts: int = 80
     """Images of each category."""
     questions: int = 60
@@ -117,7 +117,7 @@ def _manifest(config: Config) -> Manifest:
 
     model, left = folder_of(config.model), ("model", "out", "resume", "json", "picture", "device", "threads")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
-    science["temperature"] = temperature_of(config.temperature, config.model)
+    science["temperature"] = usual(config.model, temperature=config.temperature).temperature
     return Manifest(
         kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
         execution={"model": str(model), "device": config.device}, build=build_name(), versions=versions(),
@@ -144,7 +144,8 @@ def _try(config: Config) -> None:
         return
     trial.write(config.out, *try_model(
         unified, those, config.number, config.guidance, shown=config.shown,
-        temperature=temperature_of(config.temperature, config.model), draws=config.tries != "understanding",
+        temperature=usual(config.model, temperature=config.temperature).temperature,
+        draws=config.tries != "understanding",
         answers=config.tries != "drawing",
     ))  # fmt: skip
 

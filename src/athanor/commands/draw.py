@@ -15,7 +15,7 @@ from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.lines import refuse_file
 from athanor.core.options import refuse_idle
-from athanor.models.unified.embedded import folder_of, guidance_of, temperature_of
+from athanor.models.unified.embedded import folder_of, usual
 
 if TYPE_CHECKING:
     from athanor.models.unified.unified import Unified
@@ -38,9 +38,9 @@ class Config:
     seed: int = 0
     """Of the first image; the others have the numbers after it. An image depends on its own alone."""
     guidance: float | None = None
-    """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
+    """Weight of classifier-free guidance; 1 is none, and half the work; left out, the model's own, or 5."""
     temperature: float | None = None
-    """0 takes the likeliest code each time; left out 1, with the package's own model 0.5."""
+    """0 takes the likeliest code each time; left out, the model's own, or 1."""
     top_k: int | None = None
     """Draw from the k likeliest codes only."""
     top_p: float | None = None
@@ -71,9 +71,9 @@ def run(config: Config) -> int:
     from athanor.models.unified.pictures import to_images
     from athanor.models.unified.sampling import Sampling
 
-    guidance, temperature = guidance_of(config.guidance, config.model), temperature_of(config.temperature, config.model)
-    sampling = Sampling(temperature=temperature, top_k=config.top_k, top_p=config.top_p)
-    how = Drawing(guidance=guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
+    ours = usual(config.model, config.guidance, config.temperature)
+    sampling = Sampling(temperature=ours.temperature, top_k=config.top_k, top_p=config.top_p)
+    how = Drawing(guidance=ours.guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
     seeds = range(config.seed, config.seed + config.n)
     unified = loaded(config)
     codes = draw_codes(unified, [config.prompt], seeds, how)[0]
@@ -81,7 +81,7 @@ def run(config: Config) -> int:
         {"file": f"{seed}.png", "seed": seed, "codes": mine} for seed, mine in zip(seeds, codes.tolist(), strict=True)
     ]
     asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(config).items()}
-    asked |= {"model": str(folder_of(config.model)), "guidance": guidance, "temperature": temperature}
+    asked |= {"model": str(folder_of(config.model)), "guidance": ours.guidance, "temperature": ours.temperature}
     about = {"config": asked, "build": build_name(), "versions": versions(), "images": made}
     try:
         with all_or_nothing() as write:

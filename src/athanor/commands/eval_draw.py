@@ -10,6 +10,8 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from athanor.commands.draw import loaded
 from athanor.core.build import build_name, versions
 from athanor.core.disk import cannot
@@ -21,7 +23,7 @@ from athanor.environments.scenes.spec import CATEGORIES, GENEVAL, Spec
 from athanor.evals.dpg import table
 from athanor.evals.geneval import prompts
 from athanor.evals.images import DRAWN, Job, draw_all, of_dpg, of_geneval, of_scenes, table_of, write
-from athanor.models.unified.embedded import folder_of, guidance_of, temperature_of
+from athanor.models.unified.embedded import folder_of, usual
 
 GENEVAL_FILE, DPG_FILE = "prompts.jsonl", "questions.csv"
 
@@ -45,9 +47,9 @@ class Config:
     seed: int = 0
     """Of the first image of every prompt; the others have the numbers after it. Prompts of --scenes follow from it."""
     guidance: float | None = None
-    """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
+    """Weight of classifier-free guidance; 1 is none, and half the work; left out, the model's own, or 5."""
     temperature: float | None = None
-    """0 takes the likeliest code each time; left out 1, with the package's own model 0.5."""
+    """0 takes the likeliest code each time; left out, the model's own, or 1."""
     top_k: int | None = None
     """Draw from the k likeliest codes only."""
     top_p: float | None = None
@@ -75,9 +77,9 @@ def run(config: Config) -> int:
     from athanor.models.unified.drawing import Drawing
     from athanor.models.unified.sampling import Sampling
 
-    guidance, temperature = guidance_of(config.guidance, config.model), temperature_of(config.temperature, config.model)
-    sampling = Sampling(temperature=temperature, top_k=config.top_k, top_p=config.top_p)
-    how = Drawing(guidance=guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
+    ours = usual(config.model, config.guidance, config.temperature)
+    sampling = Sampling(temperature=ours.temperature, top_k=config.top_k, top_p=config.top_p)
+    how = Drawing(guidance=ours.guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
     for job in jobs:
         unified.layout.prompt(job.prompt)  # before a folder is made
     hashes = {"model": digest_of(folder_of(config.model), ("*.bin",)), "prompts": asked.digest}
@@ -133,8 +135,8 @@ def _jobs(config: Config) -> tuple[Sequence[Job], _Asked]:
 def _manifest(config: Config, hashes: dict[str, str]) -> Manifest:
     left = ("model", "out", "prompts", "device", "compile", "resume")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
-    science["guidance"] = guidance_of(config.guidance, config.model)
-    science["temperature"], model = temperature_of(config.temperature, config.model), folder_of(config.model)
+    science |= msgspec.to_builtins(usual(config.model, config.guidance, config.temperature))
+    model = folder_of(config.model)
     return Manifest(
         kind=DRAWN, config=science,
         execution={

@@ -90,7 +90,7 @@ def _post_train(config: Config) -> tuple[int, Chapter]:
 def _draw(config: Config) -> list[Chapter]:
     """The small unified model draws and answers, all of it checked."""
     from athanor.models.unified.checkpoints import read
-    from athanor.models.unified.embedded import GUIDANCE, NAME, TEMPERATURE, folder_of
+    from athanor.models.unified.embedded import NAME, folder_of, usual
     from athanor.reports.one_model import chapters
     from athanor.studies.see_and_draw import trial
     from athanor.studies.see_and_draw.study import try_model
@@ -99,11 +99,12 @@ def _draw(config: Config) -> list[Chapter]:
     print(f"see-and-draw: {NAME} draws {PROMPTS} prompts of each category", file=sys.stderr)
     unified, many = read(folder_of(None)), Many(prompts=PROMPTS, questions=QUESTIONS, pictures=PICTURES)
     those = tasks(many, "aligned", config.seed, unified.model.config.tokenizer.image_size)
-    measured, shown = try_model(unified, those, 0, (GUIDANCE,), shown=GUIDANCE, temperature=TEMPERATURE)
+    how = usual(None)
+    measured, shown = try_model(unified, those, 0, (how.guidance,), shown=how.guidance, temperature=how.temperature)
     folder = config.out / "see-and-draw"
     folder.mkdir(parents=True, exist_ok=True)
     trial.write(folder, measured, shown)
-    return chapters(NAME, {one.of: one for one in measured}, shown, GUIDANCE)
+    return chapters(NAME, {one.of: one for one in measured}, shown, how.guidance)
 
 
 def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> int:

@@ -38,7 +38,7 @@ class Config:
     many: int = 200
     """Prompts of each category on which the model is scored at the end."""
     init: Path | None = None
-    """The folder of a unified model to begin from, in place of random weights, such as one of `athanor assemble`."""
+    """The folder of a unified model to train further on --tune.data or scenes, such as one of `athanor assemble`."""
     device: str = "auto"
     """Where it is trained: cpu, cuda, mps; auto is the first GPU, else the CPU."""
     threads: int = 2
@@ -59,17 +59,20 @@ def run(config: Config) -> int:
     import torch
 
     from athanor.models.backends.pretrained import device_of
-    from athanor.models.unified.checkpoints import read
     from athanor.training.precision import halves
     from athanor.training.unified import recipes
     from athanor.training.unified.run import MODEL, train
-    from athanor.training.unified.teaching import refuse_normalised
 
     refuse_outside(config, RANGES)
     if config.tune.data or config.tune.scenes == 1:
         return tuned(config)
     if config.tune.stage is not None:
         raise UsageError(f"--tune.stage {config.tune.stage} has nothing to learn; pass --tune.data, or --tune.scenes 1")
+    if config.init is not None:
+        raise UsageError(
+            f"--init {config.init} was given, and nothing that it is to learn; the recipe begins from nothing: pass "
+            "--tune.data, or --tune.scenes 1, to train a model further"
+        )
     idle = [*changed(config.tune, "tune"), *changed(config.lora, "lora"), *changed(config.work, "work")]
     refuse_idle(idle, "no --tune.data and no --tune.scenes 1")
     device = device_of(config.device)
@@ -81,12 +84,7 @@ def run(config: Config) -> int:
     recipe = replace(recipes.tiny(config.seed), half=half, compiled=config.compile)
     recipe = (recipe.quick() if config.quick else recipe).longer(config.length)
     recipe = recipe.scored(min(config.many, FEW) if config.quick else config.many)
-    initial = None
-    if config.init is not None:
-        initial = read(config.init)
-        refuse_normalised(initial)
-        recipe = replace(recipe, shape=initial.model.config)
-    train(recipe, config.out, device=device, initial=initial, like=config.init)
+    train(recipe, config.out, device=device)
     print((config.out / MODEL).resolve())
     return 0
 

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
 from PIL import Image
 
+from athanor.core.errors import DataError
 from athanor.environments.scenes.judge import Judge
 from athanor.environments.scenes.reading import read as read_prompt
 from athanor.environments.scenes.spec import GENEVAL
 from athanor.models.unified import embedded
-from athanor.models.unified.checkpoints import read
+from athanor.models.unified.checkpoints import read, write
+from athanor.models.unified.embedded import usual
+from athanor.models.unified.usual import Usual
 from athanor.training.unified.recipes import tiny
 from athanor.training.unified.scores import Trial, answered, drawn, mean
 from tests.test_cli import athanor
@@ -36,7 +40,7 @@ def test_it_is_made_by_the_recipe_that_is_the_default() -> None:
 
 
 def test_a_few_prompts_and_questions_come_out_as_its_card_has_it() -> None:
-    unified, few = read(FOLDER), Trial(many=16, seed=3, guidance=embedded.GUIDANCE, temperature=embedded.TEMPERATURE)
+    unified, few = read(FOLDER), Trial(many=16, seed=3, **to_builtins(usual(None)))
     scores = drawn(unified, few, GENEVAL)
     found, told = mean(scores), CARD["summary"]["drawn mean"]
     assert found is not None
@@ -61,20 +65,26 @@ def test_draw_and_ask_take_it_where_no_model_is_named(capsys, tmp_path: Path) ->
     assert (code, len(told.split())) == (0, 8)
     asked, judge = read_prompt("a star"), Judge()
     assert sum(judge.judged(np.asarray(Image.open(path)), asked).passed for path in out.glob("*.png")) >= 4
-    assert json.loads((out / "drawings.json").read_text())["config"]["guidance"] == embedded.GUIDANCE
-    assert json.loads((out / "drawings.json").read_text())["config"]["temperature"] == embedded.TEMPERATURE
+    assert to_builtins(usual(None)).items() <= json.loads((out / "drawings.json").read_text())["config"].items()
     code, told, _ = athanor(capsys, "ask", str(out / "0.png"), "how many stars are there?", "--device", "cpu")
     assert (code, told.strip()) == (0, "one")
 
 
-@pytest.mark.parametrize("guidance", [None, 3.0])
-def test_other_models_are_drawn_with_the_published_guidance(guidance: float | None) -> None:
-    assert embedded.guidance_of(guidance, Path("mine")) == (guidance or embedded.PUBLISHED)
-    assert embedded.guidance_of(guidance, None) == (guidance or embedded.GUIDANCE)
+def test_a_model_is_drawn_with_as_its_folder_says(tmp_path: Path) -> None:
+    assert usual(None) == Usual(guidance=2.0, temperature=0.5)
+    assert usual(FOLDER, 3.0, 0.0) == Usual(guidance=3.0, temperature=0.0)
+    assert usual(tmp_path) == Usual() == Usual(guidance=5.0, temperature=1.0)
+    write(tmp_path / "again", read(FOLDER))
+    assert usual(tmp_path / "again") == usual(None)
+    write(tmp_path / "plain", replace(read(FOLDER), usual=Usual()))
+    assert usual(tmp_path / "plain") == Usual()
 
 
-@pytest.mark.parametrize("temperature", [None, 0.0, 0.7])
-def test_other_models_are_drawn_at_the_published_temperature(temperature: float | None) -> None:
-    mine, own = (1.0, embedded.TEMPERATURE) if temperature is None else (temperature, temperature)
-    assert embedded.temperature_of(temperature, Path("mine")) == mine
-    assert embedded.temperature_of(temperature, None) == own
+@pytest.mark.parametrize("drawing", [[], {"guidance": "much"}, {"temperature": None}])
+def test_what_cannot_be_drawn_with_is_refused(tmp_path: Path, drawing: object) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"athanor": {"drawing": drawing}}))
+    if drawing:
+        with pytest.raises(DataError, match=r"config\.json cannot be read"):
+            usual(tmp_path)
+    else:
+        assert usual(tmp_path) == Usual()

@@ -27,6 +27,7 @@ from athanor.models.unified.pictures import Preparation
 from athanor.models.unified.reading import SAFE, Weights, weights_of
 from athanor.models.unified.text_tokenizer import tokenizer_of
 from athanor.models.unified.unified import Unified, understanding
+from athanor.models.unified.usual import usual_of
 
 TABLE = "backbone.embed_tokens.weight"
 PART = 5_000_000_000
@@ -62,8 +63,9 @@ def stored(folder: Path, *, template: str | None = None) -> Unified:
     chosen = template or about.get("template", "janus-pro")
     preparation = _preparation(folder, config.seen_size)
     return Unified(
-        model=model.eval(), words=tokenizer_of(folder), template=chosen, preparation=preparation, unused=kept
-    )
+        model=model.eval(), words=tokenizer_of(folder), template=chosen, preparation=preparation, unused=kept,
+        usual=usual_of(folder),
+    )  # fmt: skip
 
 
 def _untied(folder: Path, weights: Weights) -> Weights:
@@ -101,7 +103,7 @@ def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype
     tensors = names.written(unified.model.state_dict(), layout)
     tensors |= unified.unused if layout == "original" else {}
     described = configurations.DESCRIBED[layout](config, unified.words.special)
-    about = {"config": asdict(config), "template": unified.template}
+    about = {"config": asdict(config), "template": unified.template, "drawing": msgspec.to_builtins(unified.usual)}
     files = {
         "preprocessor_config.json": configurations.preprocessor(unified.preparation, layout),
         **(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from athanor.models.unified.usual import Usual, usual_of
+
 NAME = "tiny-1"
-GUIDANCE, TEMPERATURE = 2.0, 0.5
-"""At which this model draws most prompts right."""
-PUBLISHED = 5.0
-"""Guidance of Janus-Pro, whose temperature is 1."""
 
 
 def folder_of(model: Path | None) -> Path:
@@ -17,15 +15,10 @@ def folder_of(model: Path | None) -> Path:
     return Path(str(files("athanor.models.unified") / "data" / NAME)) if model is None else model
 
 
-def guidance_of(guidance: float | None, model: Path | None) -> float:
-    """The weight that is asked for, by default the one that the model is best drawn with."""
-    if guidance is not None:
-        return guidance
-    return GUIDANCE if model is None else PUBLISHED
-
-
-def temperature_of(temperature: float | None, model: Path | None) -> float:
-    """The temperature of drawing that is asked for, by default the one that the model is best drawn with."""
-    if temperature is not None:
-        return temperature
-    return TEMPERATURE if model is None else 1.0
+def usual(model: Path | None, guidance: float | None = None, temperature: float | None = None) -> Usual:
+    """Guidance and temperature that are asked for, and else what the model's folder says."""
+    found = usual_of(folder_of(model))
+    return Usual(
+        guidance=found.guidance if guidance is None else guidance,
+        temperature=found.temperature if temperature is None else temperature,
+    )

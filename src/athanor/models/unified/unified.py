@@ -15,6 +15,7 @@ from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.pictures import Preparation
 from athanor.models.unified.templates import TEMPLATES
 from athanor.models.unified.text_tokenizer import TextTokenizer
+from athanor.models.unified.usual import Usual
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,6 +27,8 @@ class Unified:
     template: str
     """A name in `templates.TEMPLATES`."""
     preparation: Preparation
+    usual: Usual = field(default_factory=Usual)
+    """How it is drawn with where nobody says otherwise."""
     unused: Mapping[str, Tensor] = field(default_factory=dict)
     """Tensors of an original checkpoint that nothing runs, kept so that it can be written again whole."""
 

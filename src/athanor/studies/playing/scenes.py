@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import tyro
 
 from athanor.agents.scenes import PAINTERS
@@ -20,7 +21,7 @@ from athanor.core.protocols import Agent, Backend
 from athanor.environments.scenes import CATEGORIES, STYLES, Judge, Look, Scenes
 from athanor.models.backends import BackendConfig
 from athanor.models.backends.pretrained import digest_of
-from athanor.models.unified.embedded import folder_of, guidance_of, temperature_of
+from athanor.models.unified.embedded import folder_of, usual
 from athanor.studies.playing import running
 from athanor.studies.playing.running import RANGES, Common, Ended, Match, told
 
@@ -42,9 +43,9 @@ class DrawingOptions:
     model: Path | None = None
     """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     guidance: float | None = None
-    """Weight of classifier-free guidance; 1 is none, and half the work; left out 5, with the package's own model 2."""
+    """Weight of classifier-free guidance; 1 is none, and half the work; left out, the model's own, or 5."""
     temperature: float | None = None
-    """0 takes the likeliest code each time; left out 1, with the package's own model 0.5."""
+    """0 takes the likeliest code each time; left out, the model's own, or 1."""
     top_k: int | None = None
     """Draw from the k likeliest codes only."""
     top_p: float | None = None
@@ -150,18 +151,16 @@ def _how(asked: DrawingOptions) -> Drawing:
         from athanor.models.unified.sampling import Sampling
     except ImportError as error:
         raise UsageError("torch is not installed; run `pip install 'athanor-lab[torch]'`") from error
-    temperature = temperature_of(asked.temperature, asked.model)
-    sampling = Sampling(temperature=temperature, top_k=asked.top_k, top_p=asked.top_p)
-    return Drawing(guidance=guidance_of(asked.guidance, asked.model), sampling=sampling)
+    ours = usual(asked.model, asked.guidance, asked.temperature)
+    sampling = Sampling(temperature=ours.temperature, top_k=asked.top_k, top_p=asked.top_p)
+    return Drawing(guidance=ours.guidance, sampling=sampling)
 
 
 def _science(config: Config) -> dict[str, Any]:
     """The settings as JSON values, from which `environment_of` makes the environment again."""
     asked = config.drawing
     how = {name: getattr(asked, name) for name in SCIENCE} if config.agent == "unified" else {}
-    if how:
-        how["guidance"] = guidance_of(asked.guidance, asked.model)
-        how["temperature"] = temperature_of(asked.temperature, asked.model)
+    how |= msgspec.to_builtins(usual(asked.model, asked.guidance, asked.temperature)) if how else {}
     return {
         "environment": "scenes", "split": config.split, "style": config.style, "categories": list(config.categories),
         "rules": config.rules, "attempts": config.attempts, **how,

@@ -13,7 +13,6 @@ from typing import Any
 from athanor.core.errors import UsageError
 from athanor.environments.scenes.spec import CATEGORIES
 from athanor.models.unified.config import TINY, UnifiedConfig
-from athanor.models.unified.embedded import GUIDANCE, TEMPERATURE
 from athanor.training.unified.encoder import EncoderRecipe
 from athanor.training.unified.scores import Trial
 from athanor.training.unified.stages import Stage
@@ -156,7 +155,7 @@ def tiny(seed: int) -> Recipe:
     return Recipe(
         seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000),
         encoder=EncoderRecipe(steps=1_000, muon=0.01, weights=pictured),
-        final=Trial(many=200, seed=0, guidance=GUIDANCE, temperature=TEMPERATURE),
+        final=Trial(many=200, seed=0, guidance=2.0, temperature=0.5),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,

@@ -33,6 +33,7 @@ from athanor.models.unified.initial import initialise
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.text_tokenizer import WordTokenizer
 from athanor.models.unified.unified import Unified, fresh
+from athanor.models.unified.usual import Usual
 from athanor.training import checkpoint
 from athanor.training.unified.lessons import Examples, Then
 from athanor.training.unified.measures import held
@@ -114,7 +115,7 @@ def train(
 
     run = Run(
         unified=unified, out=out, kind=KIND, recipe=recipe.told(), every=recipe.every, final=scored, like=like,
-        measured=measured,
+        measured=measured, usual=Usual(guidance=final.guidance, temperature=final.temperature),
     )  # fmt: skip
     carry_out(run, list(zip(recipe.steps, parts, strict=True)))
     return unified
@@ -134,6 +135,8 @@ class Run:
     """As `recipes.points` has it."""
     final: Callable[[Part], Measured]
     """What the card tells of the model, after the last part."""
+    usual: Usual | None = None
+    """How the model is to be drawn with, where it is new."""
     module: str = ""
     """Of the model, what is trained, and kept in checkpoints; empty for all of it."""
     like: Path | None = None
@@ -264,7 +267,8 @@ def finish(run: Run, last: Part) -> None:
 
 def _write(run: Run, folder: Path) -> None:
     if run.like is None:
-        checkpoints.write(folder, run.unified, dtype=torch.float16)
+        new = run.unified if run.usual is None else replace(run.unified, usual=run.usual)
+        checkpoints.write(folder, new, dtype=torch.float16)
         return
     before = f"{run.module}." if run.module else ""
     changed = {f"{before}{name}": tensor for name, tensor in run.trained.state_dict().items()}
