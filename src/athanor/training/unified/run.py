@@ -99,12 +99,11 @@ def scenes(recipe: Recipe, k: int) -> Examples:
 
 def train(
     recipe: Recipe, out: Path, *, device: str = "cpu", initial: Unified | None = None,
-    examples: Callable[[Recipe, int], Examples] = scenes, measured: bool = True, like: Path | None = None,
+    examples: Callable[[Recipe, int], Examples] = scenes, measured: bool = True,
 ) -> Unified:  # fmt: skip
     """Train, or go on with what is in `out`; gives the model, and writes logs.jsonl, checkpoints, `model/` and, where
     TensorBoard is installed, tensorboard/. `initial`: a model to begin from in place of random weights. `measured`:
-    whether anything is measured on the way and scored at the end. `like`: a folder whose layout and dtypes the model is
-    written in, that of `initial`; left out, float16."""
+    whether anything is measured on the way and scored at the end. The model is written in float16."""
     unified = initial.to(device, torch.float32) if initial is not None else begun(recipe, device)
     parts = makers(recipe, unified, examples)
     _manifest(recipe, out)
@@ -114,7 +113,7 @@ def train(
         return {}, [*reconstructed(unified, final), *drawn(unified, final), *answered(unified, final)]
 
     run = Run(
-        unified=unified, out=out, kind=KIND, recipe=recipe.told(), every=recipe.every, final=scored, like=like,
+        unified=unified, out=out, kind=KIND, recipe=recipe.told(), every=recipe.every, final=scored,
         measured=measured, usual=Usual(guidance=final.guidance, temperature=final.temperature),
     )  # fmt: skip
     carry_out(run, list(zip(recipe.steps, parts, strict=True)))
