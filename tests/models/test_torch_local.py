@@ -96,7 +96,7 @@ def test_settings_that_it_cannot_keep_are_refused(backend):
 
 
 def test_models_that_cannot_be_asked_are_refused_with_what_to_do(folder: Path, tmp_path: Path):
-    with pytest.raises(UsageError, match="is not there; pass --model"):
+    with pytest.raises(UsageError, match="is not there; pass a folder"):
         locate("no such model")
     with pytest.raises(UsageError, match="neither a folder here nor in the local cache"):
         locate("athanor-nobody/none")

@@ -37,7 +37,7 @@ def locate(model: str, *, download: bool = False) -> Path:
         return model_path(model)
     if not _HUB.fullmatch(model):
         raise UsageError(
-            f"the model {model!r} is not there; pass --model with a folder in Hugging Face's format, a GGUF file, "
+            f"the model {model!r} is not there; pass a folder in Hugging Face's format, a GGUF file, "
             f"{SMOLLM2}, or OWNER/NAME of a model on the hub"
         )
     return _from_hub(model, download)
@@ -50,7 +50,8 @@ def _from_hub(model: str, download: bool) -> Path:
         return Path(snapshot_download(model, allow_patterns=list(FILES), local_files_only=not download))
     except Exception as error:
         why = "could not be fetched" if download else "is neither a folder here nor in the local cache"
-        do = "check the name and the network" if download else "allow it to be fetched, or pass the path of a folder"
+        fetch = "pass --download (in play --torch.download), or the path of a folder"
+        do = "check the name and the network" if download else fetch
         raise UsageError(f"the model {model!r} {why} ({type(error).__name__}); {do}") from error
 
 
