@@ -348,7 +348,7 @@ def test_what_was_not_measured_is_unknown_and_not_zero(model: Path, tmp_path: Pa
 
 def test_bad_input_is_refused_before_anything_is_written(model: Path, tmp_path: Path, monkeypatch):
     out = tmp_path / "run"
-    with pytest.raises(UsageError, match="is not there; pass --model"):
+    with pytest.raises(UsageError, match="is not there; pass a folder"):
         train(config(tmp_path / "nowhere", out))
     bare = tiny_model.write(tmp_path / "bare", template="")
     with pytest.raises(UsageError, match="has no chat template"):
