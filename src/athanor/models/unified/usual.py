@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -26,11 +25,7 @@ def usual_of(folder: Path) -> Usual:
     if not path.is_file():
         return Usual()  # whoever reads the model says that it is not there
     try:
-        return told(json.loads(path.read_bytes()))
+        about = json.loads(path.read_bytes()).get("athanor") or {}
+        return msgspec.convert(about.get("drawing") or {}, Usual)
     except (OSError, ValueError, AttributeError) as error:
         raise DataError(f"{path} cannot be read ({error}); copy it again") from error
-
-
-def told(config: dict[str, Any]) -> Usual:
-    """What a `config.json` says. ValueError if it is nothing that can be drawn with."""
-    return msgspec.convert((config.get("athanor") or {}).get("drawing") or {}, Usual)
