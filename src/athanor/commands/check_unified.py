@@ -83,10 +83,11 @@ def run(config: Config) -> int:
     import torch
 
     _refuse(config)
+    temperature = usual(config.model, temperature=config.temperature).temperature
     torch.set_num_threads(config.threads)
-    open_folder(config.out, _manifest(config), resume=config.resume, work="a trial")
+    open_folder(config.out, _manifest(config, temperature), resume=config.resume, work="a trial")
     if not (config.out / "trial.jsonl").exists():
-        _try(config)
+        _try(config, temperature)
     from athanor.analysis.trials import read
 
     if config.picture is not None:
@@ -112,12 +113,12 @@ def _refuse(config: Config) -> None:
         raise UsageError(f"--guidance {config.guidance} was given, one finite number or more was expected")
 
 
-def _manifest(config: Config) -> Manifest:
+def _manifest(config: Config, temperature: float) -> Manifest:
     from athanor.models.backends.pretrained import digest_of
 
     model, left = folder_of(config.model), ("model", "out", "resume", "json", "picture", "device", "threads")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
-    science["temperature"] = usual(config.model, temperature=config.temperature).temperature
+    science["temperature"] = temperature
     return Manifest(
         kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
         execution={"model": str(model), "device": config.device}, build=build_name(), versions=versions(),
@@ -126,7 +127,7 @@ def _manifest(config: Config) -> Manifest:
     )  # fmt: skip
 
 
-def _try(config: Config) -> None:
+def _try(config: Config, temperature: float) -> None:
     from athanor.studies.see_and_draw import trial
     from athanor.studies.see_and_draw.study import try_model
     from athanor.studies.see_and_draw.tasks import Many, tasks
@@ -144,8 +145,7 @@ def _try(config: Config) -> None:
         return
     trial.write(config.out, *try_model(
         unified, those, config.number, config.guidance, shown=config.shown,
-        temperature=usual(config.model, temperature=config.temperature).temperature,
-        draws=config.tries != "understanding",
+        temperature=temperature, draws=config.tries != "understanding",
         answers=config.tries != "drawing",
     ))  # fmt: skip
 
