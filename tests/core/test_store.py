@@ -81,6 +81,14 @@ def test_a_resumed_run_must_be_configured_as_it_was(tmp_path: Path, manifest):
     RunFolder.resume(tmp_path / "run", replace(manifest, execution={"threads": 2})).close()
 
 
+def test_of_groups_of_settings_what_differs_is_told_alone(tmp_path: Path, manifest):
+    old = replace(manifest, config={"seed": 0, "tuning": {"rate": 0.1, "lora": {"rank": 8, "alpha": 16}}})
+    RunFolder.create(tmp_path / "run", old).close()
+    new = replace(manifest, config={"seed": 0, "tuning": {"rate": 0.1, "lora": {"rank": 4, "alpha": 16}}})
+    with pytest.raises(UsageError, match=r"made with other settings: tuning.lora.rank was 8 and is now 4; resume"):
+        RunFolder.resume(tmp_path / "run", new)
+
+
 @pytest.mark.parametrize("torn", [b"{", b'{"episode":"0000","index":1', b'{"episode":"0000","index":1}'])
 def test_a_torn_last_line_is_dropped_on_reading_and_on_resuming(tmp_path: Path, manifest, torn: bytes):
     folder: RunFolder[Pair] = RunFolder.create(tmp_path / "run", manifest)

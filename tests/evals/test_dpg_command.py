@@ -24,6 +24,7 @@ from athanor.evals.dpg.answering import Asked, Exact
 from athanor.evals.dpg.asking import Answer, Asking, ask_all
 from athanor.evals.dpg.pictures import cut, files
 from athanor.evals.dpg.table import COLUMNS, Question, checked, items, read
+from athanor.models.unified.embedded import NAME
 from tests.evals.drawn import png
 
 
@@ -246,6 +247,19 @@ def test_a_script_of_replies_answers_without_a_model(tmp_path: Path, capsys: pyt
     assert run(*words, "--out", tmp_path / "out", "--legacy", "--json") == 0
     found = msgspec.json.decode(capsys.readouterr().out, type=tuple[Estimate, ...])
     assert [one.value for one in found if one.name == "score"] == [0, 100]  # the script takes `yes` alone
+
+
+def test_the_package_s_model_answers_where_a_unified_one_is_asked_for_and_none_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    images, table = scenes(tmp_path)
+    words = ["--images", images, "--questions", table, "--backend", "unified", "--unified.device", "cpu"]
+    assert run(*words, "--out", tmp_path / "out", "--json") == 0
+    found = {one.name: one.value for one in msgspec.json.decode(capsys.readouterr().out, type=tuple[Estimate, ...])}
+    assert found["number of answers neither yes nor no"] == 0
+    about = msgspec.json.decode((tmp_path / "out" / "manifest.json").read_bytes(), type=Manifest)
+    assert (about.config["model"], about.config["wording"]) == (NAME, "{question}")
 
 
 def test_a_folder_is_cut_as_its_own_manifest_says_that_it_was_drawn(

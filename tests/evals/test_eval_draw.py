@@ -162,5 +162,15 @@ def test_what_cannot_be_drawn_is_told_before_a_folder_is_made(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[object, ...], said: str
 ) -> None:
     assert run(*drawing(model, tmp_path / "out", *words)) == 2
-    assert said in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert said in told
+    assert "the package's model" not in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_published_prompts_for_the_package_s_model_are_refused_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("draw", "--benchmark", "geneval", "--out", tmp_path / "out", "--device", "cpu") == 2
+    assert "the package's model draws scenes: pass --scenes 50, or a --model" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

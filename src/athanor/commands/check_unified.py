@@ -109,8 +109,9 @@ def _refuse(config: Config) -> None:
         raise UsageError(f"{config.model} holds no model, a folder with config.json was expected; pass such a --model")
     if config.style not in STYLES:
         raise UsageError(f"--style {config.style!r} is not one of {', '.join(STYLES)}; pass one of them")
-    if not config.guidance or not all(abs(weight) < math.inf for weight in config.guidance):
-        raise UsageError(f"--guidance {config.guidance} was given, one finite number or more was expected")
+    if not config.guidance or not all(0 <= weight < math.inf for weight in config.guidance):
+        told = " ".join(map(str, config.guidance)) or "nothing"
+        raise UsageError(f"--guidance {told} was given, numbers of 0 or more were expected; pass such")
 
 
 def _manifest(config: Config, temperature: float) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -29,6 +29,7 @@ from athanor.evals.dpg.asking import Asked as Answers
 from athanor.evals.dpg.pictures import files
 from athanor.evals.images import drawn_each, drawn_with
 from athanor.models.backends import BACKENDS, BackendConfig, answering, execution_of, idle, model_hash, refuse
+from athanor.models.unified.embedded import folder_of
 
 READABLE = 0.5
 """Share of answers that must be yes or no: with fewer, what was measured is not what was drawn."""
@@ -45,7 +46,7 @@ class Config:
     out: Path
     """The folder to make: answers and estimates; refused if it exists, unless --resume is given."""
     model: str = ""
-    """Who is asked. openai: the server's name; unified: a folder; scripted: a file."""
+    """Who is asked. openai: the server's name; unified: a folder, left out the package's own; scripted: a file."""
     answerer: Literal["model", "exact"] = "model"
     """model: the one behind --backend; exact: the checker of scenes, for pictures and questions of scenes."""
     each: int = 4
@@ -75,6 +76,7 @@ class Config:
 
 def run(config: Config) -> int:
     """Ask, score, write, print the estimates; 1 if an image is missing, an answer failed, or most are unreadable."""
+    config = _resolved(config)
     _check(config)
     rows = table.read(config.questions)
     items = table.checked(table.items(rows))
@@ -91,6 +93,14 @@ def run(config: Config) -> int:
     write_estimates(config.out / "estimates.jsonl", found)
     print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() if config.json else table_text(found))
     return _told(items, there, asked)
+
+
+def _resolved(config: Config) -> Config:
+    """With the package's model where a unified one answers and none is named; it is asked the bare question, for it
+    knows the words of scenes alone."""
+    if config.answerer != "model" or config.backend.backend != "unified" or config.model:
+        return config
+    return replace(config, model=str(folder_of(None)), wording=config.wording or "{question}")
 
 
 def _check(config: Config) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -24,6 +24,9 @@ from athanor.evals.dpg import table
 from athanor.evals.geneval import prompts
 from athanor.evals.images import DRAWN, Job, draw_all, of_dpg, of_geneval, of_scenes, table_of, write
 from athanor.models.unified.embedded import folder_of, usual
+
+if TYPE_CHECKING:
+    from athanor.models.unified.unified import Unified
 
 GENEVAL_FILE, DPG_FILE = "prompts.jsonl", "questions.csv"
 
@@ -80,8 +83,7 @@ def run(config: Config) -> int:
     ours = usual(config.model, config.guidance, config.temperature)
     sampling = Sampling(temperature=ours.temperature, top_k=config.top_k, top_p=config.top_p)
     how = Drawing(guidance=ours.guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
-    for job in jobs:
-        unified.layout.prompt(job.prompt)  # before a folder is made
+    _refuse_prompts(config, unified, jobs)  # before a folder is made
     hashes = {"model": digest_of(folder_of(config.model), ("*.bin",)), "prompts": asked.digest}
     open_folder(config.out, _manifest(config, hashes), resume=config.resume, work="drawing")
     try:
@@ -102,6 +104,18 @@ def _refuse(config: Config) -> None:
         raise UsageError("--prompts was not given, DPG-Bench's CSV file was expected; pass it, or --scenes")
     if not (folder_of(config.model) / "config.json").is_file():
         raise UsageError(f"{config.model} holds no model, a folder with config.json was expected; pass such a --model")
+
+
+def _refuse_prompts(config: Config, unified: Unified, jobs: Sequence[Job]) -> None:
+    """UsageError for a prompt that the model cannot be given; of the package's own, which knows scenes, with the way
+    out."""
+    for job in jobs:
+        try:
+            unified.layout.prompt(job.prompt)
+        except UsageError as error:
+            if config.model is not None or config.scenes:
+                raise
+            raise UsageError(f"{error}; the package's model draws scenes: pass --scenes 50, or a --model") from error
 
 
 @dataclass(frozen=True, kw_only=True)

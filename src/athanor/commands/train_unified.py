@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import sys
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from shutil import which
@@ -55,13 +57,15 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Train, and print the path of the model."""
+    """Train, and print the path of the model; on standard error its scores, with intervals."""
     import torch
 
+    from athanor.analysis.cards import estimates
+    from athanor.analysis.exploration import table_text
     from athanor.models.backends.pretrained import device_of
     from athanor.training.precision import halves
     from athanor.training.unified import recipes
-    from athanor.training.unified.run import MODEL, train
+    from athanor.training.unified.run import CARD, MODEL, train
 
     refuse_outside(config, RANGES)
     if config.tune.data or config.tune.scenes == 1:
@@ -85,6 +89,8 @@ def run(config: Config) -> int:
     recipe = (recipe.quick() if config.quick else recipe).longer(config.length)
     recipe = recipe.scored(min(config.many, FEW) if config.quick else config.many)
     train(recipe, config.out, device=device)
+    card = json.loads((config.out / MODEL / CARD).read_bytes())
+    print(table_text(estimates(card, config.out.name)), file=sys.stderr)
     print((config.out / MODEL).resolve())
     return 0
 

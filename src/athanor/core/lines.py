@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from athanor.core.differences import refuse_differences
 from athanor.core.disk import all_or_nothing, cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Record
@@ -19,7 +20,6 @@ from athanor.core.store import (
     RunFolder,
     drop_torn_line,
     gone_on_with,
-    refuse_differences,
     whole_lines,
 )
 

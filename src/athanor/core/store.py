@@ -17,6 +17,7 @@ from typing import IO, Any, Generic, TypeVar
 
 import msgspec
 
+from athanor.core.differences import refuse_differences
 from athanor.core.disk import all_or_nothing, cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
 from athanor.core.records import Completion, End, Episode, Failure, Record, Task, Turn, Unreadable, Verdict
@@ -24,8 +25,6 @@ from athanor.core.records import Completion, End, Episode, Failure, Record, Task
 A = TypeVar("A")
 
 SCHEMA = 1
-QUOTED = 120
-"""Characters of a text that an error quotes."""
 
 
 class Manifest(Record, omit_defaults=False, kw_only=True):
@@ -305,39 +304,6 @@ def gone_on_with(path: Path, stored: Manifest, now: Manifest) -> Manifest:
     except OSError as error:
         raise StoreError(cannot("write", path / "manifest.json", error)) from error
     return manifest
-
-
-def _apart(one: Any, other: Any) -> tuple[Any, Any]:
-    """Two values as an error quotes them: of long texts, what is around the first difference."""
-    if not (isinstance(one, str) and isinstance(other, str)) or max(len(one), len(other)) <= QUOTED:
-        return one, other
-    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    start = max(0, same - QUOTED // 4)
-    was, now = (f"{'...' if start else ''}{text[start : start + QUOTED]}" for text in (one, other))
-    return was, now
-
-
-def refuse_differences(path: Path, stored: Manifest, asked: Manifest) -> None:
-    """UsageError naming everything that can change a result in which stored work and what is asked for differ."""
-    for what in ("kind", "config", "hashes"):
-        _refuse_difference(path, what, getattr(stored, what), getattr(asked, what))
-
-
-def _refuse_difference(path: Path, what: str, stored: Any, asked: Any) -> None:
-    if stored == asked:
-        return
-    if not isinstance(stored, dict):
-        raise UsageError(f"{path} was made by {stored!r}, {asked!r} was asked for; pass another --out")
-    differ = [(k, *_apart(stored.get(k), asked.get(k))) for k in {**stored, **asked} if stored.get(k) != asked.get(k)]
-    if what == "hashes":
-        files = " and ".join(f"the {k} has {_digest(now)}, {_digest(was)} was expected" for k, was, now in differ)
-        raise UsageError(f"{path} was made from other data: {files}; restore it, or pass another --out")
-    detail = "; ".join(f"{k} was {was!r} and is now {now!r}" for k, was, now in differ)
-    raise UsageError(f"{path} was made with other settings: {detail}; resume it as it was made, or pass another --out")
-
-
-def _digest(sha256: str | None) -> str:
-    return f"SHA-256 {sha256[:12]}…" if sha256 else "no file"
 
 
 _LINES = ("turns.jsonl", "episodes.jsonl")

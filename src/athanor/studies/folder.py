@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from athanor.core.build import build_name, versions
+from athanor.core.differences import refuse_differences
 from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import DataError, StoreError, UsageError
-from athanor.core.store import Manifest, refuse_differences
+from athanor.core.store import Manifest
 
 
 def begin(

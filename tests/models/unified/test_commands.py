@@ -43,6 +43,7 @@ def test_drawings_are_files_with_what_they_were_made_with(capsys: Any, model: st
     ("more", "code", "said"),
     [
         (("a red elephant",), 2, "does not know the word 'elephant'"),
+        (("two", "--guidance", "-1"), 2, "guidance is -1.0, 0 or more was expected"),
         (("two", "--n", "0"), 2, "--n is 0"),
         (("two", "--top-p", "2"), 2, "top_p is 2.0"),
         (("two", "--device", "nowhere"), 2, "the device 'nowhere' cannot be used"),

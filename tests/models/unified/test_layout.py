@@ -184,6 +184,8 @@ def test_words_are_a_closed_vocabulary():
     assert WORDS.decode(WORDS.encode("Two  RED circles?")) == "two red circles?"
     with pytest.raises(UsageError, match=r"does not know the word 'elephant'; it knows 19: a, red"):
         WORDS.encode("a red elephant")
+    with pytest.raises(UsageError, match=r"the word 'circel' \(near it: circle, circles\); it knows"):
+        WORDS.encode("a red circel")
     with pytest.raises(UsageError, match="twice"):
         WordTokenizer(("a", "a"))
     with pytest.raises(UsageError, match="'Red' is none"):

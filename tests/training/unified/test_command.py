@@ -34,8 +34,10 @@ def athanor(*arguments: str) -> int:
 def test_every_curve_is_logged_and_the_model_can_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert athanor("--out", str(out), "--many", "1", "--quick") == 0
-    folder = Path(capsys.readouterr().out.strip())
+    printed = capsys.readouterr()
+    folder = Path(printed.out.strip())
     assert folder == (out / MODEL).resolve()
+    assert "share drawn right, mean of GenEval's six" in printed.err
     lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
     names = {(line["part"], name) for line in lines for name in line}
     assert {

@@ -32,9 +32,11 @@ from tests.training.unified.micro import micro
 def test_true_pictures_are_right_and_those_of_another_prompt_wrong() -> None:
     asked, made = drawn_prompts("color_attr", STYLES["aligned"], split_of("test"), stream(1, "x"), 6)
     images = render(made)
-    assert checked("drawn", "color_attr", zip(asked, images, strict=True)) == [
-        Score(of="drawn", name="color_attr", right=6, n=6)
-    ]
+    (found,) = checked("drawn", "color_attr", zip(asked, images, strict=True))
+    assert (found.of, found.name, found.right, found.n) == ("drawn", "color_attr", 6, 6)
+    assert found.by_prompt == ((1, 1),) * 6
+    twice = [pair for pair in zip(asked, images, strict=True) for _ in range(2)]
+    assert checked("drawn", "color_attr", twice[1:])[0].by_prompt == ((1, 1), *((2, 2),) * 5)
     turned = [(spec, image) for spec, image in zip(asked, np.roll(images, 1, 0), strict=True)]
     assert checked("drawn", "color_attr", turned)[0].right < 3
 

@@ -22,10 +22,11 @@ from athanor.adapters.trl.revision import Revision
 from athanor.adapters.trl.rewards import Kind, Told, episode_reward, verdict_reward
 from athanor.adapters.trl.settings import UNGROUPED, Config, given, judge_of, measured, resolved, science_of, shown
 from athanor.core.build import build_name, versions
+from athanor.core.differences import refuse_differences
 from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import Stopped, StoreError, UsageError
 from athanor.core.records import Task
-from athanor.core.store import Manifest, RunFolder, refuse_differences
+from athanor.core.store import Manifest, RunFolder
 from athanor.models.backends.pretrained import digest_of, locate, processor_of, tokenizer_of, weights_of
 
 KIND = "train points"

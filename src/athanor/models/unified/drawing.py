@@ -33,8 +33,8 @@ class Drawing:
     """Give the step to `torch.compile`: a minute at first, then faster on an accelerator."""
 
     def __post_init__(self) -> None:
-        if not abs(self.guidance) < float("inf"):
-            raise UsageError(f"guidance is {self.guidance}, a finite number was expected; 1 is none, 5 the published")
+        if not 0 <= self.guidance < float("inf"):
+            raise UsageError(f"guidance is {self.guidance}, 0 or more was expected; 1 is none, 5 the published")
         if self.batch < 1:
             raise UsageError(f"batch is {self.batch}, 1 or more was expected")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
@@ -86,9 +87,10 @@ class WordTokenizer:
         pieces = _PIECES.findall(text.lower())
         unknown = [piece for piece in pieces if piece not in self._ids]
         if unknown:
+            near = ", ".join(get_close_matches(unknown[0], self.words))
             raise UsageError(
-                f"the model does not know the word {unknown[0]!r}; it knows {len(self.words)}: "
-                f"{', '.join(self.words[:60])}{', ...' if len(self.words) > 60 else ''}; use those"
+                f"the model does not know the word {unknown[0]!r}{f' (near it: {near})' if near else ''}; "
+                f"it knows {len(self.words)}: {', '.join(self.words)}; use those"
             )
         return [self._ids[piece] for piece in pieces]
 

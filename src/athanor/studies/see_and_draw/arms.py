@@ -107,7 +107,7 @@ SETTINGS: dict[str, Setting] = {
         shape=SMALL, style=STYLE, seeds=2, samples=24, prompts=2, questions=2, pictures=2, group=(2, 2),
         steps=Steps(tokenizer=3, encoder=2, language=1, one=1, two=2, three=2, reinforcement=1),
         arms=(REFERENCE, SHARED, SEES, DRAWS, RL),
-        about="five arms of a step or two: that everything runs, in under a minute",
+        about="five arms, and two that they begin from, of a step or two: that everything runs, in under a minute",
     ),
     "quick": Setting(
         shape=MIDDLE, style=STYLE, seeds=2, samples=32, prompts=24, questions=24, pictures=12, group=(8, 8),

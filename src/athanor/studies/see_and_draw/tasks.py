@@ -89,12 +89,15 @@ def tasks(many: Many, style: str, seed: int, pixels: int) -> Tasks:
 
 
 def wanted(many: int, style: Style, seed: int) -> list[Wanted]:
-    """Different prompts of each category, as many as there are up to `many`, each drawn as often as makes up for it."""
-    found = []
+    """Different prompts of each category, as many as there are up to `many`, each drawn as often as makes up for it.
+    What is a prompt of two categories (`a star above a ring` may be one of `mixed`) is one of the first alone, so that
+    a drawing is known by its prompt."""
+    found, taken = list[Wanted](), set[str]()
     for category in CATEGORIES:
         rng = stream(seed, "tried prompts", category)
         some = {spec.prompt: spec for spec in prompts(category, style, split_of("all"), rng, 6 * many)}
-        chosen = list(some.values())[:many]
+        chosen = [spec for prompt, spec in some.items() if prompt not in taken][:many]
+        taken |= {spec.prompt for spec in chosen}
         images = -(-many // len(chosen))
         found += [
             Wanted(category=category, spec=spec, part=UNSEEN if told_held(spec) else SEEN, images=images)

@@ -278,12 +278,13 @@ def _train(many: Many, out: Path, how: Work, source: Examples, held: Examples | 
 
 
 def _told(many: Many, how: Work, source: Examples, held: Examples | None) -> dict[str, Any]:
-    """What is told with a checkpoint: how many samples could not be used, which (those of this process), and held-out
-    losses."""
+    """What is told with a checkpoint: how many samples could not be used or had not what they were read for, which
+    (those of this process), and held-out losses."""
     faults = [one.faults for one in shards_of(source)]
-    mine = [(one.read, one.spoilt + one.apart) for one in faults] or [(0, 0)]
-    read, unusable = many.summed(torch.tensor(mine, dtype=torch.float64, device=many.accelerator.device).sum(0))
-    found: dict[str, Any] = {"read": int(read), "unusable": int(unusable), "samples": many.stage.dose.samples}
+    mine = [(one.read, one.spoilt, one.apart) for one in faults] or [(0, 0, 0)]
+    counts = many.summed(torch.tensor(mine, dtype=torch.float64, device=many.accelerator.device).sum(0))
+    found: dict[str, Any] = dict(zip(("read", "unusable", "lacking"), map(int, counts), strict=True))
+    found["samples"] = many.stage.dose.samples
     if any(one.which for one in faults):
         found["faults"] = "; ".join(map(str, faults))
     if held is not None:

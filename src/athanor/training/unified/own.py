@@ -268,6 +268,6 @@ def _unusable(real: Sequence[Shards]) -> dict[str, Any]:
     """Of the samples that were read since the training was last begun, those that could not be used."""
     found: dict[str, Any] = {}
     for one in real:
-        found |= {"read": one.faults.read, "unusable": one.faults.spoilt + one.faults.apart}
+        found |= {"read": one.faults.read, "unusable": one.faults.spoilt, "lacking": one.faults.apart}
         found |= {"faults": str(one.faults)} if one.faults.which else {}
     return found

@@ -1,7 +1,7 @@
 """What a model can do, counted: prompts drawn and checked exactly, questions answered, pictures through the tokenizer.
 
 Prompts and questions are of a split, by default `test`, drawn by category with a seed; the counts come without
-intervals, which are an analysis' matter (`athanor.analysis.intervals`).
+intervals, which are an analysis' matter (`athanor.analysis.cards`).
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Score(Record, kw_only=True):
     """A category of prompts, or the kind of a question; of cards also `rank` and `suit`."""
     right: int
     n: int
+    by_prompt: tuple[tuple[int, int], ...] = ()
+    """Right ones and all of them, of each different prompt; empty where each is of its own."""
 
     @property
     def share(self) -> float | None:
@@ -102,20 +104,26 @@ def _drawn(unified: Unified, often: Counter[str], trial: Trial) -> Iterator[tupl
 
 def checked(of: str, category: str, pictures: Iterable[tuple[Spec, Images]]) -> list[Score]:
     """How many pictures pass the strict rules; of cards also how many have the rank, the suit that was asked for."""
-    judge, passed, cards = Judge(), list[bool](), Counter[str]()
+    judge, names = Judge(), (category, *(("rank", "suit") if category == "cards" else ()))
+    counts: dict[str, dict[Spec, tuple[int, int]]] = {name: {} for name in names}
+
+    def count(name: str, spec: Spec, right: int, n: int) -> None:
+        before, all_before = counts[name].get(spec, (0, 0))
+        counts[name][spec] = before + right, all_before + n
+
     for spec, image in pictures:
         judged = judge.judged(image, spec)
-        passed.append(judged.passed)
+        count(category, spec, int(judged.passed), 1)
         there = [one.card for one in judged.sight.found if one.card]
         told = [entry.card for entry in spec.include if entry.card]
-        for name, part in (("rank", slice(None, -1)), ("suit", slice(-1, None))):
+        for name, part in (("rank", slice(None, -1)), ("suit", slice(-1, None))) if category == "cards" else ():
             both = Counter(card[part] for card in told) & Counter(card[part] for card in there)
-            cards[name] += both.total()
-        cards["n"] += len(told)
-    scores = [Score(of=of, name=category, right=sum(passed), n=len(passed))]
-    if category == "cards":
-        scores += [Score(of=of, name=name, right=cards[name], n=cards["n"]) for name in ("rank", "suit")]
-    return scores
+            count(name, spec, both.total(), len(told))
+    return [
+        Score(of=of, name=name, right=sum(right for right, _ in each.values()), n=sum(n for _, n in each.values()),
+              by_prompt=tuple(each.values()))
+        for name, each in counts.items()
+    ]  # fmt: skip
 
 
 def reconstructed(unified: Unified, trial: Trial) -> list[Score]:

@@ -131,7 +131,7 @@ class Faults:
     spoilt: int = 0
     """Of those, the ones that could not be used."""
     apart: int = 0
-    """Others of those, which lack what they were read for and may be of use for something else."""
+    """Others of those, which have not what they were read for and may be of use for something else."""
     which: dict[str, dict[str, str]] = field(default_factory=dict)
     """By reason, samples (TOLD at most), with what else is to be said of each; and so the shards at fault."""
 
@@ -153,7 +153,8 @@ class Faults:
 
     def __str__(self) -> str:
         told = [f"{reason}: {_together(named)}" for reason, named in self.which.items()]
-        return "; ".join([f"{self.spoilt + self.apart} of {self.read} samples could not be used", *told])
+        apart = [f"without what they were read for: {self.apart}"] if self.apart else []
+        return "; ".join([f"{self.spoilt} of {self.read} samples could not be used", *apart, *told])
 
 
 def _together(named: Mapping[str, str]) -> str:
