@@ -13,6 +13,7 @@ from athanor.analysis.multiplicity import ALL_HOLD
 from athanor.analysis.trials import Of, Tried, read
 from athanor.cli import main
 from athanor.core.errors import UsageError
+from athanor.environments.scenes.scene import STYLES
 from athanor.environments.scenes.spec import CATEGORIES, GENEVAL
 from athanor.environments.scenes.splits import told_held
 from athanor.reports.see_and_draw import page
@@ -45,7 +46,7 @@ from athanor.studies.see_and_draw.claims import judged, said
 from athanor.studies.see_and_draw.findings import COMPARED, find
 from athanor.studies.see_and_draw.published import ABLATION, GENEVAL_TABLE, TABLES
 from athanor.studies.see_and_draw.study import Asked, guidances, jobs, name_of, prepare, ready, train_one
-from athanor.studies.see_and_draw.tasks import SEEN, UNSEEN, Many, tasks, true_pictures
+from athanor.studies.see_and_draw.tasks import SEEN, UNSEEN, Many, tasks, true_pictures, wanted
 from athanor.studies.see_and_draw.trial import ANSWERED, BLIND, CEILING, OTHERS, RIGHT, TRUE, guided
 from tests.studies import trials_made_up
 
@@ -70,6 +71,20 @@ def test_arms_that_are_not_asked_for_are_left_out_but_what_is_needed_is_not():
     found = [arm.name for arm in arms(replace(SETTINGS["smoke"], arms=(RL,)))]
     assert found == [FOUNDATION, BEFORE, REFERENCE, RL]
     assert [arm.name for arm in arms(replace(SETTINGS["smoke"], arms=(SHARED,)))] == [FOUNDATION, SHARED]
+
+
+def test_seeds_and_arms_are_those_that_are_asked_for(tmp_path: Path):
+    few = replace(ASKED, seeds=3, arms=(SHARED, SEES))
+    assert [(job.arm.name, job.number) for job in jobs(few, tmp_path)] == [
+        (name, number) for number in range(3) for name in (FOUNDATION, SHARED, SEES)
+    ]
+    prepare(few, tmp_path / "out")
+    prepare(ASKED, tmp_path / "out")  # of one study: a folder may be gone on with to more of both
+    alike = {(job.arm.name, job.number): job for job in jobs(ASKED, tmp_path)}
+    for job in jobs(few, tmp_path):
+        assert (
+            job.number == 2 or replace(job, arm=alike[job.arm.name, job.number].arm) == alike[job.arm.name, job.number]
+        )
 
 
 def test_what_is_compared_at_equal_compute_costs_the_same(every):
@@ -154,6 +169,12 @@ def test_prompts_are_different_and_images_of_a_category_as_many_as_asked_for(tho
         assert 9 <= sum(one.images for one in mine) < 9 + len(mine)
     assert all((one.part == UNSEEN) == bool(told_held(one.spec)) for one in those.wanted)
     assert {one.part for one in those.wanted} == {SEEN, UNSEEN}
+
+
+def test_a_prompt_of_two_categories_is_tried_in_one_of_them():
+    found = wanted(80, STYLES["aligned"], 1)  # `a photo of a cross below a star` would be one of `mixed`, too
+    assert len({one.spec.prompt for one in found}) == len(found)
+    assert {one.category for one in found} == set(CATEGORIES)
 
 
 def test_every_kind_of_question_is_asked_as_often_and_the_usual_answer_is_often_wrong(those):
@@ -285,6 +306,9 @@ def test_a_study_is_trained_tried_and_told(played: Path):
     true = read(played / "runs" / name_of(FOUNDATION, 0) / "trial.jsonl")[TRUE]
     assert true.tops == true.bottoms
     assert page(found, played).exists()
+    few = find(replace(ASKED, seeds=1, arms=(SHARED,)), played)
+    assert [arm.name for arm in few.arms] == [FOUNDATION, SHARED]
+    assert page(few, played).exists()
     assert not list(played.rglob("checkpoint-*.safetensors"))
 
 
@@ -315,3 +339,8 @@ def test_the_command_makes_the_smallest_study_and_prints_its_page(tmp_path: Path
     with pytest.raises(SystemExit) as ended:
         main(["study", "see-and-draw", "--setting", "smoke", "--out", str(tmp_path / "out")])
     assert ended.value.code == 2
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["study", "see-and-draw", "--setting", "smoke", "--out", str(tmp_path / "few"), "--arms", "sharded"])
+    assert ended.value.code == 2
+    assert "--arms has sharded, some of decoupled, shared" in capfd.readouterr().err

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from athanor.studies.see_and_draw.findings import Found
     from athanor.studies.see_and_draw.plan import Plan
 
+SEEDS = 3
+"""Of `--setting paper`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
@@ -30,12 +34,8 @@ class Paper:
     """Shards in WebDataset's convention, .tar files or folders that have some. Needed."""
     scenes: float = 0.5
     """Share of the examples that the generator of scenes makes, on which all models are tried."""
-    seeds: int = 3
-    """Trainings of each arm."""
     length: float = 1.0
     """Steps of each stage, as a multiple of the published."""
-    arms: tuple[str, ...] = ()
-    """Names of arms, as "shared"; all, if none is given. What they begin from is trained with them."""
     style: Literal["aligned", "jittered", "textured"] = "aligned"
     """Of the pictures that models are tried on."""
     rl_steps: int = 200
@@ -71,6 +71,10 @@ class Config:
     """paper: print every command, one a line, and run nothing."""
     seed: int = 1
     """All randomness follows from it."""
+    seeds: int | None = None
+    """Trainings of each arm; left out, 5 (quick and smoke 2, paper 3). There may be more when it is gone on with."""
+    arms: tuple[str, ...] = ()
+    """Names of arms, such as decoupled "7:3:10"; left out, all. What they begin from is trained with them."""
     processes: int = 0
     """Trainings at once, each on one thread; 0 is one for each core."""
     json: bool = False
@@ -98,8 +102,14 @@ def _own(config: Config) -> tuple[int, Found]:
     from athanor.studies.see_and_draw.study import Asked
     from athanor.studies.see_and_draw.study import run as train
 
-    asked = Asked(setting="quick" if config.quick else config.setting, seed=config.seed, processes=config.processes)
+    asked = Asked(
+        setting=_size(config), seed=config.seed, processes=config.processes, seeds=config.seeds, arms=config.arms
+    )  # fmt: skip
     return train(asked, config.out), find(asked, config.out)
+
+
+def _size(config: Config) -> str:
+    return "quick" if config.quick else config.setting
 
 
 def _at_size(config: Config) -> tuple[int, Found]:
@@ -123,8 +133,8 @@ def plan_of(config: Config) -> Plan:
 
     paper = config.paper
     return Plan(
-        model=paper.model, data=paper.data, seed=config.seed, seeds=paper.seeds, length=paper.length,
-        scenes=paper.scenes, style=paper.style, arms=paper.arms, rl_steps=paper.rl_steps, group=paper.rl_group,
+        model=paper.model, data=paper.data, seed=config.seed, seeds=config.seeds or SEEDS, length=paper.length,
+        scenes=paper.scenes, style=paper.style, arms=config.arms, rl_steps=paper.rl_steps, group=paper.rl_group,
         guidance=paper.guidance, shared=words_in("--train-words", paper.train_words),
         reinforced=words_in("--rl-words", paper.rl_words), trial=words_in("--trial-words", paper.trial_words),
         launch=launcher(paper.launch),
@@ -134,8 +144,7 @@ def plan_of(config: Config) -> Plan:
 def science_of(config: Config) -> dict[str, Any]:
     """What can change the result, as JSON values: a study that is gone on with must have the same. There may be more
     seeds and arms."""
-    left = ("seeds", "arms", "launch")
-    found = {name: value for name, value in asdict(config.paper).items() if name not in left}
+    found = {name: value for name, value in asdict(config.paper).items() if name != "launch"}
     told = {"setting": config.setting, "seed": config.seed, **found}
     return msgspec.json.decode(msgspec.json.encode(told))
 
@@ -150,28 +159,28 @@ def _refuse(config: Config) -> None:
     """UsageError for options that cannot be meant, or do nothing in the setting."""
     if config.quick and config.setting != "laptop":
         raise UsageError(f"--quick and --setting {config.setting} were given; pass one of them")
-    refuse_outside(config, {"processes": (0, inf)})
+    refuse_outside(config, {"processes": (0, inf), "seeds": (1, inf)})
     given = ["--processes"] if config.processes and config.setting == "paper" else []
     if config.setting != "paper":
         given = changed(config.paper) + (["--dry-run"] if config.dry_run else [])
     refuse_idle(given, f"--setting {config.setting}")
     if config.setting != "paper":
+        from athanor.studies.see_and_draw.arms import WHOLE
+
+        _refuse_arms(config, WHOLE)
         return
-    refuse_outside(config.paper, {"seeds": (1, inf), "length": (1e-9, inf), "rl_steps": (1, inf), "scenes": (0, 0.999)})
+    refuse_outside(config.paper, {"length": (1e-9, inf), "rl_steps": (1, inf), "scenes": (0, 0.999)})
     if min(config.paper.rl_group) < 2:
         raise UsageError(f"--rl-group {config.paper.rl_group} was given, 2 or more of both were expected")
     if not config.paper.model or not config.paper.data:
         raise UsageError("--setting paper trains a model of yours on your data; pass --model and --data")
-    _refuse_steps(config)
-
-
-def _refuse_steps(config: Config) -> None:
-    """UsageError for an arm that there is not."""
-    from dataclasses import replace
-
     from athanor.studies.see_and_draw.plan import ways
 
-    names = [way.arm.name for way in ways(replace(plan_of(config), arms=()))]
-    unknown = [name for name in config.paper.arms if name not in names]
+    _refuse_arms(config, [way.arm.name for way in ways(replace(plan_of(config), arms=()))])
+
+
+def _refuse_arms(config: Config, names: Sequence[str]) -> None:
+    """UsageError for an arm that there is not."""
+    unknown = [name for name in config.arms if name not in names]
     if unknown:
         raise UsageError(f"--arms has {', '.join(unknown)}, some of {', '.join(names)} were expected; quote each name")

@@ -34,7 +34,7 @@ class Config:
     seed: int = 1
     """All randomness follows from it."""
     quick: bool = False
-    """The whole recipe in 15 minutes: a tenth of stages II and III, and 50 prompts of each category at the end."""
+    """The whole recipe in 15 minutes: a fifteenth of stages II and III, and 50 prompts of each category at the end."""
     length: float = 1.0
     """Steps of every part, as a multiple of the recipe's."""
     many: int = 200

@@ -11,10 +11,11 @@ import pytest
 from msgspec import to_builtins
 from PIL import Image
 
+from athanor.analysis.cards import estimates
 from athanor.core.errors import DataError
 from athanor.environments.scenes.judge import Judge
 from athanor.environments.scenes.reading import read as read_prompt
-from athanor.environments.scenes.spec import GENEVAL
+from athanor.environments.scenes.spec import CATEGORIES, GENEVAL
 from athanor.models.unified import embedded
 from athanor.models.unified.checkpoints import read, write
 from athanor.models.unified.embedded import usual
@@ -30,10 +31,9 @@ README = (Path(__file__).parents[3] / "src" / "athanor" / "models" / "unified" /
 
 def test_it_is_small_and_no_pickle() -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 25_000_000
-    assert not {path.suffix for path in FOLDER.iterdir()} - {".json", ".safetensors"}
+    assert not {path.suffix for path in FOLDER.iterdir()} - {".json", ".jsonl", ".safetensors"}
 
 
-@pytest.mark.xfail(strict=True, reason="the recipe was changed after this model was trained; it is to be trained again")
 def test_it_is_made_by_the_recipe_that_is_the_default() -> None:
     made = CARD["recipe"]
     assert made == replace(tiny(made["seed"]), half=made["half"], compiled=made.get("compiled", False)).told()
@@ -50,13 +50,35 @@ def test_a_few_prompts_and_questions_come_out_as_its_card_has_it() -> None:
     assert abs(share - CARD["summary"]["answered all"]) < 4 * (0.25 / (16 * 9)) ** 0.5
 
 
+def test_its_log_is_of_its_training() -> None:
+    lines = [json.loads(line) for line in (FOLDER / "logs.jsonl").read_text().splitlines()]
+    parts = [CARD["recipe"][name]["steps"] for name in ("tokenizer", "encoder")]
+    assert lines[-1]["total"] == sum(parts) + sum(stage["steps"] for stage in CARD["recipe"]["stages"])
+    assert lines[-1]["cpu_seconds"] <= CARD["cpu_seconds"] <= 2 * 3 * 3600  # three hours on two cores
+    last = [line for line in lines if "drawn mean" in line][-1]
+    assert last["drawn mean"] > 0.5
+
+
 def test_its_readme_tells_the_card_s_numbers() -> None:
-    summary = CARD["summary"]
-    assert f"| mean of GenEval's six | {100 * summary['drawn mean']:.1f}% |" in README
-    assert f"| all | {100 * summary['answered all']:.1f}% |" in README
+    found = {one.name: one for one in estimates(CARD)}
+
+    def told(name: str, label: str) -> None:
+        one = found[name]
+        assert one.value is not None
+        assert one.low is not None
+        assert one.high is not None
+        ends = f"{100 * one.low:.1f} to {100 * one.high:.1f}%"
+        assert f"| {label} | {100 * one.value:.1f}% | {ends} | {one.n} |" in README
+
+    told("share drawn right, mean of GenEval's six", "mean of GenEval's six")
+    told("share answered right", "all")
+    told("share drawn right: rank", "the ranks of cards asked for")
+    told("share drawn right: suit", "the suits of cards asked for")
+    for name in CATEGORIES:
+        told(f"share drawn right: {name}", f"`{name}`")
+    for kind in (one["name"] for one in CARD["scores"] if one["of"] == "answered"):
+        told(f"share answered right: {kind}", kind)
     assert f"{CARD['parameters']:,} parameters" in README
-    for name in GENEVAL:
-        assert f"| `{name}` | {100 * summary[f'drawn {name}']:.1f}% |" in README
 
 
 def test_draw_and_ask_take_it_where_no_model_is_named(capsys, tmp_path: Path) -> None:

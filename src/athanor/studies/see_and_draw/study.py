@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -54,13 +54,19 @@ class Asked:
     seed: int
     processes: int
     """Trainings at once, each on one thread; 0 is one for each core."""
+    seeds: int | None = None
+    """Trainings of each arm; those of the setting, if not given."""
+    arms: tuple[str, ...] = ()
+    """Names of those that are trained; those of the setting, if none is given."""
 
     @property
     def sizes(self) -> Setting:
         """UsageError if there is no setting of this name."""
         if self.setting not in SETTINGS:
             raise UsageError(f"setting {self.setting!r} is not one of {', '.join(SETTINGS)}; pass one of them")
-        return SETTINGS[self.setting]
+        usual = SETTINGS[self.setting]
+        seeds = usual.seeds if self.seeds is None else self.seeds
+        return replace(usual, seeds=seeds, arms=self.arms or usual.arms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +110,9 @@ def jobs(asked: Asked, folder: Path) -> list[Job]:
 
 def prepare(asked: Asked, folder: Path) -> None:
     """Begin the study's folder, or see that the one that is there is of the same study."""
-    config = {"setting": asked.setting, "seed": asked.seed}
-    begin(folder, KIND, config, execution={"processes": asked.processes})
+    config, sizes = {"setting": asked.setting, "seed": asked.seed}, asked.sizes
+    execution = {"processes": asked.processes, "seeds": sizes.seeds, "arms": sizes.arms}
+    begin(folder, KIND, config, execution=execution)
 
 
 def run(asked: Asked, folder: Path) -> int:
