@@ -243,7 +243,7 @@ def test_what_a_model_has_not_learned_is_not_tried(capsys, model: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--prompts", 0), "--prompts 0"), (("--style", "oil"), "--style 'oil'"), (("--guidance", "inf"), "finite"),
+        (("--prompts", 0), "--prompts 0"), (("--style", "oil"), "--style 'oil'"), (("--guidance", "inf"), "0 or more"),
         (("--model", "nowhere"), "holds no model"),
     ],
 )  # fmt: skip
