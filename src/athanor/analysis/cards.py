@@ -24,7 +24,7 @@ def estimates(card: Mapping[str, Any], name: str = "") -> list[Estimate]:
         found["share drawn right, mean of GenEval's six"] = mean_of_means(drawn, of="GenEval's six")
     if answered := [one for one in every.values() if one["of"] == "answered"]:
         found[NAMES["answered"]] = _interval(answered)
-    found |= {f"{NAMES.get(of, of)}: {name}": _interval([one]) for (of, name), one in every.items()}
+    found |= {f"{NAMES.get(of, of)}: {what}": _interval([one]) for (of, what), one in every.items()}
     return [
         Estimate(name=what, value=one.value, low=one.low, high=one.high, level=one.level, n=one.n,
                  unit="questions" if what.startswith(NAMES["answered"]) else "prompts", method=one.method, group=name)

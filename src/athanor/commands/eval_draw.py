@@ -27,6 +27,7 @@ from athanor.models.unified.embedded import folder_of, usual
 
 if TYPE_CHECKING:
     from athanor.models.unified.unified import Unified
+    from athanor.models.unified.usual import Usual
 
 GENEVAL_FILE, DPG_FILE = "prompts.jsonl", "questions.csv"
 
@@ -85,7 +86,7 @@ def run(config: Config) -> int:
     how = Drawing(guidance=ours.guidance, sampling=sampling, batch=config.batch, compiled=config.compile)
     _refuse_prompts(config, unified, jobs)  # before a folder is made
     hashes = {"model": digest_of(folder_of(config.model), ("*.bin",)), "prompts": asked.digest}
-    open_folder(config.out, _manifest(config, hashes), resume=config.resume, work="drawing")
+    open_folder(config.out, _manifest(config, ours, hashes), resume=config.resume, work="drawing")
     try:
         write([(config.out / asked.name, asked.data)] if asked.data else [])
         draw_all(unified, jobs, range(config.seed, config.seed + config.each), how)
@@ -146,10 +147,10 @@ def _jobs(config: Config) -> tuple[Sequence[Job], _Asked]:
     return of_dpg(config.out, table.items(rows)), _Asked(digest=table.digest(rows), name=DPG_FILE, data=data)
 
 
-def _manifest(config: Config, hashes: dict[str, str]) -> Manifest:
+def _manifest(config: Config, ours: Usual, hashes: dict[str, str]) -> Manifest:
     left = ("model", "out", "prompts", "device", "compile", "resume")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
-    science |= msgspec.to_builtins(usual(config.model, config.guidance, config.temperature))
+    science |= msgspec.to_builtins(ours)
     model = folder_of(config.model)
     return Manifest(
         kind=DRAWN, config=science,

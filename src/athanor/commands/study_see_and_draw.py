@@ -102,14 +102,11 @@ def _own(config: Config) -> tuple[int, Found]:
     from athanor.studies.see_and_draw.study import Asked
     from athanor.studies.see_and_draw.study import run as train
 
+    setting = "quick" if config.quick else config.setting
     asked = Asked(
-        setting=_size(config), seed=config.seed, processes=config.processes, seeds=config.seeds, arms=config.arms
+        setting=setting, seed=config.seed, processes=config.processes, seeds=config.seeds, arms=config.arms
     )  # fmt: skip
     return train(asked, config.out), find(asked, config.out)
-
-
-def _size(config: Config) -> str:
-    return "quick" if config.quick else config.setting
 
 
 def _at_size(config: Config) -> tuple[int, Found]:

@@ -105,16 +105,16 @@ def train(
     TensorBoard is installed, tensorboard/. `initial`: a model to begin from in place of random weights. `measured`:
     whether anything is measured on the way and scored at the end. The model is written in float16."""
     unified = initial.to(device, torch.float32) if initial is not None else begun(recipe, device)
+    final = recipe.final
+    unified = replace(unified, usual=Usual(guidance=final.guidance, temperature=final.temperature))
     parts = makers(recipe, unified, examples)
     _manifest(recipe, out)
-    final = recipe.final
 
     def scored(last: Part) -> Measured:
         return {}, [*reconstructed(unified, final), *drawn(unified, final), *answered(unified, final)]
 
     run = Run(
-        unified=unified, out=out, kind=KIND, recipe=recipe.told(), every=recipe.every, final=scored,
-        measured=measured, usual=Usual(guidance=final.guidance, temperature=final.temperature),
+        unified=unified, out=out, kind=KIND, recipe=recipe.told(), every=recipe.every, final=scored, measured=measured
     )  # fmt: skip
     carry_out(run, list(zip(recipe.steps, parts, strict=True)))
     return unified
@@ -134,8 +134,6 @@ class Run:
     """As `recipes.points` has it."""
     final: Callable[[Part], Measured]
     """What the card tells of the model, after the last part."""
-    usual: Usual | None = None
-    """How the model is to be drawn with, where it is new."""
     module: str = ""
     """Of the model, what is trained, and kept in checkpoints; empty for all of it."""
     like: Path | None = None
@@ -266,8 +264,7 @@ def finish(run: Run, last: Part) -> None:
 
 def _write(run: Run, folder: Path) -> None:
     if run.like is None:
-        new = run.unified if run.usual is None else replace(run.unified, usual=run.usual)
-        checkpoints.write(folder, new, dtype=torch.float16)
+        checkpoints.write(folder, run.unified, dtype=torch.float16)
         return
     before = f"{run.module}." if run.module else ""
     changed = {f"{before}{name}": tensor for name, tensor in run.trained.state_dict().items()}

@@ -32,6 +32,8 @@ from athanor.training.unified.teaching import pixels_of
 
 ANSWER = 6
 """Tokens of an answer, at most."""
+CARD_PARTS = {"rank": slice(None, -1), "suit": slice(-1, None)}
+"""Of a card's name."""
 
 
 class Score(Record, kw_only=True):
@@ -104,25 +106,23 @@ def _drawn(unified: Unified, often: Counter[str], trial: Trial) -> Iterator[tupl
 
 def checked(of: str, category: str, pictures: Iterable[tuple[Spec, Images]]) -> list[Score]:
     """How many pictures pass the strict rules; of cards also how many have the rank, the suit that was asked for."""
-    judge, names = Judge(), (category, *(("rank", "suit") if category == "cards" else ()))
-    counts: dict[str, dict[Spec, tuple[int, int]]] = {name: {} for name in names}
-
-    def count(name: str, spec: Spec, right: int, n: int) -> None:
-        before, all_before = counts[name].get(spec, (0, 0))
-        counts[name][spec] = before + right, all_before + n
-
+    judge, parts = Judge(), CARD_PARTS if category == "cards" else {}
+    right = {name: Counter[Spec]() for name in (category, *parts)}
+    many = {name: Counter[Spec]() for name in right}
     for spec, image in pictures:
         judged = judge.judged(image, spec)
-        count(category, spec, int(judged.passed), 1)
+        right[category][spec] += judged.passed
+        many[category][spec] += 1
         there = [one.card for one in judged.sight.found if one.card]
         told = [entry.card for entry in spec.include if entry.card]
-        for name, part in (("rank", slice(None, -1)), ("suit", slice(-1, None))) if category == "cards" else ():
+        for name, part in parts.items():
             both = Counter(card[part] for card in told) & Counter(card[part] for card in there)
-            count(name, spec, both.total(), len(told))
+            right[name][spec] += both.total()
+            many[name][spec] += len(told)
     return [
-        Score(of=of, name=name, right=sum(right for right, _ in each.values()), n=sum(n for _, n in each.values()),
-              by_prompt=tuple(each.values()))
-        for name, each in counts.items()
+        Score(of=of, name=name, right=right[name].total(), n=each.total(),
+              by_prompt=tuple((right[name][spec], n) for spec, n in each.items()))
+        for name, each in many.items()
     ]  # fmt: skip
 
 
