@@ -104,7 +104,7 @@ def _draw(config: Config) -> list[Chapter]:
     folder = config.out / "see-and-draw"
     folder.mkdir(parents=True, exist_ok=True)
     trial.write(folder, measured, shown)
-    return chapters(NAME, {one.of: one for one in measured}, shown, how.guidance)
+    return chapters(NAME, {one.of: one for one in measured}, shown, how)
 
 
 def _play(config: Config, name: str, table: str, agent: AgentName, episodes: int, options: LanguageOptions) -> int:

@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from athanor.analysis.trials import Measured, Of, Shown, Tried, score
+from athanor.models.unified.usual import Usual
 from athanor.reports.gallery import called, gallery
 from athanor.reports.page import Chapter
 from athanor.reports.shares import share
 from athanor.studies.see_and_draw.trial import ANSWERED, RIGHT, guided
 
 
-def chapters(name: str, measured: Mapping[str, Measured], shown: Sequence[Shown], guidance: float) -> list[Chapter]:
-    """Its drawings with the checker's verdicts and shares by category, and its answers by kind of question."""
-    drawn, answered = guided(RIGHT, guidance), ANSWERED
+def chapters(name: str, measured: Mapping[str, Measured], shown: Sequence[Shown], how: Usual) -> list[Chapter]:
+    """Its drawings with the checker's verdicts and shares by category, and its answers by kind of question.
+    `how`: it was drawn with."""
+    drawn, answered = guided(RIGHT, how.guidance), ANSWERED
     pictures = gallery({name: shown}, title=f"What {name} draws", note=(
         "In the table all drawings of a category, under guidance "
-        f"{guidance:g} at temperature 1; in brackets 95% intervals over prompts."
+        f"{how.guidance:g} at temperature {how.temperature:g}; in brackets 95% intervals over prompts."
     ))  # fmt: skip
     return [
         replace(pictures, titles=("prompts", "drawn right"), rows=_rows(name, measured, drawn, "all of GenEval's six")),
