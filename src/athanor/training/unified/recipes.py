@@ -166,13 +166,13 @@ def tiny(seed: int) -> Recipe:
                 weights=begin, dense=0.3, described=1.0, starts_codes=True,
             ),
             Stage(
-                name="II", steps=7_500, dose=Dose(samples=66, ratio=(4, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
-                schedule="linear", hold=0.3, warm=30, weights=mixture, asked=asked, questions=6, words=0.1, veiled=0.5,
+                name="II", steps=8_000, dose=Dose(samples=66, ratio=(4, 1, 6)), trained=LANGUAGE, rate=rate, muon=muon,
+                schedule="linear", hold=0.3, warm=30, weights=mixture, asked=asked, questions=7, words=0.1, veiled=0.5,
                 paired=True, dense=0.1, described=0.3,
             ),
             Stage(
                 name="III", steps=1_200, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
-                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, asked=asked, questions=6, veiled=0.5,
+                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, asked=asked, questions=7, veiled=0.5,
                 paired=True, dense=0.1, described=0.1,
             ),
         ),
