@@ -142,7 +142,7 @@ def tiny(seed: int) -> Recipe:
     """The default: everything from nothing, an hour and a half to three on two cores."""
     mixture = (
         ("single_object", 0.2), ("two_object", 0.7), ("counting", 1.5), ("colors", 1.5), ("position", 3.0),
-        ("color_attr", 4.0), ("cards", 2.0), ("mixed", 0.7), ("dense", 0.1),
+        ("color_attr", 4.0), ("cards", 3.0), ("mixed", 0.7), ("dense", 0.1),
     )  # fmt: skip
     asked = (
         ("single_object", 0.5), ("two_object", 1.0), ("counting", 0.7), ("colors", 0.7), ("position", 1.5),
@@ -171,8 +171,8 @@ def tiny(seed: int) -> Recipe:
                 paired=True, dense=0.1, described=0.3,
             ),
             Stage(
-                name="III", steps=1_200, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.3 * rate,
-                muon=0.3 * muon, schedule="linear", warm=10, weights=mixture, asked=asked, questions=7, veiled=0.5,
+                name="III", steps=600, dose=Dose(samples=64, ratio=(5, 1, 4)), trained=slow, rate=0.1 * rate,
+                muon=0.1 * muon, schedule="linear", warm=10, weights=mixture, asked=asked, questions=7, veiled=0.5,
                 paired=True, dense=0.1, described=0.1,
             ),
         ),

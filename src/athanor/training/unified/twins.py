@@ -40,8 +40,8 @@ def twins(scene: Scene, style: Style, rng: np.random.Generator) -> list[tuple[Sc
 
 
 def exchanged(spec: Spec, scene: Scene) -> tuple[Spec, Scene] | None:
-    """The same words in another order: with the colours of the two shapes that are told exchanged, and so in the scene.
-    None where it is not two with a colour each.
+    """The same words in another order: with the colours of the two shapes that are told exchanged, or the suits of the
+    two cards, and so in the scene. None where it is not two with a colour each, or two cards, that differ in both.
 
     >>> from athanor.environments.scenes.scene import Thing
     >>> from athanor.environments.scenes.spec import Entry
@@ -51,15 +51,29 @@ def exchanged(spec: Spec, scene: Scene) -> tuple[Spec, Scene] | None:
     >>> tell(spec), [thing.colour for thing in scene.things]
     ('a photo of a blue star and a red ring', ['blue', 'red'])
     """
-    if len(spec.include) != 2 or not all(entry.colour for entry in spec.include):
+    if len(spec.include) != 2:
         return None
     one, other = spec.include
+    if one.card and other.card:
+        return _dealt_anew(spec, scene, one.card, other.card)
+    if not one.colour or not other.colour:
+        return None
     if one.kind == other.kind or one.colour == other.colour:
         return None
     now = {one.kind: other.colour, other.kind: one.colour}
     things = tuple(msgspec.structs.replace(thing, colour=now[thing.shape]) for thing in scene.things)
     entries = tuple(msgspec.structs.replace(entry, colour=now[entry.kind]) for entry in spec.include)
     return msgspec.structs.replace(spec, include=entries), msgspec.structs.replace(scene, things=things)
+
+
+def _dealt_anew(spec: Spec, scene: Scene, one: str, other: str) -> tuple[Spec, Scene] | None:
+    """With the suits of two cards exchanged."""
+    if one[:-1] == other[:-1] or one[-1] == other[-1]:
+        return None
+    now = {one: one[:-1] + other[-1], other: other[:-1] + one[-1]}
+    cards = tuple(msgspec.structs.replace(placed, card=now[placed.card]) for placed in scene.cards)
+    entries = tuple(msgspec.structs.replace(entry, card=now[str(entry.card)]) for entry in spec.include)
+    return msgspec.structs.replace(spec, include=entries), msgspec.structs.replace(scene, cards=cards)
 
 
 def _told(scene: Scene, style: Style, rng: np.random.Generator) -> str:
