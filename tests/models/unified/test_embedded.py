@@ -13,8 +13,11 @@ from PIL import Image
 
 from athanor.analysis.cards import estimates
 from athanor.core.errors import DataError
+from athanor.environments.scenes.drawing import draw as paint_scene
+from athanor.environments.scenes.drawing import png
 from athanor.environments.scenes.judge import Judge
 from athanor.environments.scenes.reading import read as read_prompt
+from athanor.environments.scenes.scene import Scene, Thing
 from athanor.environments.scenes.spec import CATEGORIES, GENEVAL
 from athanor.models.unified import embedded
 from athanor.models.unified.checkpoints import read, write
@@ -88,8 +91,15 @@ def test_draw_and_ask_take_it_where_no_model_is_named(capsys, tmp_path: Path) ->
     asked, judge = read_prompt("a star"), Judge()
     assert sum(judge.judged(np.asarray(Image.open(path)), asked).passed for path in out.glob("*.png")) >= 4
     assert to_builtins(usual(None)).items() <= json.loads((out / "drawings.json").read_text())["config"].items()
-    code, told, _ = athanor(capsys, "ask", str(out / "0.png"), "how many stars are there?", "--device", "cpu")
-    assert (code, told.strip()) == (0, "one")
+    picture = tmp_path / "star.png"
+    picture.write_bytes(png(paint_scene(Scene(things=(Thing(shape="star", colour="red", cell=3),)))))
+    for question, answer in (
+        ("how many stars are there?", "one"), ("is there a star?", "yes"), ("is there a ring?", "no"),
+        ("are there stars?", "yes"), ("is the star red?", "yes"), ("is the star blue?", "no"),
+        ("are there two stars?", "no"), ("is there a card?", "no"),
+    ):  # fmt: skip
+        code, told, _ = athanor(capsys, "ask", str(picture), question, "--device", "cpu")
+        assert (code, told.strip()) == (0, answer), question
 
 
 def test_a_model_is_drawn_with_as_its_folder_says(tmp_path: Path) -> None:
