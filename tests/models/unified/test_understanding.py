@@ -35,6 +35,17 @@ def test_an_image_is_read_as_the_codes_that_it_would_be_drawn_with(shared: Unifi
     assert seen.shape == (2, 100, 32)
 
 
+def test_the_codes_are_the_same_where_products_are_taken_in_bfloat16(shared: Unified):
+    many = torch.rand(40, 3, 40, 40, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    tokenizer = shared.model.visual_tokenizer
+    with torch.no_grad():
+        codes, painted = tokenizer.encode(many), tokenizer.decode(tokenizer.encode(many[:2]))
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(tokenizer.encode(many), codes)
+            assert torch.equal(tokenizer.decode(codes[:2]), painted)
+            assert not torch.equal(tokenizer.quantize(tokenizer.latents(many)).codes, codes)  # so it matters
+
+
 def test_what_it_reads_trains_the_table_and_adaptor_of_codes_and_no_encoder(shared: Unified):
     messages = [ASKED, Message(role="assistant", text="two")]
     losses(shared.model, collate([[shared.layout.conversation(messages, [PIXELS[0]])]]))[

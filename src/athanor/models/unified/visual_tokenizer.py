@@ -237,14 +237,17 @@ class VisualTokenizer(nn.Module):
         return self.quant_conv(self.encoder(pixels))
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Int["batch grid*grid"], in raster order, of Float["batch 3 size size"], -1 to 1."""
-        return cast("Quantised", self.quantize(self.latents(pixels))).codes
+        """Int["batch grid*grid"], in raster order, of Float["batch 3 size size"], -1 to 1. In the weights' precision,
+        whatever autocast asks for: in bfloat16 the nearest of two close codes is another one."""
+        with torch.autocast(pixels.device.type, enabled=False):
+            return cast("Quantised", self.quantize(self.latents(pixels))).codes
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Float["batch 3 size size"], about -1 to 1, of Int["batch grid*grid"]."""
+        """Float["batch 3 size size"], about -1 to 1, of Int["batch grid*grid"]; precision as `encode`."""
         side = self.config.grid
-        vectors = F.normalize(self.quantize.embedding(codes), dim=-1)
-        return self.paint(vectors.view(len(codes), side, side, -1).permute(0, 3, 1, 2))
+        with torch.autocast(codes.device.type, enabled=False):
+            vectors = F.normalize(self.quantize.embedding(codes), dim=-1)
+            return self.paint(vectors.view(len(codes), side, side, -1).permute(0, 3, 1, 2))
 
     def paint(self, latents: Tensor) -> Tensor:
         """Float["batch 3 size size"] of latents of unit length, Float["batch code_size grid grid"]."""
