@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -124,6 +125,22 @@ def test_what_is_no_image_is_refused(content: bytes, tmp_path: Path):
         opened(tmp_path / "x.png")
     with pytest.raises(DataError, match="nowhere"):
         opened(tmp_path / "nowhere.png")
+
+
+@pytest.mark.parametrize("content", [b"Exif\0\0MM\0", b"Exif\0\0MM\0\x2b\0", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"\0"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_broken_metadata_are_refused_or_passed_over(content: bytes, form: str):
+    data = BytesIO()
+    Image.new("RGB", (8, 8), (10, 20, 30)).save(data, form, exif=content)
+    with suppress(DataError):
+        assert opened(data.getvalue()).size == (8, 8)
+
+
+def test_formats_whose_readers_run_programs_are_not_opened(tmp_path: Path):
+    path = tmp_path / "image.jpg"
+    Image.new("RGB", (8, 8)).save(path, "EPS")
+    with pytest.raises(DataError, match="PNG, JPEG, WebP, GIF, BMP or TIFF"):
+        opened(path)
 
 
 def test_an_image_too_large_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch):

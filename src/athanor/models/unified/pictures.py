@@ -15,6 +15,8 @@ from torch import Tensor
 
 from athanor.core.errors import DataError, UsageError
 
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""Of files that are opened: others, such as EPS, have readers that run programs."""
 LARGEST = 100_000_000
 """Pixels of an image, at most: about 300 MB when decoded."""
 
@@ -78,7 +80,7 @@ def opened(source: Path | bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is below
-            image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+            image = Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
             if image.width * image.height > LARGEST:
                 raise DataError(f"{name} has {image.width}x{image.height} pixels, at most {LARGEST:,}; scale it down")
             image.load()
@@ -89,8 +91,10 @@ def opened(source: Path | bytes) -> Image.Image:
         ) from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} is too large ({error}); scale it down") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:  # what torn files raise
-        raise DataError(f"{name} cannot be read as an image ({error}); copy it again") from error
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # a decoder, and a reader of metadata, may fail in any way on a file made to break it
+        raise DataError(f"{name} cannot be read as an image ({error!r:.200}); copy it again") from error
 
 
 def rgb(image: Image.Image) -> Image.Image:
