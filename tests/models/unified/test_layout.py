@@ -61,6 +61,12 @@ def test_turns_are_written_as_published(template: str, system: str, said: tuple[
     assert written(template, *first, *messages) == published(system, *turns)
 
 
+def test_an_empty_message_is_written_as_published():
+    assert written("janus-pro", user(""), assistant("")) == published("", ("<|User|>", ""), ("<|Assistant|>", ""))
+    assert written("janus-pro", user("", b"1"), assistant("")) == f"<|User|>: {IMAGE}\n\n<|Assistant|>:"
+    assert written("janus-pro", user("", b"1", b"2")) == f"<|User|>: {IMAGE}\n{IMAGE}"
+
+
 def test_a_system_message_does_not_put_an_end_after_the_users_words():
     text = written("janus-pro", Message(role="system", text="Be brief."), user("Hi"), assistant("Ho"), user("Hey"))
     assert text == f"Be brief.\n\n<|User|>: Hi\n\n<|Assistant|>: Ho{END}<|User|>: Hey"

@@ -87,7 +87,7 @@ class Template:
             elif message.role == "user":
                 yield Piece(content=self.user if message.text or message.images else self.user.rstrip())
                 yield from self._user(message)
-                yield Piece(content=self.between)
+                yield Piece(content=self.between if message.text or message.images else "")
             else:
                 yield Piece(content=self.assistant.rstrip())
                 if message.text:
@@ -99,7 +99,8 @@ class Template:
         parts = message.text.split(IMAGE_NAME)
         count = len(message.images)
         if len(parts) == 1:
-            parts = [""] + [self.after_image] * (count - 1) + [self.after_image + parts[0]] if count else parts
+            last = self.after_image + parts[0] if parts[0] else ""
+            parts = [""] + [self.after_image] * (count - 1) + [last] if count else parts
         if len(parts) != count + 1:
             raise UsageError(
                 f"a message names {len(parts) - 1} places for images and has {count} images; write {IMAGE_NAME} once "
