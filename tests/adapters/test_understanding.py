@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from athanor.adapters import understanding as adapter
 from athanor.adapters.understanding import Understanding
 from athanor.core.errors import UsageError
 from athanor.core.records import Message
@@ -67,6 +68,17 @@ def lmms(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Any:
 def request(text: str, doc: int = 0, visual: Any = None, **settings: Any) -> SimpleNamespace:
     shown = visual or (lambda doc: [Image.new("RGB", (32, 32), (200, 0, 0))])
     return SimpleNamespace(args=(text, settings, shown, doc, "t", "test"))
+
+
+def test_a_whole_benchmark_is_prepared_a_part_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [[Image.new("RGB", (32, 32), (n * 40, 0, 0)), "how many circles ?"] for n in range(5)]
+    model = Understanding(str(folder), device="cpu")
+    expected = model.answers(asked, most=4)
+    together: list[int] = []
+    monkeypatch.setattr(adapter, "TOGETHER", 2)
+    monkeypatch.setattr(adapter, "ask", lambda *given: together.append(len(given[1])) or ask(*given))
+    assert model.answers(asked, most=4) == expected
+    assert together == [2, 2, 1]
 
 
 def test_lmms_eval_gets_the_answers_that_the_model_gives_in_the_order_of_its_requests(lmms: Any, folder: Path) -> None:

@@ -21,6 +21,8 @@ from athanor.models.unified.templates import IMAGE_NAME, TEMPLATES
 
 MOST = 2048
 """Tokens of an answer, at most, as the published evaluation has it."""
+TOGETHER = 256
+"""Questions that are prepared at once: of a whole benchmark the pictures would not fit into memory."""
 Part = str | Path | Image.Image
 """Text, or an image or its file."""
 
@@ -55,13 +57,15 @@ class Understanding:
         """The answers to questions of text and images in their order, each up to the first of the words in `until`.
         `system`: the system message, in place of the model's usual one if it is not empty.
 
-        UsageError or DataError, before anything is answered, if one cannot be asked.
+        UsageError or DataError if one cannot be asked, before any of the `TOGETHER` that are prepared with it.
         """
         how = Answering(
             most=most, sampling=Sampling(temperature=temperature, top_p=top_p), seed=seed, batch=self.batch
         )  # fmt: skip
         first = Message(role="system", text=system or self._system)
-        found = ask(self.unified, [(first, self.message(parts)) for parts in asked], how)
+        found: list[str] = []
+        for begin in range(0, len(asked), TOGETHER):
+            found += ask(self.unified, [(first, self.message(parts)) for parts in asked[begin : begin + TOGETHER]], how)
         return [_before(answer, until) for answer in found]
 
     def message(self, parts: Sequence[Part]) -> Message:

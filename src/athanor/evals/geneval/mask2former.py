@@ -9,6 +9,7 @@ sure the mask is of its own pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +62,13 @@ class Mask2Former:
         mask[:high, :wide] = 1
         out = self._model(pixel_values=pixels[None].to(self._device), pixel_mask=mask[None].to(self._device))
         classes, masks = out.class_queries_logits[0].float(), out.masks_queries_logits[0].float()
-        whole = functional.interpolate(masks[None], pixels.shape[-2:], mode="bilinear", align_corners=False)
-        shown = whole[:, :, :high, :wide]
-        return Seen(things=things(classes, functional.interpolate(
-            shown, (image.height, image.width), mode="bilinear", align_corners=False
-        )[0]))  # fmt: skip
+
+        def grown(mask: Tensor) -> Tensor:
+            whole = functional.interpolate(mask[None, None], pixels.shape[-2:], mode="bilinear", align_corners=False)
+            size = (image.height, image.width)
+            return functional.interpolate(whole[:, :, :high, :wide], size, mode="bilinear", align_corners=False)[0, 0]
+
+        return Seen(things=things(classes, masks, grown))
 
 
 def scaled(wide: int, high: int) -> tuple[int, int]:
@@ -87,9 +90,10 @@ def prepared(image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
     return functional.pad(pixels, (0, -wide % MULTIPLE, 0, -high % MULTIPLE)), (high, wide)
 
 
-def things(classes: Tensor, masks: Tensor) -> tuple[Thing, ...]:
+def things(classes: Tensor, masks: Tensor, grown: Callable[[Tensor], Tensor] = lambda mask: mask) -> tuple[Thing, ...]:
     """What queries found. `classes`: Float["queries classes+1"], logits, the last of nothing. `masks`:
-    Float["queries height width"], logits at the picture's size."""
+    Float["queries height width"], logits; `grown` brings one of them to the picture's size, one at a time, since a
+    hundred of a large picture would not fit into memory."""
     likely = classes.softmax(-1)[:, :-1]
     top = likely.flatten().topk(min(THINGS, likely.numel()))
     found = []
@@ -97,11 +101,12 @@ def things(classes: Tensor, masks: Tensor) -> tuple[Thing, ...]:
         if chance <= THRESHOLD:  # the confidence is no more than this
             break
         query, kind = divmod(at, likely.shape[1])
-        mask = masks[query] > 0
+        logits = grown(masks[query])
+        mask = logits > 0
         area = int(mask.sum())
         if not area:
             continue
-        sure = float((masks[query].sigmoid() * mask).sum() / (area + 1e-6))
+        sure = float((logits.sigmoid() * mask).sum() / (area + 1e-6))
         inside = mask.cpu().numpy()
         found.append(Thing(found=Found(kind=CLASSES[kind], box=box_of(inside), confidence=chance * sure), mask=inside))
     return tuple(found)
