@@ -21,9 +21,9 @@ from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.shards import Shards
 from athanor.training.unified.tars import KINDS, scan, scanned, write
 from tests.models.unified.small import published, saved
+from tests.training.unified.made_shards import picture, tar
 from tests.training.unified.micro import micro
 from tests.training.unified.small import small
-from tests.training.unified.test_shards import picture, tar
 
 COUNT = 40
 

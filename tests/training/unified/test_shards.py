@@ -2,73 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import os
-import tarfile
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from athanor.core.errors import DataError, StoreError, UsageError
-from athanor.models.unified.pictures import Preparation
 from athanor.training.unified import tars
-from athanor.training.unified.lessons import Example, Exchange
+from athanor.training.unified.lessons import Exchange
 from athanor.training.unified.scenes import Scenes
-from athanor.training.unified.shards import Ahead, Blend, Request, Shards
-from athanor.training.unified.tars import Shard, scan, scanned, write
-
-SEEN = Preparation(size=48)
-
-
-def picture(number: int, size: tuple[int, int] = (48, 48)) -> bytes:
-    """A picture that its number can be read from."""
-    out = io.BytesIO()
-    Image.new("RGB", size, (number % 256, number // 256, 7)).save(out, "PNG")
-    return out.getvalue()
-
-
-def number_of(example: Example) -> int:
-    assert example.picture is not None
-    return int(example.picture[0, 0, 0]) + 256 * int(example.picture[0, 0, 1])
-
-
-def tar(path: Path, members: Sequence[tuple[str, bytes]], **more: object) -> Path:
-    """A tar file as WebDataset's own writer makes it: times that are no whole numbers, in extended headers."""
-    with tarfile.open(path, "w") as file:
-        for name, data in members:
-            one = tarfile.TarInfo(name)
-            one.size, one.mtime, one.uname = len(data), 1_700_000_000.25, "bigdata"  # type: ignore[assignment]
-            for key, value in more.items():
-                setattr(one, key, value)
-            file.addfile(one, io.BytesIO(data))
-    return path
-
-
-def numbered(folder: Path, sizes: Sequence[int]) -> list[Shard]:
-    """Shards of pictures with the numbers 0, 1, ..., each with its number as the caption."""
-    made, number = [], 0
-    folder.mkdir(exist_ok=True)
-    for k, size in enumerate(sizes):
-        members = []
-        for n in range(number, number + size):
-            members += [(f"{n:06d}.png", picture(n)), (f"{n:06d}.txt", str(n).encode())]
-        made.append(scan(tar(folder / f"{k}.tar", members)))
-        number += size
-    return made
-
-
-def source(shards: Sequence[Shard], seed: int = 1, **more) -> Shards:
-    return Shards(shards, seed, seen=SEEN, drawn=48, **more)
-
-
-def one(tmp_path: Path, members: Sequence[tuple[str, bytes]], **more) -> Shards:
-    return source([scan(tar(tmp_path / "one.tar", members))], **more)
+from athanor.training.unified.shards import Ahead, Blend, Request
+from athanor.training.unified.tars import scan, scanned, write
+from tests.training.unified.made_shards import number_of, numbered, one, picture, source, tar
 
 
 def test_scenes_that_are_written_as_shards_are_read_again_as_they_were(tmp_path: Path):
@@ -253,116 +200,6 @@ def test_what_does_not_fit_the_model_is_passed_over(tmp_path: Path):
     assert 13 not in {number_of(e) for e in found.take("drawing", 0, 20)}
     assert "does not fit the model: sample 13 of" in str(found.faults)
     assert "(13 is too many)" in str(found.faults)
-
-
-def test_names_that_lead_elsewhere_are_names_and_no_more(tmp_path: Path):
-    (tmp_path / "in").mkdir()
-    names = ("../../evil", "/etc/passwd", "a/../../b", "~/x", "x\n\x1b[31m", "ü" * 200)
-    members = [(f"{name}.{e}", d) for name in names for e, d in (("png", picture(1)), ("txt", b"x"))]
-    before = {str(p) for p in tmp_path.rglob("*")}
-    found = source([scan(tar(tmp_path / "in" / "one.tar", members))])
-    assert len(found.take("drawing", 0, 6)) == 6
-    assert found.faults.spoilt == 0
-    assert {str(p) for p in tmp_path.rglob("*")} - before == {str(tmp_path / "in" / "one.tar")}
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
-def test_what_is_no_plain_file_is_passed_over(tmp_path: Path, kind: bytes):
-    path = tmp_path / "one.tar"
-    with tarfile.open(path, "w") as file:
-        link = tarfile.TarInfo("x.txt")
-        link.type, link.linkname = kind, "/etc/passwd"
-        file.addfile(link)
-        for name, data in (("x.png", picture(1)), ("x.txt", b"fine")):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            file.addfile(member, io.BytesIO(data))
-    assert source([scan(path)]).take("drawing", 0, 1)[0].prompt == "fine"
-
-
-def test_the_first_of_two_members_of_one_kind_counts_and_samples_that_lie_apart_are_two(tmp_path: Path):
-    members = [("x.png", picture(1)), ("x.jpg", picture(2)), ("x.txt", b"one"), ("x.txt", b"two"), ("y.txt", b"y")]
-    shard = scan(tar(tmp_path / "one.tar", [*members, ("x.png", picture(3)), (".hidden", b""), ("none", b"")]))
-    assert len(shard) == 3
-    assert source([shard]).take("drawing", 0, 1)[0].prompt == "one"
-
-
-def test_a_torn_shard_is_read_up_to_where_it_is_torn(tmp_path: Path):
-    (shard,) = numbered(tmp_path / "shards", (30,))
-    whole = shard.path.read_bytes()
-    last = shard.place(17, "picture")
-    assert last is not None
-    shard.path.write_bytes(whole[: last.offset + 20])
-    torn = scan(shard.path)
-    assert (len(torn), torn.fault) == (17, "it ends within a member")
-    shard.path.write_bytes(whole[: last.offset - 512] + b"\x07" * 5_000)
-    assert scan(shard.path).fault
-    assert sorted(number_of(e) for e in source([torn]).take("drawing", 0, 17)) == list(range(17))
-    shard.path.write_bytes(whole[: last.offset])
-    with pytest.raises(DataError, match="shorter than when it was indexed"):
-        source([Shard(path=shard.path, places=np.array([[[last.offset, last.size], [0, -1], [0, -1]]]))]).take(
-            "pictures", 0, 1
-        )
-
-
-def test_shards_at_fault_are_told_by_name_at_once_and_in_the_log(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole, torn, cut = numbered(tmp_path / "shards", (10, 10, 10))
-    data = torn.path.read_bytes()
-    last, before = torn.place(7, "picture"), torn.place(6, "txt")
-    assert last is not None
-    assert before is not None
-    torn.path.write_bytes(data[: last.offset + 20])
-    cut.path.write_bytes(data[: before.offset + 512])  # between two members, where the library sees the end
-    tar(tmp_path / "shards" / "empty.tar", [])
-    found: list[Shard] = []
-    for _ in range(2):  # the second is read from the index
-        found = scanned([tmp_path / "shards"], tmp_path / "cache")
-        said = capsys.readouterr().err
-        assert f"the shard {torn.path} is at fault (it ends within a member): 7 samples of it are used" in said
-        assert f"the shard {cut.path} is at fault (after the last member there is neither" in said
-        assert "empty.tar is at fault (it has no samples): 0 samples" in said
-        assert str(whole.path) not in said
-    faults = source(found).faults
-    assert str(faults).startswith("0 of 0 samples could not be used; of 4 shards 3 are at fault: ")
-    assert f"{torn.path} (it ends within a member)" in str(faults)
-    other = source(found).faults
-    other.take(faults)  # another process says the same
-    assert str(other) == str(faults)
-
-
-def header(size: int, kind: bytes) -> bytes:
-    """A header that says that so many bytes follow."""
-    one = tarfile.TarInfo("x")
-    one.size, one.type = size, kind
-    return one.tobuf(tarfile.GNU_FORMAT)
-
-
-@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE])
-def test_a_header_that_would_fill_memory_is_not_read(tmp_path: Path, kind: bytes):
-    path = tmp_path / "one.tar"
-    path.write_bytes(header(8 << 30, kind))
-    os.truncate(path, 9 << 30)  # takes no room on the disk
-    with pytest.raises(DataError, match="at most were expected"):
-        scan(path)
-
-
-def test_what_is_no_tar_file_is_refused(tmp_path: Path):
-    for content in (b"", b"PK\x03\x04" * 600, gzip.compress(b"x" * 5_000), b"\xff" * 4_096):
-        (tmp_path / "x.tar").write_bytes(content)
-        if content:
-            with pytest.raises(DataError, match="no tar file that can be read"):
-                scan(tmp_path / "x.tar")
-    with pytest.raises(DataError, match="cannot be read"):
-        scan(tmp_path / "none.tar")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"has no .tar file"):
-        scanned([tmp_path / "empty"])
-    with pytest.raises(UsageError, match=r"empty.tar: there is no sample, .* were expected"):
-        source([scan(tar(tmp_path / "empty.tar", []))])
-    with pytest.raises(UsageError, match="a window of 0 shards was given"):
-        source(numbered(tmp_path / "shards", (3,)), window=0)
 
 
 def test_an_index_is_kept_and_made_again_where_the_file_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
