@@ -26,7 +26,7 @@ class Config:
     threads: int = 1
     """Threads of PyTorch on a CPU."""
     resume: bool = False
-    """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
+    """Go on with the training in --out; on a CPU the result is the same, bit for bit, as without the interruption."""
 
 
 def run(config: Config) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.core.errors import UsageError
+from athanor.core.lines import refuse_launcher
 from athanor.core.options import changed, refuse_idle, refuse_outside
 from athanor.models.unified.embedded import folder_of
 from athanor.training.optimizers import refuse_rates
@@ -15,7 +16,7 @@ from athanor.training.unified.settings import DrawingRL, Lora
 
 MANY = math.inf
 RANGES = {
-    "steps": (1, MANY), "prompts": (1, MANY), "samples": (1, MANY), "guidance": (-100, 100), "epochs": (1, MANY),
+    "steps": (1, MANY), "prompts": (1, MANY), "samples": (1, MANY), "guidance": (0, 100), "epochs": (1, MANY),
     "clip": (0, MANY), "kl": (0, MANY), "micro": (1, MANY),
 }  # fmt: skip
 
@@ -49,7 +50,7 @@ class Config:
     threads: int = 1
     """Threads of PyTorch on a CPU."""
     resume: bool = False
-    """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
+    """Go on with the training in --out; on a CPU the result is the same, bit for bit, as without the interruption."""
     rl: DrawingRL = field(default_factory=DrawingRL)
     lora: Lora = field(default_factory=Lora)
 
@@ -61,6 +62,7 @@ def run(config: Config) -> int:
     from athanor.models.backends.pretrained import device_of
     from athanor.training.unified.drawing_run import Execution, reinforce
 
+    refuse_launcher("reinforcement")
     refuse_outside(config.rl, RANGES, "rl")
     refuse_rates(config.rl.rates, "rl.rates")
     if min(config.every, config.threads) < 1 or config.each < 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.core.errors import UsageError
-from athanor.core.lines import refuse_taken
+from athanor.core.lines import refuse_launcher, refuse_taken
 from athanor.core.options import refuse_outside
 
 MANY = math.inf
@@ -57,7 +57,7 @@ class Config:
     threads: int = 2
     """Threads of PyTorch on a CPU."""
     resume: bool = False
-    """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
+    """Go on with the training in --out; on a CPU the result is the same, bit for bit, as without the interruption."""
 
 
 def run(config: Config) -> int:
@@ -72,6 +72,7 @@ def run(config: Config) -> int:
     if (config.init is None) == (config.shape is None):
         raise UsageError("one of --init and --shape was expected; pass a model's folder, or a shape for new weights")
     device = device_of(config.device)
+    refuse_launcher("the training of a part")
     refuse_taken(config.out, resume=config.resume, work="a training")
     torch.set_num_threads(config.threads)
     share = config.share if config.share is not None else 1.0 if config.init is None else KEPT

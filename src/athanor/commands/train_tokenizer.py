@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.core.errors import UsageError
-from athanor.core.lines import refuse_taken
+from athanor.core.lines import refuse_launcher, refuse_taken
 from athanor.core.options import refuse_outside
 
 MANY = math.inf
@@ -48,7 +48,7 @@ class Config:
     threads: int = 2
     """Threads of PyTorch on a CPU."""
     resume: bool = False
-    """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
+    """Go on with the training in --out; on a CPU the result is the same, bit for bit, as without the interruption."""
 
 
 WARM = 100
@@ -70,6 +70,7 @@ def run(config: Config) -> int:
     if kept and config.init is None:
         raise UsageError("--codes kept was given with --shape, whose codes are random; leave it out, or pass --init")
     device = device_of(config.device)
+    refuse_launcher("the training of a part")
     refuse_taken(config.out, resume=config.resume, work="a training")
     torch.set_num_threads(config.threads)
     recipe = TokenizerRecipe(

@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import which
 
 from athanor.core.errors import UsageError
-from athanor.core.lines import refuse_taken
+from athanor.core.lines import refuse_launcher, refuse_taken
 from athanor.core.options import changed, option, refuse_idle, refuse_outside
 from athanor.training.unified.settings import Lora, Tuning, Work
 
@@ -50,7 +50,7 @@ class Config:
     compile: bool = False
     """Compile the backbone (on a CPU needs g++): 1.4 times as fast; resumed, the result is equal up to rounding."""
     resume: bool = False
-    """Go on with the training in --out; the result is the same, bit for bit, as without the interruption."""
+    """Go on with the training in --out; on a CPU the result is the same, bit for bit, as without the interruption."""
     tune: Tuning = field(default_factory=Tuning)
     lora: Lora = field(default_factory=Lora)
     work: Work = field(default_factory=Work)
@@ -82,6 +82,7 @@ def run(config: Config) -> int:
     device = device_of(config.device)
     if config.compile and device == "cpu" and which(os.environ.get("CXX", "g++")) is None:
         raise UsageError("--compile was given and there is no g++, a C++ compiler was expected; install it, or set CXX")
+    refuse_launcher("training from nothing")
     refuse_taken(config.out, resume=config.resume, work="the training")
     torch.set_num_threads(config.threads)
     half = halves(device) if config.half is None else config.half

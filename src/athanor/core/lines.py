@@ -6,6 +6,7 @@ For work that is no play of episodes, which has `core.store`: labelling traces, 
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -71,6 +72,13 @@ def begin_or_go_on(path: Path, manifest: Manifest) -> None:
             write(file, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     except OSError as error:
         raise StoreError(cannot("create", path, error)) from error
+
+
+def refuse_launcher(work: str) -> None:
+    """UsageError where a launcher began several processes for what one does."""
+    many = int(os.environ.get("WORLD_SIZE", "1"))
+    if many > 1:
+        raise UsageError(f"{work} is carried out by one process, the launcher began {many}; run it without a launcher")
 
 
 def refuse_taken(out: Path, *, resume: bool, work: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 
 import torch
 from torch import Tensor, nn
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.errors import DataError, Stopped, UsageError
 from athanor.core.options import option, refuse_outside
 from athanor.training.muon import Muon
 
@@ -103,6 +103,12 @@ def take_states(tensors: Mapping[str, Tensor], **optimizers: torch.optim.Optimiz
 def clip(parameters: Iterable[Tensor], most: float) -> float:
     """Scale gradients to a norm of at most `most`; the norm before."""
     return float(nn.utils.clip_grad_norm_(list(parameters), most))
+
+
+def refuse_lost(norm: float, step: int) -> None:
+    """Stopped, before weights are changed, where the norm of the gradients is not finite."""
+    if not isfinite(norm):
+        raise Stopped(f"the loss or its gradient is not finite at step {step}; train at a lower rate")
 
 
 def warm_hold_decay(step: int, steps: int, *, hold: float = 0.35, warm: int = 20) -> float:

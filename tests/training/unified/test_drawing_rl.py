@@ -234,6 +234,13 @@ def test_what_cannot_be_meant_is_refused(change, said):
         learner(small(), replace(EASY, **change))
 
 
+def test_what_is_refused_leaves_no_folder(tmp_path: Path):
+    wrong = replace(EASY, samples=1)
+    with pytest.raises(UsageError, match="ask for 2"):
+        reinforce(wrong, saved(tmp_path / "model", small()), tmp_path / "out", 1, Execution())
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_model_whose_images_are_too_small_for_the_judge_is_refused():
     with pytest.raises(UsageError, match="40 pixels a side"):
         learner(unified(), EASY)
@@ -247,6 +254,18 @@ def test_training_stops_where_it_fails_and_spoils_no_weights():
     alike = lambda images, specs: Judged([0.5] * len(images), [False] * len(images), [0.5] * len(images))
     with pytest.raises(Stopped, match="in 20 steps the images of every prompt had one reward"):
         list(train(learner(small(), EASY), replace(EASY, steps=30, prompts=1, samples=2), 1, verify=alike))
+
+
+def test_a_code_that_falls_outside_the_likeliest_when_scored_again_is_left_out():
+    config = replace(EASY, sampling=Sampling(top_k=4))
+    logprobs = torch.tensor([[-1.0, -2.0, -torch.inf], [-1.0, -1.5, -0.5]], requires_grad=True)
+    old = torch.tensor([[-1.0, -2.5, -1.0], [-torch.inf, -1.5, -0.5]])
+    loss, told = drawing_rl._loss(config, logprobs, old, torch.tensor([[1.0], [-1.0]]), None)
+    loss.backward()
+    assert logprobs.grad is not None
+    assert torch.isfinite(logprobs.grad).all()
+    assert (logprobs.grad == 0).tolist() == [[False, True, True], [True, False, False]]  # one is clipped
+    assert told["outside"] == pytest.approx(2 / 6)
 
 
 def test_mixed_precision_learns_too():

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from athanor.cli import main
 from athanor.core.errors import Stopped, UsageError
+from athanor.models.unified.config import Mean
 from athanor.models.unified.losses import token_losses
 from athanor.training import checkpoint
 from athanor.training.unified import many as module
@@ -68,8 +70,9 @@ def test_two_processes_compute_what_one_does(tmp_path: Path, how: str):
                              ["part-0-of-2.safetensors", "part-1-of-2.safetensors"])  # fmt: skip
 
 
-def test_one_process_computes_what_the_trainer_of_a_stage_computes():
-    stage = replace(STAGE, steps=2)
+@pytest.mark.parametrize("mean", ["task", "token"])
+def test_one_process_computes_what_the_trainer_of_a_stage_computes(mean: Mean):
+    stage = replace(STAGE, steps=2, mean=mean)
     many, told = trained(processes("cpu"), parts=1, stage=stage)
     unified = learner()
     trainer = Trainer(unified, stage, Scenes(seed=1), 1)
@@ -146,9 +149,30 @@ def test_what_cannot_be_parted_is_refused(monkeypatch: pytest.MonkeyPatch):
             Many(learner(), STAGE, Scenes(seed=1), 1, accelerator, parts)
     with pytest.raises(UsageError, match="asks for Muon"):
         Many(learner(), replace(STAGE, muon=0.02), Scenes(seed=1), 1, accelerator)
-    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
-    with pytest.raises(UsageError, match="DeepSpeed"):
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("ACCELERATE_USE_DEEPSPEED", "true"), ("ACCELERATE_MIXED_PRECISION", "fp16"),
+    ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4"), ("FSDP_OFFLOAD_PARAMS", "true"),
+])  # fmt: skip
+def test_what_a_launcher_may_not_set_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"the launcher sets {name} to {value}"):
         processes("cpu")
+
+
+@pytest.mark.parametrize("words", [
+    ["unified"], ["drawing"], ["tokenizer", "--shape", "tiny", "--scenes", "1"],
+    ["encoder", "--shape", "tiny", "--scenes", "1"],
+])  # fmt: skip
+def test_what_one_process_does_is_not_begun_by_a_launcher(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", *words, "--out", str(tmp_path / "out")])
+    assert "the launcher began 2" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_gradient_that_is_not_finite_stops_training_before_weights_are_spoilt():

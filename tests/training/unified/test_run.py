@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from athanor.models.unified.checkpoints import read
 from athanor.models.unified.drawing import Drawing, draw
 from athanor.training.unified import run
 from athanor.training.unified.run import CARD, LOG, MODEL, train
+from athanor.training.unified.scores import answered, drawn, reconstructed
 from tests.training.unified.micro import micro
 
 
@@ -33,6 +35,13 @@ def test_a_training_ends_with_a_model_that_draws_and_a_card(whole: Path) -> None
     card = json.loads((whole / MODEL / CARD).read_bytes())
     assert {one["of"] for one in card["scores"]} == {"drawn", "answered", "reconstructed"}
     assert card["recipe"]["seed"] == 1
+
+
+def test_the_card_s_scores_are_those_of_the_model_as_it_is_written(whole: Path) -> None:
+    card = json.loads((whole / MODEL / CARD).read_bytes())
+    unified, final = read(whole / MODEL), micro().final
+    again = [*reconstructed(unified, final), *drawn(unified, final), *answered(unified, final)]
+    assert json.loads(msgspec.json.encode(again)) == card["scores"]
 
 
 def lines(out: Path) -> list[dict]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from athanor.core.errors import UsageError
+from athanor.core.errors import Stopped, UsageError
 from athanor.models.unified import losses
+from athanor.models.unified.config import Mean
 from athanor.models.unified.layout import TASKS, collate
 from athanor.models.unified.unified import Unified
 from athanor.training.unified.joint import Trainer, backward, freeze, module_of
@@ -59,6 +60,19 @@ def test_the_published_table_is_that_of_the_papers() -> None:
     ]  # fmt: skip
     assert [s.weight_decay for s in JANUS] == [0, 0, 0.1]
     assert all("visual_tokenizer" in stage.frozen for stage in (*JANUS, *JANUS_PRO, *tiny(1).stages))
+    assert {stage.mean for stage in (*JANUS, *JANUS_PRO)} == {"token"}
+    assert {stage.mean for stage in tiny(1).stages} == {"task"}
+
+
+def test_a_gradient_that_is_not_finite_stops_training_before_weights_are_spoilt() -> None:
+    of = unified()
+    trainer = Trainer(of, micro().stages[-1], EXAMPLES, 1)
+    with torch.no_grad():
+        of.model.text_head.weight.mul_(float("inf"))
+    before = of.model.code_head.out.weight.detach().clone()
+    with pytest.raises(Stopped, match="not finite at step 0"):
+        trainer.step(0)
+    assert torch.equal(of.model.code_head.out.weight, before)
 
 
 def test_the_document_tells_the_default_s_stages_as_they_are() -> None:
@@ -76,23 +90,29 @@ def test_the_document_tells_the_default_s_stages_as_they_are() -> None:
     flat = " ".join(text.split())
     assert f"Rates are {times[0]}, {times[1]} and {times[2]} times as high" in flat
     assert f"Stage II has {ratios[1]}, not {' : '.join(map(str, JANUS_PRO[1].dose.ratio))}" in flat
-    assert [stage.muon for stage in mine] == [None, 0.006, pytest.approx(0.0018)]
+    assert [stage.muon for stage in mine] == [None, 0.006, pytest.approx(0.0006)]
     assert (mine[1].hold, mine[1].words, [stage.described for stage in mine]) == (0.3, 0.1, [1.0, 0.3, 0.1])
     assert [stage.veiled for stage in mine[1:]] == [0.5, 0.5]
     assert [stage.dose.packed for stage in mine] == [None] * 3
     assert mine[2].trained["encoder"] == 1 / 20
 
 
-def test_passes_of_one_task_each_and_packed_rows_have_the_gradient_of_the_sum_of_means() -> None:
+@pytest.mark.parametrize("over", ["task", "token"])
+def test_passes_of_one_task_each_and_packed_rows_have_the_gradient_of_the_loss(over: Mean) -> None:
     of = unified()
     dose = Dose(samples=12, ratio=(1, 1, 2), rows=3)
     samples = lesson(of, EXAMPLES, dose, 1, 0)
     together = losses.losses(of.model, collate([[one] for task in samples for one in task]))
-    losses.total(together).backward()
+    whole = losses.total(together, over)
+    if over == "token":
+        tokens = sum(one.tokens for one in together.values())
+        by_hand = sum(float(one.mean.detach()) * one.tokens for one in together.values()) / tokens
+        assert float(whole.detach()) == pytest.approx(by_hand)
+    whole.backward()
     expected = {name: weight.grad.clone() for name, weight in of.model.named_parameters() if weight.grad is not None}
     for other in (dose, replace(dose, packed=256)):
         of.model.zero_grad()
-        nats = backward(of.model, passes(samples, other))
+        nats = backward(of.model, passes(samples, other), over)
         for name, mean in zip(TASKS, nats, strict=True):
             assert mean == pytest.approx(float(together[name].mean.detach()), rel=1e-5)
         for name, grad in expected.items():

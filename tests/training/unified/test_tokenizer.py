@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from athanor.core.errors import Stopped
 from athanor.training.unified.encoder import retrieved, sigmoid_loss
 from athanor.training.unified.run import begun
 from athanor.training.unified.scenes import Scenes
@@ -57,6 +58,16 @@ def test_the_quantised_error_falls() -> None:
     trainer = TokenizerTrainer(tokenizer, TokenizerRecipe(steps=80, warm=10, rate=1e-2), seed=1)
     told = [trainer.step(step, pictures(step)) for step in range(80)]
     assert np.mean([one["mse"] for one in told[-5:]]) < 0.5 * np.mean([one["mse"] for one in told[:5]])
+
+
+def test_an_error_that_is_not_finite_stops_training_before_weights_are_spoilt() -> None:
+    tokenizer = begun(micro(), "cpu").model.visual_tokenizer
+    trainer = TokenizerTrainer(tokenizer, TokenizerRecipe(steps=8, warm=2), seed=1)
+    trainer.step(0, pictures(0))
+    before = {name: weight.clone() for name, weight in tokenizer.state_dict().items()}
+    with pytest.raises(Stopped, match="not finite at step 1"):
+        trainer.step(1, pictures(1) * float("inf"))
+    assert all(torch.equal(weight, before[name]) for name, weight in tokenizer.state_dict().items())
 
 
 def test_latents_are_spread_over_all_clusters() -> None:

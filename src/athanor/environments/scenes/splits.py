@@ -1,9 +1,9 @@
 """Which combinations are kept for testing. A hash of the combination decides, so that no list can drift.
 
-What is held out is never shown or told in training: `pair` (a shape in a colour), `count` (so many of a shape) and
-`card` are in no training picture; `relation` (one shape left of, or above, another; told from either side it is the
-same) is in no training prompt or question; and `couple` (two shapes named together, and nothing said of where they
-lie) in no training prompt.
+What is held out is neither shown nor told in the part `train`: `pair` (a shape in a colour), `count` (so many of a
+shape) and `card` are in none of its pictures; `relation` (one shape left of, or above, another; told from either side
+it is the same) in none of its prompts and questions; and `couple` (two shapes named together, and nothing said of where
+they lie) in none of its prompts. A training may show more than this part, under words that tell nothing held out.
 """
 
 from __future__ import annotations

@@ -12,6 +12,9 @@ from athanor.core.errors import UsageError
 
 Understanding = Literal["encoder", "codes"]
 """How images are understood: by an encoder of their own, or by the codes that they are drawn with."""
+Mean = Literal["task", "token"]
+"""What a loss is a mean over: each task's tokens, summed over tasks, or all tokens, as published (Wu et al. 2024,
+section 3.3: cross-entropy, and no task has a weight), where the ratio of samples weighs the tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)

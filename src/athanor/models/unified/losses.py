@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from athanor.models.unified.config import Mean
 from athanor.models.unified.layout import TASKS, collate
 from athanor.models.unified.model import CODE, Batch, UnifiedModel
 from athanor.models.unified.sampling import Sampling, guided, log_probabilities
@@ -36,10 +37,23 @@ def losses(model: UnifiedModel, batch: Batch) -> dict[str, Loss]:
     }
 
 
-def total(found: Mapping[str, Loss]) -> Tensor:
-    """Float[""]: the sum of the tasks' means. No task has a weight of its own (Chen et al. 2025); a mean for each keeps
-    the answers of few words from drowning among captions and codes."""
-    return torch.stack([loss.mean for loss in found.values()]).sum()
+def total(found: Mapping[str, Loss], mean: Mean = "task") -> Tensor:
+    """Float[""]: the sum of the tasks' means, which keeps the answers of few words from drowning among captions and
+    codes, or, with `token`, the mean over all learned tokens."""
+    weights = shares([loss.tokens for loss in found.values()], mean)
+    parts = [loss.mean * loss.tokens * weight for loss, weight in zip(found.values(), weights, strict=True)]
+    return torch.stack(parts).sum()
+
+
+def shares(tokens: Sequence[int], mean: Mean) -> list[float]:
+    """The weight of a token of each task, of so many tokens of each.
+
+    >>> shares([2, 0, 8], "task"), shares([2, 0, 8], "token")
+    ([0.5, 0.0, 0.125], [0.1, 0.1, 0.1])
+    """
+    if mean == "token":
+        return [1 / max(sum(tokens), 1)] * len(tokens)
+    return [1 / n if n else 0.0 for n in tokens]
 
 
 def token_losses(model: UnifiedModel, hidden: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

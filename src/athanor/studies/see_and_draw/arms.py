@@ -190,7 +190,7 @@ class _Made:
         self.one = replace(usual["I"], steps=steps.one, starts_codes=True)
         self.two = replace(usual["II"], steps=steps.two)
         pro, before = JANUS_PRO[-1].dose.ratio, JANUS[-1].dose.ratio
-        self.three = replace(usual["III"], steps=steps.three, dose=replace(usual["III"].dose, ratio=pro))
+        self.three = replace(usual["III"], steps=steps.three, dose=replace(usual["III"].dose, ratio=pro), mean="token")
         self.balanced = replace(self.three, dose=replace(self.three.dose, ratio=before))
         stages = (self.language, self.one, self.two, self.three)
         recipe = Recipe(seed=0, shape=setting.shape, stages=stages, style=setting.style)

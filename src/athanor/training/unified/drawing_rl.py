@@ -241,7 +241,8 @@ def update(run: Learner, config: DrawingRL, drawn: Drawn) -> dict[str, Any]:
         measured["norm"] = clip(run.trained.parameters(), 1.0)
         _step(run, measured)
         _count(run, config, drawn)
-    return {"off": float((drawn.logprobs - torch.cat(old)).mean()), **measured}
+    off = drawn.logprobs - torch.cat(old)
+    return {"off": float(off[torch.isfinite(off)].mean()), **measured}
 
 
 def _step(run: Learner, measured: dict[str, float]) -> None:
@@ -253,13 +254,18 @@ def _step(run: Learner, measured: dict[str, float]) -> None:
 def _loss(
     config: DrawingRL, logprobs: Tensor, old: Tensor, gains: Tensor, reference: Tensor | None
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of some images, and what was measured. All but `gains`, Float["images 1"]: Float["images codes"]."""
-    every = torch.ones_like(logprobs, dtype=torch.bool)
+    """The loss of some images, and what was measured. All but `gains`, Float["images 1"]: Float["images codes"].
+
+    With the k likeliest or the least mass alone, a code that was drawn at their edge can lie outside when it is scored
+    again, by rounding or after a step: it has no ratio and is left out.
+    """
+    inside = torch.isfinite(logprobs) & torch.isfinite(old)
+    logprobs, old = logprobs.where(inside, 0.0), old.where(inside, 0.0)
     turns = torch.zeros_like(logprobs, dtype=torch.long)
     loss, held = losses.clipped(
-        logprobs, old, gains, every, turns, level=config.level, low=config.clip, high=config.clip
+        logprobs, old, gains, inside, turns, level=config.level, low=config.clip, high=config.clip
     )
-    measured = {"clipped": float(held)}
+    measured = {"clipped": float(held), "outside": float((~inside).float().mean())}
     if reference is not None:
         apart = losses.kl(logprobs, reference, "k3").mean()
         loss, measured["kl"] = loss + config.kl * apart, float(apart.detach())

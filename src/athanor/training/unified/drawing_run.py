@@ -71,6 +71,7 @@ def reinforce(
     good one.
     """
     lora = lora or Lora()
+    drawing_rl.refuse(config)
     open_folder(out, manifest_of(config, lora, model, seed, how), resume=resume, work="a training")
     if (out / MODEL / "config.json").exists():
         return out / MODEL

@@ -79,7 +79,7 @@ def stage_of(tuning: Tuning, lora: Lora, rows: int) -> Stage:
     )  # fmt: skip
     return _used(tuning, Stage(
         name=tuning.purpose, steps=tuning.steps or 1_000, dose=dose, trained=dict.fromkeys(modules, 1.0), rate=rate,
-        schedule=tuning.schedule, warm=tuning.warm, weight_decay=tuning.weight_decay,
+        schedule=tuning.schedule, warm=tuning.warm, weight_decay=tuning.weight_decay, mean=tuning.mean or "task",
     ))  # fmt: skip
 
 
@@ -115,8 +115,10 @@ def _published(tuning: Tuning, rows: int) -> Stage:
         stage.dose, samples=tuning.samples or tuning.rows or stage.dose.samples, by_rows=tuning.samples is None,
         ratio=tuning.ratio or stage.dose.ratio, rows=rows,
     )  # fmt: skip
-    made = replace(stage, dose=dose, steps=tuning.steps or stage.steps, rate=tuning.rate or stage.rate)
-    return _used(tuning, made)
+    return _used(tuning, replace(
+        stage, dose=dose, steps=tuning.steps or stage.steps, rate=tuning.rate or stage.rate,
+        mean=tuning.mean or stage.mean,
+    ))  # fmt: skip
 
 
 def finetune(

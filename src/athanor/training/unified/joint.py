@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import process_time
 
-import numpy as np
 import torch
 
-from athanor.core.errors import DataError
+from athanor.models.unified.config import Mean
 from athanor.models.unified.layout import TASKS
-from athanor.models.unified.losses import token_losses
+from athanor.models.unified.losses import shares, token_losses
 from athanor.models.unified.model import Batch, UnifiedModel
 from athanor.models.unified.unified import Unified
 from athanor.training.compiled import Compiled
-from athanor.training.optimizers import clip
+from athanor.training.optimizers import clip, refuse_lost
 from athanor.training.precision import mixed
 from athanor.training.unified.lessons import Examples
 from athanor.training.unified.optimizers import StageOptimizers
@@ -54,10 +53,9 @@ class Trainer:
         taught = process_time()
         batches = [batch.to(unified.device) for batch in passes(samples, stage.dose)]
         with mixed(unified.device, self.half), self.compiled.on():
-            nats = backward(unified.model, batches)
+            nats = backward(unified.model, batches, stage.mean)
             norm = clip(self.optimizers.weights, stage.clip)
-            if not np.isfinite(norm):
-                raise DataError(f"the loss or its gradient is not finite at step {step}; train at a lower rate")
+            refuse_lost(norm, step)
             self.optimizers.step(stage.share(step))
         tokens = sum(int((batch.segments > 0).sum()) for batch in batches)
         return {
@@ -67,15 +65,16 @@ class Trainer:
         }  # fmt: skip
 
 
-def backward(model: UnifiedModel, batches: Sequence[Batch]) -> list[float | None]:
-    """Gradients of the sum of the tasks' means, over batches of one pass each; nats a token of each task, None where
-    there is none of it. As `losses.total`, in parts."""
+def backward(model: UnifiedModel, batches: Sequence[Batch], mean: Mean = "task") -> list[float | None]:
+    """Gradients of a stage's loss over batches of one pass each; nats a token of each task, None where there is none of
+    it. As `losses.total`, in parts."""
     whole = learned(batches)
+    every = shares(whole, mean)
     summed = [0.0] * len(TASKS)
     for batch in batches:
         hidden = model.hidden(batch)
         nats, tasks = token_losses(model, hidden, batch)
-        weights = torch.tensor([1 / n if n else 0.0 for n in whole], device=nats.device)[tasks]
+        weights = torch.tensor(every, device=nats.device)[tasks]
         if nats.requires_grad:  # text alone passes through nothing that learns in stage I
             (nats * weights).sum().backward()
         for k in range(len(TASKS)):

@@ -14,18 +14,18 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
-from athanor.core.errors import Stopped, UsageError
+from athanor.core.errors import UsageError
 from athanor.models.backends.pretrained import device_of
 from athanor.models.unified.layout import TASKS
-from athanor.models.unified.losses import token_losses
+from athanor.models.unified.losses import shares, token_losses
 from athanor.models.unified.model import CODE, SEEN, TEXT, Batch, UnifiedModel, attention_mask
 from athanor.models.unified.unified import Unified
+from athanor.training.optimizers import refuse_lost
 from athanor.training.unified.joint import module_of
 from athanor.training.unified.lessons import Examples
 from athanor.training.unified.shards import Request
@@ -83,6 +83,15 @@ class Losses(nn.Module):
         return x, idle
 
 
+LAUNCHER = {
+    "ACCELERATE_USE_DEEPSPEED": (("false",), "pass a configuration with FSDP2, or without either"),
+    "ACCELERATE_MIXED_PRECISION": (("no", "bf16"), "gradients of others are scaled, and cut wrongly"),
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": (("1",), "pass --tune.parts for less memory"),
+    "FSDP_OFFLOAD_PARAMS": (("false",), "weights and what goes through them must be on one device"),
+}
+"""Settings that accelerate's launcher makes, and what they may be."""
+
+
 def processes(device: str) -> Accelerator:
     """The processes that train together: those of a launcher, or this one alone, each on one device of a kind (cpu,
     cuda, mps), or with auto on the best that there is. UsageError where what is asked for is not there."""
@@ -96,8 +105,9 @@ def processes(device: str) -> Accelerator:
         from accelerate import Accelerator
     except ImportError as error:
         raise UsageError("accelerate is not installed; run `pip install 'athanor-lab[torch,posttrain]'`") from error
-    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
-        raise UsageError("the launcher asks for DeepSpeed; pass a configuration with FSDP2, or without either")
+    for name, (right, why) in LAUNCHER.items():
+        if (found := os.environ.get(name, right[0]).lower()) not in right:
+            raise UsageError(f"the launcher sets {name} to {found}, {' or '.join(right)} was expected: {why}")
     accelerator = Accelerator(cpu=device == "cpu")
     if device not in ("auto", found := accelerator.device.type):
         raise UsageError(f"--device {device} was given, the launcher gives {found}; pass --device {found} or auto")
@@ -171,8 +181,7 @@ class Many:
         batches = self._batches(self.mine(step))
         nats = self._through(batches, learn=True)
         norm = self._clip()
-        if not np.isfinite(norm):
-            raise Stopped(f"the loss or its gradient is not finite at step {step}; train at a lower rate")
+        refuse_lost(norm, step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.stage.rate * group["share"] * self.stage.share(step)
         self.optimizer.step()
@@ -202,10 +211,10 @@ class Many:
         return found
 
     def _through(self, batches: Sequence[Batch], *, learn: bool) -> dict[str, float]:
-        """Gradients of the sum of the tasks' means over the batches of all processes; nats a token of each."""
+        """Gradients of the stage's loss over the batches of all processes; nats a token of each task."""
         counts, longest = self._counted(batches)
         world = self.accelerator.num_processes  # gradients are averaged over the processes
-        weights = torch.tensor([world / n if n else 0.0 for n in counts], device=self.accelerator.device)
+        weights = world * torch.tensor(shares(counts, self.stage.mean), device=self.accelerator.device)
         summed = torch.zeros(len(TASKS), dtype=torch.float64, device=self.accelerator.device)
         for k in range(longest):
             batch = batches[k] if k < len(batches) else _unlearned(batches[-1])

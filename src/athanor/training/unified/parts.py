@@ -12,7 +12,7 @@ from athanor.core.seeds import digest
 from athanor.models.unified.initial import start_from_codebook
 from athanor.models.unified.unified import Unified
 from athanor.training.muon import Muon
-from athanor.training.optimizers import clip, states, take_states
+from athanor.training.optimizers import clip, refuse_lost, states, take_states
 from athanor.training.precision import mixed
 from athanor.training.unified.encoder import EncoderRecipe, Pair, padded, retrieved, sigmoid_loss
 from athanor.training.unified.joint import Trainer
@@ -131,6 +131,7 @@ class EncoderPart:
             loss = sigmoid_loss(self.pair.products(*self._vectors(some)).float())
             loss.backward()
             norm = clip(self.pair.parameters(), 1.0)
+            refuse_lost(norm, step)
             for name, optimizer in self.optimizers.items():
                 full = self.recipe.muon if name == "muon" else self.recipe.rate
                 for group in optimizer.param_groups:

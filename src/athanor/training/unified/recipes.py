@@ -121,6 +121,7 @@ def _published(
         dose=Dose(samples=rows, ratio=ratio, packed=ROW, by_rows=True),
         trained=trained,
         rate=rate,
+        mean="token",
         **more,
     )
 

@@ -113,6 +113,7 @@ def fine_tune(
     if the folder holds something and `resume` is not given, or if it was made with other settings; Stopped where
     nothing passed or training fails.
     """
+    drawing_rl.refuse(config.sampled)
     science = msgspec.json.decode(msgspec.json.encode({**asdict(config), "seed": seed}))
     manifest = Manifest(
         kind=KIND, config=science, execution={"model": str(model)}, build=build_name(), versions=versions(),

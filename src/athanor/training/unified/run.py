@@ -248,6 +248,8 @@ def finish(run: Run, last: Part) -> None:
     unified.model.eval()
     if (folder / CARD).exists():
         return
+    if run.like is None:
+        _round(unified.model)
     before = process_time()
     numbers, scores = run.final(last) if run.measured else ({}, [])
     spent += process_time() - before
@@ -260,6 +262,16 @@ def finish(run: Run, last: Part) -> None:
         _write(run, folder)
     write_atomically(folder / CARD, json.dumps(card, indent=1).encode())
     print(json.dumps({"part": "final", "cpu_seconds": round(spent, 1), **card["summary"]}), file=sys.stderr)
+
+
+@torch.no_grad()
+def _round(model: nn.Module) -> None:
+    """To what is written, so that the scores are those of the written model. DataError for a weight beyond float16."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half())
+            if not bool(torch.isfinite(tensor).all()):
+                raise DataError(f"a weight of {name} is beyond float16, in which the model is written; train it again")
 
 
 def _write(run: Run, folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from athanor.environments.scenes import CATEGORIES
-from athanor.models.unified.config import Understanding
+from athanor.models.unified.config import Mean, Understanding
 from athanor.models.unified.sampling import Sampling
 from athanor.training.losses import Level
 from athanor.training.optimizers import Rates
@@ -86,6 +86,8 @@ class Tuning:
     """Parts that a step is computed in, a multiple of the processes, for less memory; left out, as many as these."""
     rate: float | None = None
     """Learning rate; left out, that of the stage, or 4e-5 as in Janus-Pro's third, and 2e-4 for adapters."""
+    mean: Mean | None = None
+    """Of the loss: over each task's tokens, or over all; left out, over all in a published stage, as published."""
     schedule: Schedule = "constant"
     warm: int = 0
     """Steps in which the rate rises."""

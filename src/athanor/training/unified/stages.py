@@ -12,6 +12,7 @@ from math import cos, pi
 from typing import Literal
 
 from athanor.core.errors import UsageError
+from athanor.models.unified.config import Mean
 from athanor.training.unified.scenes import EVENLY, Weights
 from athanor.training.unified.teaching import Dose
 
@@ -42,6 +43,8 @@ class Stage:
     """Share of the steps before a line begins to fall."""
     warm: int = 0
     """Steps in which the rate rises from nought."""
+    mean: Mean = "task"
+    """What the loss is a mean over."""
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 1.0
