@@ -19,13 +19,14 @@ from torch import Tensor
 
 from athanor.core.disk import cannot, write_atomically
 from athanor.core.errors import DataError, StoreError, UsageError
-from athanor.models.unified import configurations, names
+from athanor.models.unified import configurations, names, processors
 from athanor.models.unified.config import Understanding, UnifiedConfig
 from athanor.models.unified.model import UnifiedModel
 from athanor.models.unified.names import LayoutName
 from athanor.models.unified.pictures import Preparation
 from athanor.models.unified.reading import SAFE, Weights, weights_of
-from athanor.models.unified.text_tokenizer import tokenizer_of
+from athanor.models.unified.templates import TEMPLATES
+from athanor.models.unified.text_tokenizer import FAST_FILE, tokenizer_of
 from athanor.models.unified.unified import Unified, understanding
 from athanor.models.unified.usual import usual_of
 
@@ -115,6 +116,11 @@ def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype
         folder.mkdir(parents=True, exist_ok=True)
         _write_weights(folder, {name: tensor.to(dtype or tensor.dtype) for name, tensor in tensors.items()})
         unified.words.save(folder)
+        if layout == "huggingface" and (folder / FAST_FILE).is_file():
+            beside = folder / "tokenizer_config.json"
+            told = beside.read_bytes() if beside.is_file() else None
+            for name, data in processors.files(TEMPLATES[unified.template], config.seen, told).items():
+                write_atomically(folder / name, data)
         for name, content in files.items():
             write_atomically(folder / name, json.dumps(content, indent=2).encode())
     except OSError as error:
