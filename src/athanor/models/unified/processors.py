@@ -1,4 +1,4 @@
-"""What `transformers` needs beside a tokenizer to write a conversation as the templates here do: files and a template."""
+"""What `transformers` needs beside a tokenizer to write conversations as the templates here do: files, and Jinja."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def files(template: Template, seen: int, beside: bytes | None) -> dict[str, byte
     """`processor_config.json`, `chat_template.jinja` and `tokenizer_config.json`, by name. `seen`: soft tokens of an
     image. `beside`: the tokenizer's own configuration, whose entries stay. DataError if it is none."""
     parts = {
-        "IMAGE": SPECIAL_NAMES[5], "AFTER": template.after_image, "BETWEEN": template.between, "SYSTEM": template.system,
-        "USER": template.user.rstrip(), "ASSISTANT": template.assistant.rstrip(),
+        "IMAGE": SPECIAL_NAMES[5], "AFTER": template.after_image, "BETWEEN": template.between,
+        "SYSTEM": template.system, "USER": template.user.rstrip(), "ASSISTANT": template.assistant.rstrip(),
     }  # fmt: skip
     chat = "".join(f"{{%- set {name} = {json.dumps(value)} -%}}\n" for name, value in parts.items())
     processor = {"processor_class": "JanusProcessor", "num_image_tokens": seen, "use_default_system_prompt": False}
