@@ -65,7 +65,8 @@ def _tokenizer(beside: bytes | None) -> dict[str, Any]:
         raise DataError(f"tokenizer_config.json cannot be read ({error}); copy it again") from error
     begin, end, pad, begin_image, end_image, image = SPECIAL_NAMES
     marks = {"boi_token": begin_image, "eoi_token": end_image, "image_token": image}
-    told = {"bos_token": begin, "eos_token": end, "pad_token": pad} | told | marks
+    usual: dict[str, Any] = {"bos_token": begin, "eos_token": end, "pad_token": pad}
+    told = usual | told | marks
     more = told.get("extra_special_tokens")
     told["extra_special_tokens"] = (more if isinstance(more, dict) else {}) | marks
     return told | {"processor_class": "JanusProcessor"}

@@ -106,7 +106,7 @@ def processes(device: str) -> Accelerator:
     except ImportError as error:
         raise UsageError("accelerate is not installed; run `pip install 'athanor-lab[torch,posttrain]'`") from error
     for name, (right, why) in LAUNCHER.items():
-        if (found := os.environ.get(name, right[0]).lower()) not in right:
+        if (found := (os.environ.get(name) or right[0]).lower()) not in right:
             raise UsageError(f"the launcher sets {name} to {found}, {' or '.join(right)} was expected: {why}")
     accelerator = Accelerator(cpu=device == "cpu")
     if device not in ("auto", found := accelerator.device.type):
