@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from athanor.core.differences import refuse_differences
 from athanor.core.disk import all_or_nothing, cannot, write_atomically
-from athanor.core.errors import DataError, StoreError, UsageError
+from athanor.core.errors import AthanorError, DataError, StoreError, UsageError
 from athanor.core.records import Record
 from athanor.core.store import (
     Manifest,
@@ -72,6 +75,21 @@ def begin_or_go_on(path: Path, manifest: Manifest) -> None:
             write(file, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     except OSError as error:
         raise StoreError(cannot("create", path, error)) from error
+
+
+@contextmanager
+def gone_if_refused(out: Path, new: bool, *folders: str) -> Iterator[None]:
+    """Removes a new folder, with those named of its folders, where a work is refused before it begins: the same one can
+    be asked for again."""
+    try:
+        yield
+    except AthanorError:
+        if new:
+            (out / "manifest.json").unlink(missing_ok=True)
+            for name in folders:
+                rmtree(out / name, ignore_errors=True)
+            out.rmdir()
+        raise
 
 
 def refuse_launcher(work: str) -> None:

@@ -239,6 +239,9 @@ def test_what_is_refused_leaves_no_folder(tmp_path: Path):
     with pytest.raises(UsageError, match="ask for 2"):
         reinforce(wrong, saved(tmp_path / "model", small()), tmp_path / "out", 1, Execution())
     assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match="40 pixels a side"):
+        reinforce(EASY, saved(tmp_path / "other", unified()), tmp_path / "out", 1, Execution())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_model_whose_images_are_too_small_for_the_judge_is_refused():

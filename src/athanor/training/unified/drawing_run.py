@@ -17,7 +17,7 @@ import torch
 
 from athanor.core.build import build_name, versions
 from athanor.core.errors import DataError
-from athanor.core.lines import open_folder
+from athanor.core.lines import gone_if_refused, open_folder
 from athanor.core.progress import progress
 from athanor.core.seeds import digest, stream
 from athanor.core.store import Manifest
@@ -71,12 +71,13 @@ def reinforce(
     good one.
     """
     lora = lora or Lora()
-    drawing_rl.refuse(config)
+    new = not (out / "manifest.json").exists()
     open_folder(out, manifest_of(config, lora, model, seed, how), resume=resume, work="a training")
     if (out / MODEL / "config.json").exists():
         return out / MODEL
-    unified = checkpoints.read(model, template=how.template, device=how.device, dtype=how.dtype)
-    run = drawing_rl.learner(unified, config, lora, seed=seed, mixed=how.mixed)
+    with gone_if_refused(out, new):
+        unified = checkpoints.read(model, template=how.template, device=how.device, dtype=how.dtype)
+        run = drawing_rl.learner(unified, config, lora, seed=seed, mixed=how.mixed)
     begun = _restore(run, out)
     verify = verify or exact(config.reward)
     told: list[dict[str, Any]] = []

@@ -9,20 +9,18 @@ to the same weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
 
 from athanor.core.build import build_name, versions
-from athanor.core.errors import AthanorError, UsageError
-from athanor.core.lines import open_folder
+from athanor.core.errors import UsageError
+from athanor.core.lines import gone_if_refused, open_folder
 from athanor.core.options import changed, refuse_idle
 from athanor.core.options import option as named
 from athanor.core.progress import progress
@@ -144,7 +142,7 @@ def finetune(
     accelerator.wait_for_everyone()
     if (out / MODEL / "config.json").exists():
         return out / MODEL
-    with gone_if_refused(out, new):
+    with gone_if_refused(out, new, INDEX):
         many, source, held = _ready(tuning, init, out, seed, how, lora, accelerator)
     unified = many.unified
     _train(many, out, how, source, held)
@@ -161,19 +159,6 @@ def finetune(
         )
     accelerator.wait_for_everyone()
     return out / MODEL
-
-
-@contextmanager
-def gone_if_refused(out: Path, new: bool) -> Iterator[None]:
-    """Removes a new folder where a training is refused before it begins: the same one can be asked for again."""
-    try:
-        yield
-    except AthanorError:
-        if new:
-            (out / MANIFEST).unlink(missing_ok=True)
-            rmtree(out / INDEX, ignore_errors=True)
-            out.rmdir()
-        raise
 
 
 def _ready(

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from athanor.core.build import build_name, versions
 from athanor.core.errors import DataError, UsageError
-from athanor.core.lines import open_folder
+from athanor.core.lines import gone_if_refused, open_folder
 from athanor.core.seeds import digest
 from athanor.core.store import Manifest
 from athanor.models.backends.pretrained import digest_of
@@ -31,7 +31,7 @@ from athanor.models.unified.config import SHAPES, TINY
 from athanor.models.unified.unified import Unified
 from athanor.models.unified.visual_tokenizer import VisualTokenizer
 from athanor.training.unified.encoder import EncoderRecipe
-from athanor.training.unified.finetune import INDEX, MANIFEST, blended, gone_if_refused, hash_of, plain, refuse_data
+from athanor.training.unified.finetune import INDEX, MANIFEST, blended, hash_of, plain, refuse_data
 from athanor.training.unified.lessons import Example, Examples, Use
 from athanor.training.unified.parts import AMONG, EncoderPart, Measured, Numbers, Part, TokenizerPart, pictures
 from athanor.training.unified.recipes import Recipe
@@ -124,7 +124,7 @@ def _trained(own: Own, recipe: Any, out: Path, task: _Task, device: str, resume:
     open_folder(out, manifest, resume=resume, work="a training")
     if (out / MODEL / CARD).exists():
         return out / MODEL
-    with gone_if_refused(out, new):
+    with gone_if_refused(out, new, INDEX):
         sides = _sides(own, unified, task, recipe.batch, out / INDEX)
     unified.model.get_submodule(task.module).to(device, torch.float32)
     run = Run(

@@ -21,7 +21,7 @@ import torch
 from athanor.core.build import build_name, versions
 from athanor.core.disk import write_atomically
 from athanor.core.errors import Stopped
-from athanor.core.lines import open_folder
+from athanor.core.lines import gone_if_refused, open_folder
 from athanor.core.progress import progress
 from athanor.core.seeds import stream
 from athanor.core.store import Manifest
@@ -113,7 +113,7 @@ def fine_tune(
     if the folder holds something and `resume` is not given, or if it was made with other settings; Stopped where
     nothing passed or training fails.
     """
-    drawing_rl.refuse(config.sampled)
+    new = not (out / "manifest.json").exists()
     science = msgspec.json.decode(msgspec.json.encode({**asdict(config), "seed": seed}))
     manifest = Manifest(
         kind=KIND, config=science, execution={"model": str(model)}, build=build_name(), versions=versions(),
@@ -123,8 +123,9 @@ def fine_tune(
     open_folder(out, manifest, resume=resume, work="a training")
     if (out / MODEL / "config.json").exists():
         return out / MODEL
-    unified = checkpoints.read(model, template=template, device=device, dtype=torch.float32)
-    run = drawing_rl.learner(unified, config.sampled)
+    with gone_if_refused(out, new):
+        unified = checkpoints.read(model, template=template, device=device, dtype=torch.float32)
+        run = drawing_rl.learner(unified, config.sampled)
     kept = collect(run, config.sampled, seed, verify or exact(config.sampled.reward))
     told = {"images": run.ledger.episodes, "prompts": len(kept), "passed": sum(map(len, kept))}
     write_atomically(out / "kept.json", json.dumps(told).encode())
