@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +40,10 @@ def said(text: str) -> dict[str, str]:
      [Message(role="user", text="two red circles?", images=(png(IMAGES[0]),))]),
     ([{"role": "user", "content": [*SHOWN, said(" left? ")]}],
      [Message(role="user", text="left?", images=tuple(png(image) for image in IMAGES))]),
+    ([{"role": "user", "content": "two?"}, {"role": "assistant", "content": "two circles"},
+      {"role": "user", "content": "red?"}],
+     [Message(role="user", text="two?"), Message(role="assistant", text="two circles"),
+      Message(role="user", text="red?")]),
     ([{"role": "user", "content": [SHOWN[0]]}], [Message(role="user", text="", images=(png(IMAGES[0]),))]),
 ])  # fmt: skip
 def test_conversations_become_the_same_tokens_and_pixels(processor: Any, conversation: list, messages: list[Message]):
@@ -54,7 +57,7 @@ def test_conversations_become_the_same_tokens_and_pixels(processor: Any, convers
         torch.testing.assert_close(made["pixel_values"], torch.stack(list(mine.images)), atol=0.02, rtol=0)
 
 
-def test_a_tokenizer_keeps_what_it_says_of_itself(tmp_path: Path):
+def test_a_tokenizer_keeps_what_it_says_of_itself():
     made = files(
         TEMPLATES["janus"], 9, b'{"tokenizer_class": "X", "bos_token": "<s>", "extra_special_tokens": {"a": "b"}}'
     )

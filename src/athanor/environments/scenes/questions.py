@@ -223,24 +223,18 @@ def _holding(asked: str, holds: bool) -> Question:
 
 def _so_many(scene: Scene, split: Split, draws: Draws) -> Question | None:
     """Where nothing is there twice, a number is asked for that does not hold."""
-    named = [(plural(one.shape), sum(a.shape == one.shape for a in scene.things)) for one in scene.things]
-    named += [(f"{one.colour} things", sum(a.colour == one.colour for a in scene.things)) for one in scene.things]
-    named += [("things", len(scene.things))] * 2
-    several = [(name, many) for name, many in named if many > 1]
-    name, many = _of(several if several and draws[0] < 0.7 else named, draws[1])
+    named = [(one.shape, plural(one.shape), sum(a.shape == one.shape for a in scene.things)) for one in scene.things]
+    named += [("", f"{one.colour} things", sum(a.colour == one.colour for a in scene.things)) for one in scene.things]
+    named += [("", "things", len(scene.things))] * 2
+    several = [one for one in named if one[2] > 1]
+    shape, name, many = _of(several if several and draws[0] < 0.7 else named, draws[1])
     asked = many
     if draws[2] < 0.5 or many < 2:
         asked = many + (1 if draws[3] < 0.5 else -1) if draws[4] < 0.7 else 2 + int(draws[5] * 4)
     asked = min(max(asked, 2), len(NUMBERS) - 1)
-    if _hidden(split, "count", *_counted(name, asked)):
+    if shape and asked <= MOST_COUNTED and _hidden(split, "count", shape, asked):
         return None
     return _holding(f"are there {NUMBERS[asked]} {name}?", asked == many)
-
-
-def _counted(name: str, many: int) -> tuple[str | int, ...]:
-    """The combination that a number of things tells, or none."""
-    shape = next((shape for shape in SHAPES if plural(shape) == name), "")
-    return (shape, many) if shape and many <= MOST_COUNTED else ()
 
 
 def _is_at(scene: Scene, draws: Draws) -> Question | None:
@@ -285,7 +279,7 @@ def _across(relation: str, draw: float) -> str:
 
 
 def _hidden(split: Split, kind: Kind, *combination: str | int) -> bool:
-    return split.part == "train" and kind in split.kinds and bool(combination) and held(kind, *combination)
+    return split.part == "train" and kind in split.kinds and held(kind, *combination)
 
 
 KINDS: dict[str, Callable[[Scene, Style, Split, Draws], Question | None]] = {
@@ -329,10 +323,10 @@ def _is_there(scene: Scene, split: Split, draws: Draws) -> Question:
     if draws[4] < 0.25:
         noun = CARD if draws[0] < 0.5 else _of(SHAPES, draws[1])
         return _is_any(noun, draws[2] < 0.4, noun == CARD)
-    one = _of(scene.cards, draws[1]).card
-    return _is_any(
-        card_words(_another(one, scene, split, draws[2:]) if draws[0] < 0.5 else one), False, draws[0] >= 0.5
-    )
+    card, there = _of(scene.cards, draws[1]).card, draws[0] >= 0.5
+    if not there:
+        card = _another(card, scene, split, draws[2:])
+    return _is_any(card_words(card), False, there)
 
 
 def _another(one: str, scene: Scene, split: Split, draws: Draws) -> str:
@@ -352,8 +346,8 @@ def _card_holds(scene: Scene, split: Split, draws: Draws) -> Question:
         name = CARD if len(scene.cards) == 1 and draws[6] < 0.5 else card_words(placed.card)
         return _at(name, placed.cell, [one.cell for one in scene.cards], CORNERS, draws[2:])
     many = len(scene.cards)
-    asked = many if draws[2] < 0.5 else max(many + (1 if draws[3] < 0.5 else -1), 2)
-    return _holding(f"are there {NUMBERS[max(asked, 2)]} cards?", max(asked, 2) == many)
+    asked = max(many if draws[2] < 0.5 else many + (1 if draws[3] < 0.5 else -1), 2)
+    return _holding(f"are there {NUMBERS[asked]} cards?", asked == many)
 
 
 CARD_KINDS: dict[str, Callable[[Scene, Split, Draws], Question]] = {

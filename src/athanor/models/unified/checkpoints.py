@@ -26,7 +26,7 @@ from athanor.models.unified.names import LayoutName
 from athanor.models.unified.pictures import Preparation
 from athanor.models.unified.reading import SAFE, Weights, weights_of
 from athanor.models.unified.templates import TEMPLATES
-from athanor.models.unified.text_tokenizer import FAST_FILE, tokenizer_of
+from athanor.models.unified.text_tokenizer import FastTokenizer, tokenizer_of
 from athanor.models.unified.unified import Unified, understanding
 from athanor.models.unified.usual import usual_of
 
@@ -116,10 +116,9 @@ def write(folder: Path, unified: Unified, layout: LayoutName = "original", dtype
         folder.mkdir(parents=True, exist_ok=True)
         _write_weights(folder, {name: tensor.to(dtype or tensor.dtype) for name, tensor in tensors.items()})
         unified.words.save(folder)
-        if layout == "huggingface" and (folder / FAST_FILE).is_file():
-            beside = folder / "tokenizer_config.json"
-            told = beside.read_bytes() if beside.is_file() else None
-            for name, data in processors.files(TEMPLATES[unified.template], config.seen, told).items():
+        if layout == "huggingface" and isinstance(unified.words, FastTokenizer):
+            beside = unified.words.files.get("tokenizer_config.json")
+            for name, data in processors.files(TEMPLATES[unified.template], config.seen, beside).items():
                 write_atomically(folder / name, data)
         for name, content in files.items():
             write_atomically(folder / name, json.dumps(content, indent=2).encode())

@@ -7,7 +7,7 @@ from typing import Any
 
 from athanor.core.errors import DataError
 from athanor.models.unified.templates import Template
-from athanor.models.unified.text_tokenizer import SPECIAL_NAMES
+from athanor.models.unified.text_tokenizer import IMAGE_NAME, SPECIAL_NAMES
 
 CHAT = """\
 {%- macro said(message) -%}
@@ -43,7 +43,7 @@ def files(template: Template, seen: int, beside: bytes | None) -> dict[str, byte
     """`processor_config.json`, `chat_template.jinja` and `tokenizer_config.json`, by name. `seen`: soft tokens of an
     image. `beside`: the tokenizer's own configuration, whose entries stay. DataError if it is none."""
     parts = {
-        "IMAGE": SPECIAL_NAMES[5], "AFTER": template.after_image, "BETWEEN": template.between,
+        "IMAGE": IMAGE_NAME, "AFTER": template.after_image, "BETWEEN": template.between,
         "SYSTEM": template.system, "USER": template.user.rstrip(), "ASSISTANT": template.assistant.rstrip(),
     }  # fmt: skip
     chat = "".join(f"{{%- set {name} = {json.dumps(value)} -%}}\n" for name, value in parts.items())

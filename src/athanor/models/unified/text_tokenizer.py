@@ -114,7 +114,7 @@ class FastTokenizer:
         """Of the contents of `tokenizer.json` and what lay beside it. DataError if a special token is not there."""
         from tokenizers import Tokenizer
 
-        self._files = files
+        self.files = files
         try:
             self._inner = Tokenizer.from_str(files[FAST_FILE].decode())
         except Exception as error:  # the library raises nothing more specific
@@ -140,7 +140,7 @@ class FastTokenizer:
 
     def save(self, folder: Path) -> None:
         """Write the files again as they were read."""
-        for name, data in self._files.items():
+        for name, data in self.files.items():
             write_atomically(folder / name, data)
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from athanor.core.seeds import stream
 from athanor.models.unified.visual_tokenizer import VisualTokenizer
-from athanor.training.optimizers import refuse_lost, states, take_states
+from athanor.training.optimizers import clip, refuse_lost, states, take_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class TokenizerTrainer:
             found = {"commitment": float(commitment.detach()), "codes": float(len(quantised.codes.unique()))}
         square, absolute = F.mse_loss(made, pixels), F.l1_loss(made, pixels)
         (square + recipe.l1 * absolute + commitment).backward()
-        refuse_lost(float(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)), step)
+        refuse_lost(clip(model.parameters(), 1.0), step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return {"mse": float(square.detach()), "l1": float(absolute.detach()), **found}
