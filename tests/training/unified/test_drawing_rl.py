@@ -269,6 +269,8 @@ def test_a_code_that_falls_outside_the_likeliest_when_scored_again_is_left_out()
     assert torch.isfinite(logprobs.grad).all()
     assert (logprobs.grad == 0).tolist() == [[False, True, True], [True, False, False]]  # one is clipped
     assert told["outside"] == pytest.approx(2 / 6)
+    lost = torch.tensor([[torch.nan, -2.0, -1.0], [-1.0, -1.5, -0.5]])
+    assert np.isnan(drawing_rl._loss(config, lost, lost, torch.tensor([[1.0], [-1.0]]), None)[1]["loss"])
 
 
 def test_mixed_precision_learns_too():

@@ -242,7 +242,7 @@ def update(run: Learner, config: DrawingRL, drawn: Drawn) -> dict[str, Any]:
         _step(run, measured)
         _count(run, config, drawn)
     off = drawn.logprobs - torch.cat(old)
-    return {"off": float(off[torch.isfinite(off)].mean()), **measured}
+    return {"off": float(off[~torch.isposinf(off)].mean()), **measured}
 
 
 def _step(run: Learner, measured: dict[str, float]) -> None:
@@ -259,7 +259,7 @@ def _loss(
     With the k likeliest or the least mass alone, a code that was drawn at their edge can lie outside when it is scored
     again, by rounding or after a step: it has no ratio and is left out.
     """
-    inside = torch.isfinite(logprobs) & torch.isfinite(old)
+    inside = ~(torch.isneginf(logprobs) | torch.isneginf(old))
     logprobs, old = logprobs.where(inside, 0.0), old.where(inside, 0.0)
     turns = torch.zeros_like(logprobs, dtype=torch.long)
     loss, held = losses.clipped(
