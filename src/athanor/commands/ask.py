@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from athanor.commands.draw import loaded
-from athanor.core.errors import DataError
+from athanor.core.image_files import contents, opened
 from athanor.core.options import refuse_idle, refuse_outside
 from athanor.core.records import Message
 
@@ -50,23 +50,20 @@ def run(config: Config) -> int:
     refuse_outside(config, {"most": (1, inf), "temperature": (0, inf)})
     if config.temperature == 0:
         refuse_idle(["--top-p"] if config.top_p is not None else [], "--temperature 0")
-    images = tuple(_bytes(path) for path in (config.image, *config.also))
+    images = tuple(_image(path) for path in (config.image, *config.also))
     first = [] if config.system is None else [Message(role="system", text=config.system)]
     asked = [*first, Message(role="user", text=config.question, images=images)]
     unified = loaded(config)
     from athanor.models.unified.answering import Answering, ask
-    from athanor.models.unified.pictures import opened
     from athanor.models.unified.sampling import Sampling
 
-    for path in (config.image, *config.also):
-        opened(path)  # an error names the file
     sampling = Sampling(temperature=config.temperature, top_p=config.top_p)
     print(*ask(unified, [asked], Answering(most=config.most, sampling=sampling, seed=config.seed)))
     return 0
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"the image {path} cannot be read ({error.strerror}); pass the path of an image") from error
+def _image(path: Path) -> bytes:
+    """A file that is seen to be an image before a model is loaded; an error names it."""
+    data = contents(path)
+    opened(data, str(path))
+    return data

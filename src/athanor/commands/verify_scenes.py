@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 import msgspec
 import tyro
 
-from athanor.core.errors import DataError, UsageError
+from athanor.core.errors import UsageError
+from athanor.core.image_files import contents
 from athanor.environments.scenes import Judge, read
-from athanor.environments.scenes.files import BYTES, load
+from athanor.environments.scenes.files import load
 from athanor.environments.scenes.propositions import answers, dpg, propositions
 from athanor.environments.scenes.seeing import see
 from athanor.environments.scenes.spec import decoded, tell
@@ -37,7 +38,7 @@ def run(config: Config) -> int:
     if (config.prompt is None) == (config.spec is None):
         raise UsageError("one of --prompt and --spec was expected; pass the prompt in words, or as JSON")
     spec = read(config.prompt) if config.prompt is not None else decoded(config.spec or "")
-    sight, judge = see(load(_bytes(config.image))), Judge(rules=config.rules)
+    sight, judge = see(load(contents(config.image))), Judge(rules=config.rules)
     verdict = judge.verdict(judge.weighed(sight, spec))
     if not config.json:
         print(f"{'passed' if verdict.passed else 'failed'}, reward {verdict.reward:g}: {verdict.reason}")
@@ -52,11 +53,3 @@ def run(config: Config) -> int:
     }  # fmt: skip
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     return 0
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(BYTES + 1)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}; pass an --image that can be read") from error

@@ -77,7 +77,7 @@ def test_a_prompt_that_is_none_is_refused(capsys, image, words, code, told):
 def test_a_picture_that_is_none_is_refused(capsys, tmp_path, image):
     torn = tmp_path / "torn.png"
     torn.write_bytes(Path(image).read_bytes()[:60])
-    for path, told in ((tmp_path / "none.png", "cannot read"), (tmp_path, "cannot read"), (torn, "picture")):
+    for path, told in ((tmp_path / "none.png", "cannot be read"), (tmp_path, "cannot be read"), (torn, "picture")):
         code, _, err = ran(capsys, "verify", "scenes", "--prompt", "a circle", "--image", str(path))
         assert code == 1
         assert told in err

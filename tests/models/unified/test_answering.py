@@ -99,8 +99,8 @@ def test_what_an_image_shows_reaches_the_answer(small: Unified):
 @pytest.mark.parametrize(
     ("messages", "said"),
     [
-        ([user("what?", b"torn")], "no image"),
-        ([user("what?", picture(0)[:200])], "cannot be read as an image"),
+        ([user("what?", b"torn")], "none of the formats"),
+        ([user("what?", picture(0)[:200])], "could not be decoded"),
         ([user("what?"), Message(role="assistant", text="a")], "must be a user's"),
         ([], "must be a user's"),
         ([user("red " * 5000)], "shorten it"),

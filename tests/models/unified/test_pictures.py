@@ -1,19 +1,17 @@
-"""Image files to pixels and back."""
+"""Images to pixels and back."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from athanor.core.errors import DataError, UsageError
-from athanor.models.unified import pictures
-from athanor.models.unified.pictures import Preparation, opened, rgb, to_draw, to_images
+from athanor.core.errors import UsageError
+from athanor.core.image_files import opened
+from athanor.models.unified.pictures import Preparation, rgb, to_draw, to_images
 
 SIDES = Preparation(size=384)
 
@@ -71,17 +69,6 @@ def test_a_drawing_survives_the_way_into_a_file_and_back():
     assert np.abs(np.array(again).astype(int) - array).max() <= 1
 
 
-def test_a_photograph_that_was_turned_is_shown_upright():
-    image = Image.new("RGB", (8, 4), (0, 0, 0))
-    image.paste((255, 255, 255), (0, 0, 4, 4))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter to the right
-    upright = opened(file(image, exif=exif))
-    assert upright.size == (4, 8)
-    assert upright.getpixel((0, 0)) == (255, 255, 255)
-    assert upright.getpixel((0, 7)) == (0, 0, 0)
-
-
 @pytest.mark.parametrize(
     ("image", "form"),
     [
@@ -107,49 +94,6 @@ def test_a_palette_with_a_transparent_colour_is_read_without_a_warning():
     image = Image.new("P", (4, 4))
     image.putpalette([10, 20, 30] * 256)
     assert np.array(rgb(opened(file(image, transparency=bytes([0] * 256))))).tolist() == [[[10, 20, 30]] * 4] * 4
-
-
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_a_torn_image_is_refused(form: str):
-    whole = file(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)), form)
-    with pytest.raises(DataError, match=r"an image of \d+ bytes"):
-        SIDES.seen(opened(whole[: len(whole) // 2]))
-
-
-@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
-def test_what_is_no_image_is_refused(content: bytes, tmp_path: Path):
-    with pytest.raises(DataError, match="image"):
-        opened(content)
-    (tmp_path / "x.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"x\.png"):
-        opened(tmp_path / "x.png")
-    with pytest.raises(DataError, match="nowhere"):
-        opened(tmp_path / "nowhere.png")
-
-
-@pytest.mark.parametrize("content", [b"Exif\0\0MM\0", b"Exif\0\0MM\0\x2b\0", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"\0"])
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_broken_metadata_are_refused_or_passed_over(content: bytes, form: str):
-    data = BytesIO()
-    Image.new("RGB", (8, 8), (10, 20, 30)).save(data, form, exif=content)
-    with suppress(DataError):
-        assert opened(data.getvalue()).size == (8, 8)
-
-
-def test_formats_whose_readers_run_programs_are_not_opened(tmp_path: Path):
-    path = tmp_path / "image.jpg"
-    Image.new("RGB", (8, 8)).save(path, "EPS")
-    with pytest.raises(DataError, match="PNG, JPEG, WebP, GIF, BMP or TIFF"):
-        opened(path)
-
-
-def test_an_image_too_large_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch):
-    whole = file(Image.new("1", (20_000, 20_000)))
-    with pytest.raises(DataError, match="too large|scale it down"):
-        opened(whole)
-    monkeypatch.setattr(pictures, "LARGEST", 80)
-    with pytest.raises(DataError, match="9x9 pixels, at most 80"):
-        opened(file(Image.new("RGB", (9, 9))))
 
 
 def test_an_image_whose_white_is_unknown_is_refused():

@@ -187,7 +187,7 @@ def test_too_many_spoilt_samples_stop_the_work_with_a_report(tmp_path: Path):
     with pytest.raises(DataError, match=r"no picture that can be read: sample .* at most 10% were expected"):
         found.take("drawing", 0, 500)
     assert found.faults.read >= 100
-    assert str(found.faults).count("is no image that can be read") == 1
+    assert str(found.faults).count("is in none of the formats that are read") == 1
     assert str(found.faults).count("likewise") == 1
     assert all(len(named) <= 10 for named in found.faults.which.values())
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
-
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from athanor.core.errors import DataError
+from athanor.core.image_files import opened
 from athanor.environments.scenes.drawing import SMALLEST, Images
 from athanor.environments.scenes.scene import BACKGROUND
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-BYTES = 64_000_000
-"""Of a file, at most."""
 SIDE = 4_096
 """Pixels of a picture's side, at most: more is not decoded."""
 UNEVEN = 0.02
@@ -31,41 +25,7 @@ def picture(data: bytes) -> Image.Image:
     """Any picture, upright by its EXIF, in RGB whatever the file's own colours, transparent parts on the grey of
     scenes; of several frames the first. DataError for a file that is no picture, or is torn or too large.
     """
-    if not data:
-        raise DataError("the picture is empty, a file of PNG, JPEG, WEBP, BMP, GIF or TIFF was expected")
-    if len(data) > BYTES:
-        raise DataError(f"the picture has {len(data):,} bytes, {BYTES:,} at most were expected; pass a smaller file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata; size is judged here
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                if max(opened.size) > SIDE:
-                    raise _sized(*opened.size, 1)
-                opened.load()
-                return _rgb(ImageOps.exif_transpose(opened))
-    except DataError:
-        raise
-    except MemoryError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise DataError(
-            f"the picture says it has more pixels than are decoded; at most {SIDE} a side was expected"
-        ) from error
-    except UnidentifiedImageError as error:
-        raise DataError(
-            f"the picture is in none of the formats that are read; a file of {', '.join(FORMATS)} was expected"
-        ) from error
-    except Exception as error:  # a decoder may fail in any way on a file made to break it
-        told = re.sub(r"<[^>]*>", "it", str(error))[:200] or type(error).__name__  # no addresses: verdicts are replayed
-        raise DataError(
-            f"the picture could not be decoded ({told}); a whole file of PNG, JPEG, WEBP, BMP, GIF or TIFF was expected"
-        ) from error
-
-
-def _sized(wide: int, high: int, least: int) -> DataError:
-    return DataError(
-        f"the picture is {wide} by {high} pixels, {least} to {SIDE} on each side was expected; pass one of such a size"
-    )
+    return _rgb(opened(data, "the picture", side=SIDE))
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -87,7 +47,9 @@ def squared(image: Image.Image) -> Image.Image:
     """A picture of a scene, exactly square. DataError if it is too small, or far from it."""
     wide, high = image.size
     if min(wide, high) < SMALLEST:
-        raise _sized(wide, high, SMALLEST)
+        raise DataError(
+            f"the picture is {wide} by {high} pixels, {SMALLEST} to {SIDE} a side were expected; pass a larger one"
+        )
     if abs(wide - high) > UNEVEN * max(wide, high):
         raise DataError(f"the picture is {wide} by {high} pixels, a square one was expected; crop or pad it")
     side = min(image.size)

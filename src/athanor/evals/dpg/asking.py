@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from athanor.core.errors import BackendError, DataError
+from athanor.core.image_files import contents
 from athanor.core.lines import LineFile, read_lines
 from athanor.core.progress import progress
 from athanor.core.records import Record
 from athanor.evals.dpg.answering import Answerer
-from athanor.evals.dpg.pictures import cut, read
+from athanor.evals.dpg.pictures import cut
 from athanor.evals.dpg.table import Item, Question
 
 FILE = "answers.jsonl"
@@ -76,7 +77,7 @@ async def ask_all(items: Sequence[Item], files: dict[str, Path], who: Answerer, 
 
         for item in mine:  # one file's pictures are in memory at a time
             try:
-                data = read(files[item.name])
+                data = contents(files[item.name])
                 pictures = cut(data, how.each, how.side, legacy=how.legacy)
             except DataError as error:
                 unread[item.name] = str(error)

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from athanor.core.errors import DataError
-from athanor.environments.scenes.files import BYTES, picture
+from athanor.environments.scenes.files import picture
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
@@ -27,15 +27,6 @@ def files(folder: Path) -> dict[str, Path]:
                 )
             found[path.stem] = path
     return found
-
-
-def read(path: Path) -> bytes:
-    """A file, up to where it is too large. DataError if it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}); make it readable") from error
 
 
 def cut(data: bytes, each: int, side: int | None, *, legacy: bool = False) -> tuple[bytes, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from athanor.core.errors import DataError, UsageError
+from athanor.core.image_files import contents
 from athanor.core.lines import LineFile, read_lines
 from athanor.core.progress import progress
-from athanor.environments.scenes.files import BYTES, picture
+from athanor.environments.scenes.files import picture
 from athanor.environments.scenes.spec import Spec
 from athanor.evals.geneval.detecting import Colours, Detector
 from athanor.evals.geneval.folder import Images, Sample
@@ -61,10 +62,9 @@ def look_at_all(
 def _bytes(path: Path) -> tuple[bytes, str]:
     """A file, up to where it is too large, and why it could not be read if so."""
     try:
-        with open(path, "rb") as file:
-            return file.read(BYTES + 1), ""
-    except OSError as error:
-        return b"", f"{path} cannot be read ({error.strerror or error})"
+        return contents(path), ""
+    except DataError as error:
+        return b"", str(error)
 
 
 def _looked(

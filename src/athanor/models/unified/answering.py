@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from athanor.core.errors import UsageError
+from athanor.core.image_files import opened
 from athanor.core.progress import progress
 from athanor.core.records import Message
 from athanor.core.seeds import stream
 from athanor.models.unified.decoding import Decoder
 from athanor.models.unified.layout import Sample
-from athanor.models.unified.pictures import opened
 from athanor.models.unified.sampling import Sampling, drawn, refuse_infinite
 from athanor.models.unified.unified import Unified
 

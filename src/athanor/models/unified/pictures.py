@@ -1,24 +1,16 @@
-"""Image files to pixels, as the published preprocessor does it but for the right way up, and pixels to image files."""
+"""Images to pixels, as the published preprocessor does it, and pixels to images."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from io import BytesIO
 from math import inf
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from athanor.core.errors import DataError, UsageError
-
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-"""Of files that are opened: others, such as EPS, have readers that run programs."""
-LARGEST = 100_000_000
-"""Pixels of an image, at most: about 300 MB when decoded."""
+from athanor.core.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,30 +63,6 @@ def to_images(pixels: Tensor) -> list[Image.Image]:
     """Images of Float["images 3 size size"], -1 to 1; what lies outside is cut off, fractions are dropped."""
     scaled = ((pixels.float() + 1) / 2 * 255).clamp(0, 255).to(torch.uint8)
     return [Image.fromarray(array) for array in scaled.permute(0, 2, 3, 1).cpu().numpy()]
-
-
-def opened(source: Path | bytes) -> Image.Image:
-    """An image of a file or of a file's bytes, decoded, the right way up. DataError if it is none, is torn or too
-    large."""
-    name = source if isinstance(source, Path) else f"an image of {len(source)} bytes"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is below
-            image = Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-            if image.width * image.height > LARGEST:
-                raise DataError(f"{name} has {image.width}x{image.height} pixels, at most {LARGEST:,}; scale it down")
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except UnidentifiedImageError as error:
-        raise DataError(
-            f"{name} is no image that can be read; pass a PNG, JPEG, WebP, GIF, BMP or TIFF file"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{name} is too large ({error}); scale it down") from error
-    except (DataError, MemoryError):
-        raise
-    except Exception as error:  # a decoder, and a reader of metadata, may fail in any way on a file made to break it
-        raise DataError(f"{name} cannot be read as an image ({error!r:.200}); copy it again") from error
 
 
 def rgb(image: Image.Image) -> Image.Image:

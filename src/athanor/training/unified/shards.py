@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from athanor.core.errors import AthanorError, DataError, UsageError
+from athanor.core.image_files import BYTES as PICTURE
+from athanor.core.image_files import opened
 from athanor.core.records import Record
 from athanor.core.seeds import stream
 from athanor.environments.scenes.drawing import Images
-from athanor.models.unified.pictures import Preparation, cropped, opened
+from athanor.models.unified.pictures import Preparation, cropped
 from athanor.training.unified.lessons import Example, Examples, Exchange, Use
 from athanor.training.unified.tars import KINDS, Shard
 
-BYTES = {"picture": 64_000_000, "txt": 100_000, "json": 1_000_000}
+BYTES = {"picture": PICTURE, "txt": 100_000, "json": 1_000_000}
 """Of a member, at most."""
 TRIES = 100
 """Samples in a row that are tried for an example."""
