@@ -87,6 +87,17 @@ def test_one_run_says_that_another_would_differ():
     assert crossed_mean(np.ones((3, 20))).low is None
 
 
+def test_a_run_that_is_right_everywhere_has_the_interval_that_its_items_warrant():
+    found = crossed_mean(np.ones((1, 60)), within=(0.0, 1.0))
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.025 ** (1 / 60))  # Clopper and Pearson, no failure in 60
+    halves = crossed_mean(np.ones((1, 60)), within=(0.0, 1.0), strata=["a"] * 30 + ["b"] * 30)
+    assert halves.low == pytest.approx(1 - (1 - 0.025 ** (1 / 30)) / 2**0.5)
+    assert crossed_mean(np.zeros((1, 60)), within=(0.0, 1.0)).high == pytest.approx(1 - 0.025 ** (1 / 60))
+    assert crossed_mean(np.ones((1, 60))).low is None  # of what has no bounds
+    assert crossed_mean(np.ones((3, 60)), within=(0.0, 1.0)).low is None  # how alike runs are is not known
+
+
 def test_a_share_has_no_interval_beyond_nought_and_one():
     values = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
     assert (crossed_mean(values).low or 0) < 0

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from scipy import special
 
-from athanor.analysis.intervals import ANY, LEVEL, Interval, Range, t_quantile
+from athanor.analysis.intervals import ANY, BOUNDED, LEVEL, SHARE, Interval, Range, mean, mean_of_means, t_quantile
 
 METHOD = "mean over runs and {of}, both drawn (two-way clustered, Student t)"
 ONE_RUN = "mean over {of} of one run, Student t; another run would differ"
+ALIKE = f"mean over {{of}} of one run, {BOUNDED}; another run would differ"
 FIXED = "mean over multisets alone, the draws of each pooled, Student t: the policy is not trained"
 ENOUGH = 3
 """Degrees of freedom of a variance between runs below which runs of other kinds are counted too."""
@@ -36,8 +38,9 @@ def crossed_mean(
     The variance is that of the runs' means plus that of the items' means less that of what is left, which is in both
     (Cameron, Gelbach and Miller 2011). Each of the two parts is multiplied by the quantile of t of its own degrees of
     freedom, so that a part of few does not borrow from one of many. `spread`: between runs, where more runs than these
-    tell it (`spread_of`). With one run only its own items vary, and `method` says so; `n` is the number of items.
-    `within`: where a mean can be; ends are cut there.
+    tell it (`spread_of`). With one run only its own items vary, and `method` says so; of shares (`within` SHARE) that
+    are the same at all items of a part, the interval is `intervals.mean`'s then. `n` is the number of items. `within`:
+    where a mean can be; ends are cut there.
 
     `strata`: to which fixed part each item belongs. The mean is then that of the parts' means with equal weights, and
     items are drawn within their parts. `of`: what the items are called.
@@ -54,6 +57,9 @@ def crossed_mean(
     if runs > 1 and math.isnan(of_items) and len(many) > 1:
         return Interval(value=centre, low=None, high=None, level=level, n=items,
                         method=f"mean over runs and {of}, no interval: of a part there is one alone")  # fmt: skip
+    if runs < 2 and of_items == 0 and within == SHARE:
+        parts = [mean(values[0, part == k].tolist(), within=within, level=level) for k in range(len(many))]
+        return replace(mean_of_means(parts), method=ALIKE.format(of=of))
     if runs < 2 or math.isnan(of_items):
         low, high = _ends(centre, t_items * math.sqrt(of_items), within)
         return Interval(value=centre, low=low, high=high, level=level, n=items, method=ONE_RUN.format(of=of))
