@@ -274,6 +274,7 @@ def _reinforcement(found: Found) -> Iterator[Chapter]:
         [_against(found, begun, panels, "Each arm minus where it begins"),
          _against(found, each, panels, "Arms of the same compute")],
         f"Differences of shares; {OVER}. All cost what {RL} costs, drawing included. {OWN}: as many images as {RL} "
-        f"samples, all drawn before anything is learned. {UNGUIDED}: drawn at guidance {found.guidance:g}, and the "
-        "log-probabilities without it are learned, as T2I-R1 does.",
+        f"samples, all drawn before anything is learned; they have their guidance in them, so that it is to be drawn "
+        f"without. {UNGUIDED}: drawn at guidance {found.guidance:g}, and the log-probabilities without it are learned, "
+        "as T2I-R1 does.",
     )  # fmt: skip

@@ -117,7 +117,7 @@ SETTINGS: dict[str, Setting] = {
     "laptop": Setting(
         shape=MIDDLE, style=STYLE, seeds=5, samples=32, prompts=60, questions=48, pictures=16, group=(8, 8),
         steps=Steps(tokenizer=1_500, encoder=400, language=50, one=60, two=600, three=150, reinforcement=30),
-        arms=WHOLE, about="every arm, five seeds, in an hour and a half on two cores",
+        arms=WHOLE, about="every arm, five seeds, in under two hours on two cores",
     ),
 }  # fmt: skip
 

@@ -142,7 +142,10 @@ def _reinforcement(drawn: Of, at_weight: float) -> tuple[Said, ...]:
     unseen = drawn._replace(part=UNSEEN)
     return (
         Said("Reinforcement draws better than as much more of stage III", (Contrast(RL, LONGER, drawn),)),
-        Said("Reinforcement draws better than fine-tuning on own right drawings", (Contrast(RL, OWN, drawn),)),
+        Said(f"At guidance {at_weight:g} reinforcement draws better than fine-tuning on own right drawings",
+             (Contrast(RL, OWN, drawn),)),
+        Said(f"At guidance {at_weight:g} it draws better than that without, whose drawings have their guidance in them",
+             (Contrast(RL, OWN, drawn, UNGUIDED_DRAWN),), "each as it is meant to draw"),
         Said("Reinforcement makes the recipe's model draw better", (Contrast(RL, REFERENCE, drawn),)),
         Said("What it gains holds for combinations that are never told in training",
              (Contrast(RL, REFERENCE, unseen),)),
