@@ -32,6 +32,8 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/points.py
 	$(BIN)/python benchmarks/reinforcement.py
 	$(BIN)/python benchmarks/muon.py
+	$(BIN)/python benchmarks/unified_drawing.py --size tiny
+	$(BIN)/python benchmarks/unified_training.py --size tiny
 
 .venv/installed: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; run make PYTHON=python3.11 (or newer)")'

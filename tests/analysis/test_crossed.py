@@ -98,6 +98,11 @@ def test_a_run_that_is_right_everywhere_has_the_interval_that_its_items_warrant(
     assert crossed_mean(np.ones((3, 60)), within=(0.0, 1.0)).low is None  # how alike runs are is not known
 
 
+def test_a_share_of_one_run_has_the_interval_of_as_many_yes_or_no_items():
+    found = crossed_mean(np.array([[1.0] * 7 + [0.0] * 3]), within=(0.0, 1.0))
+    assert (found.low, found.high) == pytest.approx((0.3475, 0.9333), abs=1e-4)  # Clopper and Pearson, 7 of 10
+
+
 def test_a_share_has_no_interval_beyond_nought_and_one():
     values = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
     assert (crossed_mean(values).low or 0) < 0

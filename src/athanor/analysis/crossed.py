@@ -38,8 +38,8 @@ def crossed_mean(
     The variance is that of the runs' means plus that of the items' means less that of what is left, which is in both
     (Cameron, Gelbach and Miller 2011). Each of the two parts is multiplied by the quantile of t of its own degrees of
     freedom, so that a part of few does not borrow from one of many. `spread`: between runs, where more runs than these
-    tell it (`spread_of`). With one run only its own items vary, and `method` says so; of shares (`within` SHARE) that
-    are the same at all items of a part, the interval is `intervals.mean`'s then. `n` is the number of items. `within`:
+    tell it (`spread_of`). With one run only its own items vary, and `method` says so; of shares (`within` SHARE) the
+    interval is that of `intervals.mean` then, where all lie between 0 and 1. `n` is the number of items. `within`:
     where a mean can be; ends are cut there.
 
     `strata`: to which fixed part each item belongs. The mean is then that of the parts' means with equal weights, and
@@ -57,7 +57,7 @@ def crossed_mean(
     if runs > 1 and math.isnan(of_items) and len(many) > 1:
         return Interval(value=centre, low=None, high=None, level=level, n=items,
                         method=f"mean over runs and {of}, no interval: of a part there is one alone")  # fmt: skip
-    if runs < 2 and of_items == 0 and within == SHARE:
+    if runs < 2 and within == SHARE and values.min() >= 0 and values.max() <= 1:
         parts = [mean(values[0, part == k].tolist(), within=within, level=level) for k in range(len(many))]
         return replace(mean_of_means(parts), method=ALIKE.format(of=of))
     if runs < 2 or math.isnan(of_items):

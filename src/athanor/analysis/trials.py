@@ -137,13 +137,20 @@ def _values(tried: Sequence[Tried], arm: str, of: Of, other: str, other_of: Of) 
                 "study again in another --out"
             )
     rows = _rows(first, of)
-    if not rows.any():
+    counted = rows & np.any([one.bottoms for pair in pairs for one in pair], axis=0)
+    if not rows.any() or _names(first, rows) != _names(first, counted):
         return None
+    rows = counted  # an item of which nothing was counted, in any training, is none
     strata = tuple(name for name, mine in zip(first.strata, rows, strict=True) if mine)
     made = [_of(column, rows, strata) for column in zip(*pairs, strict=True)]
     if made[0] is None or made[1] is None:
         return None
     return _Made(made[0], made[1], strata, first.share)
+
+
+def _names(one: Measured, rows: np.ndarray) -> set[str]:
+    """Strata of the chosen items."""
+    return {name for name, mine in zip(one.strata, rows, strict=True) if mine}
 
 
 def _of(those: Sequence[Measured], rows: np.ndarray, strata: Sequence[str]) -> np.ndarray | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from athanor.environments.scenes.spec import CATEGORIES
 from athanor.models.unified.embedded import folder_of, usual
 
 if TYPE_CHECKING:
-    from athanor.analysis.trials import Measured
+    from athanor.analysis.trials import Measured, Shown
 
 RANGES = {"prompts": (1, math.inf), "questions": (1, math.inf), "pictures": (1, math.inf), "number": (0, math.inf)}
 
@@ -44,10 +44,10 @@ class Config:
     """The folder of a unified model, in the layout of its release or of transformers; left out, the package's own."""
     tries: Literal["both", "drawing", "understanding", "controls"] = "both"
     """What the model has learned. controls: the tokenizer alone, and answers without pictures."""
-    guidance: tuple[float, ...] = (1.0, 2.0)
-    """Weights of classifier-free guidance; 1 is none, and the published is 5."""
-    shown: float = 2.0
-    """Weight at which drawings are kept and asked about; the last of --guidance where it is not among them."""
+    guidance: tuple[float, ...] | None = None
+    """Weights of classifier-free guidance; 1 is none, the published is 5; left out, 1 and the model's own, or 5."""
+    shown: float | None = None
+    """Weight at which drawings are kept and asked about; left out, the last of --guidance."""
     temperature: float | None = None
     """Of drawing; left out, the model's own, or 1."""
     prompts: int = 80
@@ -67,7 +67,7 @@ class Config:
     device: str = "auto"
     """Where the model runs, as torch calls it; auto is the first GPU, else the CPU."""
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    """In which precision; that of the file if not given."""
+    """In which precision; that of the file if not given, but float32 for float16 on a CPU."""
     threads: int = 1
     """Threads of PyTorch on a CPU."""
     resume: bool = False
@@ -82,12 +82,18 @@ def run(config: Config) -> int:
     """Try, write what every item gave, and print the estimates."""
     import torch
 
+    from athanor.studies.see_and_draw import trial
+
     _refuse(config)
-    temperature = usual(config.model, temperature=config.temperature).temperature
+    ours = usual(config.model, temperature=config.temperature)
+    weights = tuple(dict.fromkeys((1.0, ours.guidance))) if config.guidance is None else config.guidance
+    shown = weights[-1] if config.shown is None else config.shown
+    config = replace(config, guidance=weights, shown=shown, temperature=ours.temperature)
     torch.set_num_threads(config.threads)
-    open_folder(config.out, _manifest(config, temperature), resume=config.resume, work="a trial")
+    open_folder(config.out, _manifest(config), resume=config.resume, work="a trial")
     if not (config.out / "trial.jsonl").exists():
-        _try(config, temperature)
+        measured, kept = _tried(config, weights, shown, ours.temperature)
+        trial.write(config.out, measured, kept)
     from athanor.analysis.trials import read
 
     if config.picture is not None:
@@ -109,17 +115,17 @@ def _refuse(config: Config) -> None:
         raise UsageError(f"{config.model} holds no model, a folder with config.json was expected; pass such a --model")
     if config.style not in STYLES:
         raise UsageError(f"--style {config.style!r} is not one of {', '.join(STYLES)}; pass one of them")
-    if not config.guidance or not all(0 <= weight < math.inf for weight in config.guidance):
-        told = " ".join(map(str, config.guidance)) or "nothing"
+    weights = (1.0,) if config.guidance is None else config.guidance
+    if not weights or not all(0 <= weight < math.inf for weight in weights):
+        told = " ".join(map(str, weights)) or "nothing"
         raise UsageError(f"--guidance {told} was given, numbers of 0 or more were expected; pass such")
 
 
-def _manifest(config: Config, temperature: float) -> Manifest:
+def _manifest(config: Config) -> Manifest:
     from athanor.models.backends.pretrained import digest_of
 
     model, left = folder_of(config.model), ("model", "out", "resume", "json", "picture", "device", "threads")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
-    science["temperature"] = temperature
     return Manifest(
         kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
         execution={"model": str(model), "device": config.device}, build=build_name(), versions=versions(),
@@ -128,7 +134,9 @@ def _manifest(config: Config, temperature: float) -> Manifest:
     )  # fmt: skip
 
 
-def _try(config: Config, temperature: float) -> None:
+def _tried(
+    config: Config, weights: Sequence[float], shown: float, temperature: float
+) -> tuple[list[Measured], list[Shown]]:
     from athanor.studies.see_and_draw import trial
     from athanor.studies.see_and_draw.study import try_model
     from athanor.studies.see_and_draw.tasks import Many, tasks
@@ -142,13 +150,11 @@ def _try(config: Config, temperature: float) -> None:
     many = Many(prompts=config.prompts, questions=config.questions, pictures=config.pictures)
     those = tasks(many, config.style, config.seed, pixels)
     if config.tries == "controls":
-        trial.write(config.out, trial.of_tokenizer(unified, those, config.seed), [])
-        return
-    trial.write(config.out, *try_model(
-        unified, those, config.number, config.guidance, shown=config.shown,
-        temperature=temperature, draws=config.tries != "understanding",
-        answers=config.tries != "drawing",
-    ))  # fmt: skip
+        return trial.of_tokenizer(unified, those, config.seed), []
+    return try_model(
+        unified, those, config.number, weights, shown=shown, temperature=temperature,
+        draws=config.tries != "understanding", answers=config.tries != "drawing",
+    )  # fmt: skip
 
 
 def _write(path: Path, drawings: Path) -> None:

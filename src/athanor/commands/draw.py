@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,8 @@ from athanor.core.build import build_name, versions
 from athanor.core.disk import all_or_nothing, cannot
 from athanor.core.errors import StoreError, UsageError
 from athanor.core.lines import refuse_file
-from athanor.core.options import refuse_idle
+from athanor.core.options import refuse_idle, refuse_outside
+from athanor.environments.scenes.asking import untaught
 from athanor.models.unified.embedded import folder_of, usual
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Config:
     device: str = "auto"
     """Where the model runs, as torch calls it; auto is the first GPU, else the CPU."""
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    """In which precision; that of the file if not given."""
+    """In which precision; that of the file if not given, but float32 for float16 on a CPU."""
     compile: bool = False
     """Compile the step first: a minute, then faster on a GPU."""
 
@@ -61,6 +63,11 @@ def run(config: Config) -> int:
     """Draw, write PNG files and what they were made with, and print the files' paths."""
     if config.n < 1:
         raise UsageError(f"--n is {config.n}, 1 or more was expected")
+    refuse_outside(config, {"seed": (0, 2**63 - config.n)})
+    if not config.prompt.strip():
+        raise UsageError("the prompt is empty, words for what to draw were expected; pass some")
+    if config.model is None and (why := untaught(config.prompt)):
+        print(f"note: the package's model was never told {why}; its drawings will not show it", file=sys.stderr)
     if config.temperature == 0:
         idle = {"--n": config.n > 1, "--top-k": config.top_k is not None, "--top-p": config.top_p is not None}
         refuse_idle([name for name, given in idle.items() if given], "--temperature 0")
@@ -109,6 +116,8 @@ def loaded(config: Any) -> Unified:
         raise UsageError("torch and transformers are not installed; run `pip install 'athanor-lab[torch]'`") from error
     device, dtype = device_of(config.device), getattr(torch, config.dtype) if config.dtype else None
     unified = stored(folder_of(config.model), template=config.template)
+    if dtype is None and device == "cpu" and unified.model.text_head.weight.dtype == torch.float16:
+        dtype = torch.float32
     try:
         return unified.to(device, dtype)
     except RuntimeError as error:  # what torch raises for a device that has no room

@@ -65,7 +65,7 @@ class Config:
     device: str = "auto"
     """Where the model runs, as torch calls it; auto is the first GPU, else the CPU."""
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    """In which precision; that of the file if not given."""
+    """In which precision; that of the file if not given, but float32 for float16 on a CPU."""
     compile: bool = False
     """Compile the step first: a minute, then faster on a GPU."""
     resume: bool = False

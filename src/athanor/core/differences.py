@@ -39,16 +39,23 @@ def _differing(stored: dict[str, Any], asked: dict[str, Any], group: str = "") -
     """What differs, with what it was and is now; of groups of settings what differs in them."""
     for name in {**stored, **asked}:
         was, now = stored.get(name), asked.get(name)
+        if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+            was, now = _numbered(was), _numbered(now)
         if isinstance(was, dict) and isinstance(now, dict):
             yield from _differing(was, now, f"{group}{name}.")
         elif was != now:
             yield group + name, was, now
 
 
+def _numbered(some: list[Any]) -> dict[str, Any]:
+    return {str(number): one for number, one in enumerate(some, 1)}
+
+
 def _apart(one: Any, other: Any) -> tuple[Any, Any]:
-    """Two values as an error quotes them: of long texts, what is around the first difference."""
-    if not (isinstance(one, str) and isinstance(other, str)) or max(len(one), len(other)) <= QUOTED:
+    """Two values as an error quotes them: of long ones, what is around the first difference."""
+    if max(len(str(one)), len(str(other))) <= QUOTED:
         return one, other
+    one, other = str(one), str(other)
     same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     start = max(0, same - QUOTED // 4)
     was, now = (f"{'...' if start else ''}{text[start : start + QUOTED]}" for text in (one, other))

@@ -102,8 +102,24 @@ def test_draw_and_ask_take_it_where_no_model_is_named(capsys, tmp_path: Path) ->
         assert (code, told.strip()) == (0, answer), question
 
 
+def test_a_question_in_other_words_is_asked_as_in_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "one.png"
+    picture.write_bytes(png(paint_scene(Scene(things=(Thing(shape="star", colour="red", cell=3),)))))
+    for question, answer, said in (
+        ("How many stars?", "one", "asked as: how many stars are there?"),
+        ("which colour is the star", "red", "asked as: what color is the star?"), ("is there a star?", "yes", ""),
+        ("what do you see?", "a red star at the left", "asked as: describe the picture"),
+        ("is the left red?", None, "note: scenes are not asked about so"),
+    ):  # fmt: skip
+        code, told, beside = athanor(capsys, "ask", str(picture), question, "--device", "cpu")
+        assert code == 0
+        assert answer is None or answer == told.strip()
+        assert said in beside
+        assert said or not ("asked as" in beside or "note" in beside)
+
+
 def test_a_model_is_drawn_with_as_its_folder_says(tmp_path: Path) -> None:
-    assert usual(None) == Usual(guidance=2.0, temperature=0.5)
+    assert usual(None) == Usual(guidance=1.5, temperature=0.7)
     assert usual(FOLDER, 3.0, 0.0) == Usual(guidance=3.0, temperature=0.0)
     assert usual(tmp_path) == Usual() == Usual(guidance=5.0, temperature=1.0)
     write(tmp_path / "again", read(FOLDER))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from athanor.core.errors import UsageError
+from athanor.environments.scenes.asking import DESCRIBE
 from athanor.environments.scenes.judge import Judge
 from athanor.environments.scenes.questions import tells_held
 from athanor.environments.scenes.reading import read
@@ -17,7 +18,7 @@ from athanor.environments.scenes.spec import key
 from athanor.environments.scenes.splits import Kind, combinations_of, held, told_held
 from athanor.environments.scenes.words import NUMBERS, RANK_WORDS, card_words, plural
 from athanor.training.unified.lessons import Example, Mixed
-from athanor.training.unified.scenes import DESCRIBE, Scenes
+from athanor.training.unified.scenes import Scenes
 from athanor.training.unified.twins import exchanged
 
 

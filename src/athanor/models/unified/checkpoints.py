@@ -212,7 +212,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise DataError(f"{path} is not there; pass the folder of a unified model") from error
+        raise DataError(f"{path} is not there; pass the folder of a model") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}); copy it again") from error
     if not isinstance(found, dict):

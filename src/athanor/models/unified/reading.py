@@ -86,7 +86,7 @@ def _pickled(path: Path, under: tuple[str, ...] = ()) -> Weights:
 
 
 def _torn(path: Path, error: Exception) -> DataError:
-    why = (str(error) or type(error).__name__).splitlines()[0]
+    why = f"{type(error).__name__}: {error}".splitlines()[0]
     return DataError(f"{path} is torn or no file of weights ({why}); copy it again")
 
 

@@ -55,7 +55,7 @@ class DrawingOptions:
     device: str = "auto"
     """Where the model runs, as torch calls it; auto is the first GPU, else the CPU."""
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    """In which precision; that of the file if not given."""
+    """In which precision; that of the file if not given, but float32 for float16 on a CPU."""
 
 
 SCIENCE = ("guidance", "temperature", "top_k", "top_p", "template", "dtype")

@@ -16,6 +16,7 @@ from athanor.analysis.trials import Measured
 from athanor.core.errors import UsageError
 from athanor.core.seeds import stream
 from athanor.environments.points.cards import RANKS
+from athanor.environments.scenes.asking import DESCRIBE
 from athanor.environments.scenes.drawing import Images, draw, roughen
 from athanor.environments.scenes.layouts import mainly
 from athanor.environments.scenes.propositions import answers as hold
@@ -42,7 +43,6 @@ from athanor.environments.scenes.words import (
 from athanor.models.unified.unified import Unified
 from athanor.studies.see_and_draw.tasks import Tasks, Wanted
 from athanor.studies.see_and_draw.trial import Drawn, answers
-from athanor.training.unified.scenes import DESCRIBE
 
 OWN, SAME = "answers about own drawings", "answers about true pictures of the same"
 TOLD_OWN, TOLD_SAME = "descriptions of own drawings that hold", "descriptions of true pictures of the same that hold"

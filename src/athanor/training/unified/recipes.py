@@ -156,7 +156,7 @@ def tiny(seed: int) -> Recipe:
     return Recipe(
         seed=seed, shape=TINY, tokenizer=TokenizerRecipe(steps=2_000),
         encoder=EncoderRecipe(steps=1_000, muon=0.01, weights=pictured),
-        final=Trial(many=200, seed=0, guidance=2.0, temperature=0.5),
+        final=Trial(many=200, seed=0, guidance=1.5, temperature=0.7),
         stages=(
             Stage(
                 name="language", steps=150, dose=Dose(samples=32, ratio=(0, 1, 0)), rate=rate, muon=muon, warm=30,

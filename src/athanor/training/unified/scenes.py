@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from athanor.core.errors import UsageError
 from athanor.core.seeds import digest, stream
+from athanor.environments.scenes.asking import DESCRIBE
 from athanor.environments.scenes.batches import Batch, Source, batch, entropies
 from athanor.environments.scenes.drawing import SMALLEST, Images, render, roughen
 from athanor.environments.scenes.prompts import describe
@@ -34,7 +35,6 @@ COLOURLESS = ("single_object", "two_object", "counting", "position")
 """Categories whose prompts name no colour: their pictures show the colours that are never told, too."""
 WHOLE = ("single_object", "dense")
 """Categories of which nothing can be left out: one has one word, the other all of them."""
-DESCRIBE = "describe the picture"
 DECKED = 0.8
 """Probability of a card in each corner of a busy picture."""
 

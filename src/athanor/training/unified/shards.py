@@ -305,7 +305,9 @@ def _content(shard: Shard, sample: int, kind: str) -> bytes:
             file.seek(place.offset)
             data = file.read(place.size)
     except OSError as error:
-        raise DataError(f"the shard {shard.path} cannot be read ({error.strerror or error}); copy it again") from error
+        raise DataError(
+            f"the shard {shard.path} cannot be read ({error.strerror or error}); pass one that can"
+        ) from error
     if len(data) != place.size:
         raise DataError(f"the shard {shard.path} is shorter than when it was indexed; begin again with whole shards")
     return data

@@ -130,7 +130,7 @@ def scan(path: Path) -> Shard:
             file.seek(0)
             fault = _members(file, end, found)
     except OSError as error:
-        raise DataError(f"the shard {path} cannot be read ({error.strerror or error}); copy it again") from error
+        raise DataError(f"the shard {path} cannot be read ({error.strerror or error}); pass one that can") from error
     if fault and not found:
         raise DataError(f"the shard {path} is no tar file that can be read ({fault}); pass uncompressed .tar files")
     fault = fault or ("" if found else NONE)
