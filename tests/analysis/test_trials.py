@@ -59,6 +59,9 @@ def test_two_measures_of_one_arm_are_told_apart_by_name():
 def test_a_ratio_is_of_sums_and_items_without_a_count_do_no_harm():
     one = measured([3, 0, 1, 0], [4, 0, 1, 0], strata=("all",) * 4)
     assert score([tried("x", 0, one)], "x", Of("right")).value == pytest.approx(4 / 5)
+    few = measured([1, 1, 1, *[0] * 57], [1, 1, 1, *[0] * 57], strata=("all",) * 60)
+    alike = score([tried("x", 0, few)], "x", Of("right"))
+    assert (alike.value, alike.n, alike.low) == (1.0, 3, pytest.approx(0.025 ** (1 / 3)))  # three of three, not sixty
     none = measured([0, 0, 0, 0], [0, 0, 0, 0], strata=("all",) * 4)
     assert score([tried("x", 0, none)], "x", Of("right")).value is None
 

@@ -37,8 +37,8 @@ def locate(model: str, *, download: bool = False) -> Path:
         return model_path(model)
     if not _HUB.fullmatch(model):
         raise UsageError(
-            f"the model {model!r} is not there; pass a folder in Hugging Face's format, or OWNER/NAME of a model on the "
-            f"hub; a language model may be a GGUF file, too, or {SMOLLM2}"
+            f"the model {model!r} is not there; pass a folder in Hugging Face's format, or OWNER/NAME of a model on "
+            f"the hub; a language model may be a GGUF file, too, or {SMOLLM2}"
         )
     return _from_hub(model, download)
 
