@@ -104,4 +104,5 @@ if __name__ == "__main__":
     if accelerator.is_main_process:
         checkpoint.write(out / "weights.safetensors", tensors, {"kind": "test"})
         (out / "told.json").write_text(json.dumps(told))
+    accelerator.wait_for_everyone()
     accelerator.end_training()

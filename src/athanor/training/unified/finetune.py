@@ -158,6 +158,7 @@ def finetune(
             init, out / MODEL, whole, template=how.template, layout=how.layout, by=tuning.understanding
         )
     accelerator.wait_for_everyone()
+    accelerator.end_training()  # threads of a group that is still there may abort a process that ends
     return out / MODEL
 
 
