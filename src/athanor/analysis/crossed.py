@@ -14,7 +14,7 @@ from athanor.analysis.intervals import ANY, BOUNDED, LEVEL, SHARE, Interval, Ran
 
 METHOD = "mean over runs and {of}, both drawn (two-way clustered, Student t)"
 ONE_RUN = "mean over {of} of one run, Student t; another run would differ"
-ALIKE = f"mean over {{of}} of one run, {BOUNDED}; another run would differ"
+ONE_SHARE = f"mean over {{of}} of one run, {BOUNDED}; another run would differ"
 FIXED = "mean over multisets alone, the draws of each pooled, Student t: the policy is not trained"
 ENOUGH = 3
 """Degrees of freedom of a variance between runs below which runs of other kinds are counted too."""
@@ -59,7 +59,8 @@ def crossed_mean(
                         method=f"mean over runs and {of}, no interval: of a part there is one alone")  # fmt: skip
     if runs < 2 and within == SHARE and values.min() >= 0 and values.max() <= 1:
         parts = [mean(values[0, part == k].tolist(), within=within, level=level) for k in range(len(many))]
-        return replace(mean_of_means(parts), method=ALIKE.format(of=of))
+        found = mean_of_means(parts)
+        return found if found.low is None else replace(found, method=ONE_SHARE.format(of=of))
     if runs < 2 or math.isnan(of_items):
         low, high = _ends(centre, t_items * math.sqrt(of_items), within)
         return Interval(value=centre, low=low, high=high, level=level, n=items, method=ONE_RUN.format(of=of))

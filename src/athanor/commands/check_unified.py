@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from athanor.environments.scenes.spec import CATEGORIES
 from athanor.models.unified.embedded import folder_of, usual
 
 if TYPE_CHECKING:
-    from athanor.analysis.trials import Measured, Shown
+    from athanor.analysis.trials import Measured
 
 RANGES = {"prompts": (1, math.inf), "questions": (1, math.inf), "pictures": (1, math.inf), "number": (0, math.inf)}
 
@@ -78,22 +78,27 @@ class Config:
     """Print JSON on standard output instead of text."""
 
 
+class _How(NamedTuple):
+    """How is drawn: what is asked for, and else what the model's folder says."""
+
+    guidance: tuple[float, ...]
+    shown: float
+    temperature: float
+
+
 def run(config: Config) -> int:
     """Try, write what every item gave, and print the estimates."""
     import torch
-
-    from athanor.studies.see_and_draw import trial
 
     _refuse(config)
     ours = usual(config.model, temperature=config.temperature)
     weights = tuple(dict.fromkeys((1.0, ours.guidance))) if config.guidance is None else config.guidance
     shown = weights[-1] if config.shown is None else config.shown
-    config = replace(config, guidance=weights, shown=shown, temperature=ours.temperature)
+    how = _How(weights, shown, ours.temperature)
     torch.set_num_threads(config.threads)
-    open_folder(config.out, _manifest(config), resume=config.resume, work="a trial")
+    open_folder(config.out, _manifest(config, how), resume=config.resume, work="a trial")
     if not (config.out / "trial.jsonl").exists():
-        measured, kept = _tried(config, weights, shown, ours.temperature)
-        trial.write(config.out, measured, kept)
+        _try(config, how)
     from athanor.analysis.trials import read
 
     if config.picture is not None:
@@ -121,11 +126,12 @@ def _refuse(config: Config) -> None:
         raise UsageError(f"--guidance {told} was given, numbers of 0 or more were expected; pass such")
 
 
-def _manifest(config: Config) -> Manifest:
+def _manifest(config: Config, how: _How) -> Manifest:
     from athanor.models.backends.pretrained import digest_of
 
     model, left = folder_of(config.model), ("model", "out", "resume", "json", "picture", "device", "threads")
     science: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in left}
+    science |= how._asdict()
     return Manifest(
         kind="check unified", config=msgspec.json.decode(msgspec.json.encode(science)),
         execution={"model": str(model), "device": config.device}, build=build_name(), versions=versions(),
@@ -134,9 +140,7 @@ def _manifest(config: Config) -> Manifest:
     )  # fmt: skip
 
 
-def _tried(
-    config: Config, weights: Sequence[float], shown: float, temperature: float
-) -> tuple[list[Measured], list[Shown]]:
+def _try(config: Config, how: _How) -> None:
     from athanor.studies.see_and_draw import trial
     from athanor.studies.see_and_draw.study import try_model
     from athanor.studies.see_and_draw.tasks import Many, tasks
@@ -150,11 +154,12 @@ def _tried(
     many = Many(prompts=config.prompts, questions=config.questions, pictures=config.pictures)
     those = tasks(many, config.style, config.seed, pixels)
     if config.tries == "controls":
-        return trial.of_tokenizer(unified, those, config.seed), []
-    return try_model(
-        unified, those, config.number, weights, shown=shown, temperature=temperature,
+        trial.write(config.out, trial.of_tokenizer(unified, those, config.seed), [])
+        return
+    trial.write(config.out, *try_model(
+        unified, those, config.number, how.guidance, shown=how.shown, temperature=how.temperature,
         draws=config.tries != "understanding", answers=config.tries != "drawing",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _write(path: Path, drawings: Path) -> None:

@@ -66,8 +66,6 @@ def run(config: Config) -> int:
     refuse_outside(config, {"seed": (0, 2**63 - config.n)})
     if not config.prompt.strip():
         raise UsageError("the prompt is empty, words for what to draw were expected; pass some")
-    if config.model is None and (why := untaught(config.prompt)):
-        print(f"note: the package's model was never told {why}; its drawings will not show it", file=sys.stderr)
     if config.temperature == 0:
         idle = {"--n": config.n > 1, "--top-k": config.top_k is not None, "--top-p": config.top_p is not None}
         refuse_idle([name for name, given in idle.items() if given], "--temperature 0")
@@ -84,6 +82,8 @@ def run(config: Config) -> int:
     seeds = range(config.seed, config.seed + config.n)
     unified = loaded(config)
     codes = draw_codes(unified, [config.prompt], seeds, how)[0]
+    if config.model is None and (why := untaught(config.prompt)):
+        print(f"note: the package's model was never told {why}; its drawings will not show it", file=sys.stderr)
     made = [
         {"file": f"{seed}.png", "seed": seed, "codes": mine} for seed, mine in zip(seeds, codes.tolist(), strict=True)
     ]

@@ -53,9 +53,7 @@ def opened(data: bytes, name: str = "", *, side: int | None = None) -> Image.Ima
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} says that it has more pixels than are decoded; scale it down") from error
     except UnidentifiedImageError as error:
-        raise DataError(
-            f"{name} is in none of the formats that are read; a file of {NAMED} was expected"
-        ) from error  # fmt: skip
+        raise DataError(f"{name} is in none of the formats that are read; a file of {NAMED} was expected") from error
     except Exception as error:  # a decoder, and a reader of metadata, may fail in any way on a file made to break it
         told = re.sub(r"<[^>]*>", "it", str(error))[:200] or type(error).__name__  # no addresses: verdicts are replayed
         raise DataError(f"{name} could not be decoded ({told}); copy it again, whole") from error
